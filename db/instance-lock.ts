@@ -1,0 +1,83 @@
+/*
+ * Who is alive: each instance holds, for as long as it lives, an exclusive lock on a sidecar SQLite file named for its
+ * id. The kernel gives the lock back when the process dies, however it dies, and not while it is merely stopped. Process
+ * ids and host names tell none of that, least of all across containers.
+ */
+import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import Database from 'better-sqlite3'
+
+const SUFFIX = '.lock'
+
+const isErrno = (error: unknown, code: string): boolean => error instanceof Error && 'code' in error && error.code === code
+
+/** The locks of the instances that use one database. */
+export class InstanceLocks {
+  readonly #directory: string
+  #own: { file: string, database: Database.Database } | null = null
+
+  constructor (databasePath: string) {
+    this.#directory = `${databasePath}-instances`
+  }
+
+  /** Takes this instance's lock. */
+  acquire (instanceId: string): void {
+    mkdirSync(this.#directory, { recursive: true })
+    const file = this.#file(instanceId)
+    for (;;) {
+      const database = new Database(file, { timeout: 1_000 })
+      const { ino } = statSync(file)
+      database.exec('BEGIN EXCLUSIVE')
+      // A sweep may have taken the file for a dead instance's between its creation and the lock.
+      if (statSync(file, { throwIfNoEntry: false })?.ino === ino) {
+        this.#own = { file, database }
+        return
+      }
+      database.close()
+    }
+  }
+
+  /** Gives this instance's lock back. Idempotent. */
+  release (): void {
+    if (this.#own === null) return
+    const { file, database } = this.#own
+    this.#own = null
+    rmSync(file, { force: true })
+    database.close()
+  }
+
+  /** Whether an instance is certainly dead: its lock can be taken, or it gave it back. */
+  isDead (instanceId: string): boolean {
+    return this.#try(this.#file(instanceId), () => {})
+  }
+
+  /** Removes the files of dead instances, except of those in `wanted`. */
+  sweep (wanted: ReadonlySet<string>): void {
+    for (const name of readdirSync(this.#directory)) {
+      if (!name.endsWith(SUFFIX) || wanted.has(basename(name, SUFFIX))) continue
+      const file = join(this.#directory, name)
+      // Unlinked under the lock, so that a starting instance notices.
+      this.#try(file, () => rmSync(file))
+    }
+  }
+
+  #file (instanceId: string): string {
+    return join(this.#directory, instanceId + SUFFIX)
+  }
+
+  #try (file: string, work: () => void): boolean {
+    let database: Database.Database | null = null
+    try {
+      database = new Database(file, { timeout: 0, fileMustExist: true })
+      database.exec('BEGIN EXCLUSIVE')
+      work()
+      return true
+    } catch (error) {
+      if (isErrno(error, 'SQLITE_BUSY')) return false
+      if (isErrno(error, 'SQLITE_CANTOPEN') || isErrno(error, 'ENOENT')) return true
+      throw error
+    } finally {
+      database?.close()
+    }
+  }
+}

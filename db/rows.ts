@@ -1,0 +1,54 @@
+/* Rows → what the contract speaks of. */
+import type { StoredEvent } from '../lib/event.ts'
+import type { Metadata, RunningRun, RunState, Session, SessionState } from '../lib/types.ts'
+import type { LogRow, RunRow, SessionRow } from './queries.ts'
+
+const iso = (time: number): string => new Date(time).toISOString()
+
+export function toSession (row: Omit<SessionRow, 'runId' | 'runCursor'>): Session {
+  return {
+    id: row.id,
+    owner: row.owner,
+    provider: row.provider,
+    title: row.title,
+    metadata: JSON.parse(row.metadata) as Metadata,
+    createdAt: iso(row.createdAt),
+    updatedAt: iso(row.updatedAt)
+  }
+}
+
+export function toSessionState (row: SessionRow): SessionState {
+  return {
+    ...toSession(row),
+    isProcessing: row.runId !== null,
+    runId: row.runId,
+    lastSeq: row.lastSeq,
+    compactedThrough: row.compactedThrough,
+    pendingPermissions: []
+  }
+}
+
+export function toRunState (row: RunRow): RunState {
+  return {
+    runId: row.id,
+    sessionId: row.sessionId,
+    provider: row.provider,
+    status: row.status,
+    cursor: row.cursor,
+    completeSeq: row.completeSeq,
+    startedAt: iso(row.startedAt),
+    completedAt: row.completedAt === null ? null : iso(row.completedAt),
+    exitCode: row.exitCode,
+    success: row.exitCode === null ? null : row.exitCode === 0 && row.aborted === false,
+    aborted: row.aborted,
+    reason: row.reason
+  }
+}
+
+export function toRunningRun (row: RunRow): RunningRun {
+  return { runId: row.id, sessionId: row.sessionId, provider: row.provider, startedAt: iso(row.startedAt), lastSeq: row.lastSeq }
+}
+
+export function toStoredEvent ([seq, kind, transient, json, runId]: LogRow): StoredEvent {
+  return { seq, kind, runId, transient: transient === 1, json }
+}

@@ -1,0 +1,31 @@
+/* The channels of one process: a session has one while somebody follows it, and costs nothing when nobody does. */
+import { Channel } from './channel.ts'
+import type { StoredEvent } from './event.ts'
+
+export class Channels {
+  readonly #open = new Map<string, { channel: Channel, users: number }>()
+
+  /** The session's channel, to be released by each who acquired it. */
+  acquire (sessionId: string): Channel {
+    let entry = this.#open.get(sessionId)
+    if (entry === undefined) this.#open.set(sessionId, entry = { channel: new Channel(sessionId), users: 0 })
+    entry.users++
+    return entry.channel
+  }
+
+  release (channel: Channel): void {
+    const entry = this.#open.get(channel.sessionId)
+    if (entry === undefined || --entry.users > 0) return
+    this.#open.delete(channel.sessionId)
+  }
+
+  /** Hands committed events to whoever follows the session. */
+  publish (sessionId: string, events: StoredEvent[]): void {
+    if (events.length > 0) this.#open.get(sessionId)?.channel.publish(events)
+  }
+
+  /** The store has events up to `seq`, published here or not. */
+  advance (sessionId: string, seq: number): void {
+    this.#open.get(sessionId)?.channel.advance(seq)
+  }
+}

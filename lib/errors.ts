@@ -1,0 +1,76 @@
+/* The one table of errors. HTTP answers and in-process callers get the same codes. */
+import createError from '@fastify/error'
+
+/** What an error may carry beside its code and message. */
+export interface ErrorDetails {
+  /** The run that is in the way. */
+  runId?: string
+  /** Seconds after which another try makes sense. */
+  retryAfter?: number
+}
+
+const TABLE = {
+  INVALID_REQUEST: [400, '%s'],
+  INVALID_CURSOR: [400, '"%s" is not a cursor: it must be a seq (0, 1, 2, …) or "latest".'],
+  INVALID_OPTIONS: [400, 'The message\'s options are not valid: %s'],
+  UNSUPPORTED_PROVIDER: [400, '%s'],
+  SESSION_NOT_FOUND: [404, 'Session "%s" does not exist.'],
+  RUN_NOT_FOUND: [404, 'Run "%s" does not exist.'],
+  NOT_ACCEPTABLE: [406, 'This resource is a text/event-stream, which the Accept header refuses.'],
+  SESSION_EXISTS: [409, 'Session "%s" exists already.'],
+  RUN_IN_PROGRESS: [409, 'Session "%s" has a running run.'],
+  NO_ACTIVE_RUN: [409, 'Session "%s" has no running run.'],
+  BODY_TOO_LARGE: [413, 'The request body is too large.'],
+  UNSUPPORTED_MEDIA_TYPE: [415, 'The request body must be application/json.'],
+  STORE_UNAVAILABLE: [503, 'The store is not available.'],
+  SHUTTING_DOWN: [503, 'The server is shutting down.'],
+  // The rest are for the people who set the server up.
+  INVALID_PLUGIN_OPTIONS: [500, 'fastify-agent-runs: %s'],
+  ALREADY_REGISTERED: [500, 'fastify-agent-runs is already registered in this scope. Register it once, or in sibling scopes.'],
+  STORE_SCHEMA_NEWER: [500, 'The database %s was written by a newer fastify-agent-runs (migration "%s"). Upgrade the package.'],
+  STORE_INVALID: [500, 'The database %s cannot be used: %s']
+} as const satisfies Record<string, readonly [status: number, message: string]>
+
+/** Why a run failed, as its `complete` says it; a provider adds its own by throwing a `ProviderError`. */
+export const RUN_ERRORS = {
+  PROVIDER_FAILED: 'The provider failed.',
+  EVENT_NOT_SERIALISABLE: 'The provider yielded an event that cannot be written as JSON.',
+  RUN_TIMEOUT: 'The run took longer than it may.',
+  RUN_INTERRUPTED: 'The server stopped before the run had ended.',
+  STORE_REFUSED: 'The events of the run could not be stored.'
+} as const
+
+/** A run's error by its code. */
+export function runError (code: keyof typeof RUN_ERRORS): { code: string, message: string } {
+  return { code, message: RUN_ERRORS[code] }
+}
+
+export type ErrorCode = keyof typeof TABLE
+
+/** An error of ours: a code from the table, the HTTP status where HTTP meets it, and what the client may use. */
+export interface RunsError extends Error, ErrorDetails {
+  code: ErrorCode
+  statusCode: number
+}
+
+const constructors = Object.fromEntries(
+  Object.entries(TABLE).map(([code, [status, message]]) => [code, createError<unknown[]>(code, message, status)])
+)
+
+/** The error of `code`; `args` fill its message, a `cause` stays in the process. */
+export function runsError (code: ErrorCode, args: string[] = [], details: ErrorDetails & { cause?: unknown } = {}): RunsError {
+  const { cause, ...shown } = details
+  const error = new constructors[code]!(...args)
+  if (cause !== undefined) error.cause = cause
+  return Object.assign(error, shown) as RunsError
+}
+
+/** Whether `error` comes from the table. */
+export function isRunsError (error: unknown): error is RunsError {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && Object.hasOwn(TABLE, error.code)
+}
+
+/** Whether `error` is of one code. */
+export function hasCode (error: unknown, code: ErrorCode): error is RunsError {
+  return isRunsError(error) && error.code === code
+}

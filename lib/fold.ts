@@ -1,0 +1,81 @@
+/* Deltas → whole messages: whatever text a client saw as deltas ends as a durable `text` or `thinking`. */
+import type { Event } from './event.ts'
+
+/** A message that was put together from its deltas. */
+export interface FoldedMessage {
+  kind: 'text' | 'thinking'
+  messageId: string
+  content: string
+}
+
+const WHOLE_OF = { stream_delta: 'text', thinking_delta: 'thinking' } as const
+
+/** What became of the deltas of one run whose whole message has not come yet, in the order in which they began. */
+export class Fold {
+  readonly #open = new Map<string, FoldedMessage & { ended: boolean }>()
+
+  /** Adds a delta; a snapshot holds the whole text so far. */
+  delta (kind: keyof typeof WHOLE_OF, messageId: string, content: string, snapshot = false): void {
+    const whole = WHOLE_OF[kind]
+    const key = `${whole}:${messageId}`
+    const message = this.#open.get(key)
+    if (message === undefined) this.#open.set(key, { kind: whole, messageId, content, ended: false })
+    else message.content = snapshot ? content : message.content + content
+  }
+
+  /** No further delta of that message follows. */
+  end (messageId: string): void {
+    for (const message of this.#open.values()) {
+      if (message.messageId === messageId) message.ended = true
+    }
+  }
+
+  /** The message's durable whole has come; what was folded of it is not needed. */
+  whole (kind: 'text' | 'thinking', messageId: string): void {
+    this.#open.delete(`${kind}:${messageId}`)
+  }
+
+  /** The messages that are unfinished, oldest first. */
+  open (): FoldedMessage[] {
+    return [...this.#open.values()]
+  }
+
+  /** Takes out the messages that have ended. */
+  takeEnded (): FoldedMessage[] {
+    return this.#take((message) => message.ended)
+  }
+
+  /** Takes out all messages: nothing follows. */
+  takeAll (): FoldedMessage[] {
+    return this.#take(() => true)
+  }
+
+  #take (wanted: (message: { ended: boolean }) => boolean): FoldedMessage[] {
+    const taken: FoldedMessage[] = []
+    for (const [key, message] of this.#open) {
+      if (!wanted(message)) continue
+      this.#open.delete(key)
+      const { kind, messageId, content } = message
+      if (content !== '') taken.push({ kind, messageId, content })
+    }
+    return taken
+  }
+}
+
+/** The messages that a run's stored events leave unfinished. */
+export function unfinishedMessages (events: Iterable<Event>): FoldedMessage[] {
+  const fold = new Fold()
+  for (const event of events) {
+    switch (event.kind) {
+      case 'stream_delta':
+      case 'thinking_delta':
+        fold.delta(event.kind, event.messageId, event.content, event.snapshot)
+        break
+      case 'text':
+      case 'thinking':
+        fold.whole(event.kind, event.messageId)
+        break
+    }
+  }
+  return fold.takeAll()
+}

@@ -1,0 +1,203 @@
+/* The runs that this process drives: starts them, ends them, and ends them all at shutdown. */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Value } from 'typebox/value'
+import { Committer } from './committer.ts'
+import { runsError } from './errors.ts'
+import { type CompleteEvent, type Event, parseEvent, pendingEvent } from './event.ts'
+import type { Logger } from './logger.ts'
+import type { Provider } from './provider.ts'
+import type { Recovery } from './recovery.ts'
+import { INTERRUPTED, Run } from './run.ts'
+import { Scrubber } from './scrub.ts'
+import type { RunStart, Store } from './store.ts'
+import { PAGE } from './subscriber.ts'
+import type { Subscriptions } from './subscriptions.ts'
+import type { MessageContent, Owner, RunEnding, SessionState } from './types.ts'
+
+/** How long a shutdown waits for the terminals of runs that it ended itself. */
+const TERMINAL_GRACE_MS = 1_000
+
+export interface StartRunRequest {
+  /** The session; created if it does not exist, unless `createOnMessage` is false. */
+  sessionId: string
+  content: MessageContent
+  /** Default: the session's provider, else `defaultProvider`. */
+  provider?: string | undefined
+  /** What the client wants of the provider; checked against its `optionsSchema`. */
+  options?: Record<string, unknown> | undefined
+  /** Anything that only code in this process can hand to the provider. */
+  context?: unknown
+  /** Whose session it is, or becomes. Default: not compared; a new session is anonymous. */
+  owner?: Owner
+}
+
+/** A message that was accepted. */
+export interface StartedRun {
+  sessionId: string
+  runId: string
+  /** The seq before the run's first event: follow from here. */
+  cursor: number
+  status: 'running'
+}
+
+export interface LiveRunsOptions {
+  store: Store
+  providers: ReadonlyMap<string, Provider>
+  defaultProvider: string | null
+  createOnMessage: boolean
+  runTimeoutMs: number
+  subscriptions: Subscriptions
+  recovery: Recovery
+  log: Logger
+}
+
+type Started = Extract<RunStart, { outcome: 'started' }>
+
+export class LiveRuns {
+  readonly #options: LiveRunsOptions
+  readonly #committer: Committer
+  readonly #runs = new Map<string, Run>()
+  /** Ids of `#runs`, and of runs that are being claimed. A run of ours that is not here has been given up. */
+  readonly #driven = new Set<string>()
+  #closing = false
+
+  constructor (options: LiveRunsOptions) {
+    this.#options = options
+    this.#committer = new Committer(options.store, options.subscriptions.publish, options.log)
+  }
+
+  async start (request: StartRunRequest): Promise<StartedRun> {
+    if (this.#closing) throw runsError('SHUTTING_DOWN', [], { retryAfter: 5 })
+    const { sessionId, owner = null, content, options = {} } = request
+    const session = await this.#options.store.getSession(sessionId, owner)
+    if (session === null && !this.#options.createOnMessage) throw runsError('SESSION_NOT_FOUND', [sessionId])
+    const name = this.#providerName(request.provider, session)
+    const provider = this.#options.providers.get(name)!
+    assertOptions(provider, options)
+
+    const runId = randomUUID()
+    this.#driven.add(runId)
+    try {
+      const started = await this.#claim(request, runId, name)
+      this.#options.subscriptions.publish(sessionId, [started.message])
+      this.#drive({ ...request, options, content }, runId, name, provider, started)
+      return { sessionId, runId, cursor: started.message.seq - 1, status: 'running' }
+    } catch (error) {
+      this.#driven.delete(runId)
+      throw error
+    }
+  }
+
+  /** Ends a run, wherever it is driven; resolves with the terminal that holds. */
+  async end (sessionId: string, runId: string, ending: RunEnding): Promise<CompleteEvent> {
+    const run = this.#runs.get(runId)
+    const complete = await (run === undefined ? this.#options.recovery.close(sessionId, runId, ending) : run.end(ending))
+    if (complete === null) throw runsError('STORE_UNAVAILABLE', [], { retryAfter: 1 })
+    return complete
+  }
+
+  /** Refuses new runs, lets the others finish for `graceMs`, then interrupts them. */
+  async close (graceMs: number): Promise<void> {
+    this.#closing = true
+    const all = (): Promise<unknown> => Promise.all([...this.#runs.values()].map((run) => run.completed))
+    await atMost(graceMs, all())
+    for (const run of this.#runs.values()) void run.end(INTERRUPTED)
+    await atMost(TERMINAL_GRACE_MS, all())
+  }
+
+  #providerName (asked: string | undefined, session: SessionState | null): string {
+    const { providers, defaultProvider } = this.#options
+    const name = asked ?? session?.provider ?? defaultProvider
+    const known = [...providers.keys()].map((key) => `"${key}"`).join(', ')
+    if (name === null) throw runsError('UNSUPPORTED_PROVIDER', [`The message must name a provider: ${known}.`])
+    if (!providers.has(name)) throw runsError('UNSUPPORTED_PROVIDER', [`There is no provider "${name}", only ${known}.`])
+    return name
+  }
+
+  async #claim ({ sessionId, owner = null, content }: StartRunRequest, runId: string, provider: string): Promise<Started> {
+    const message = pendingEvent('text', { role: 'user', messageId: randomUUID(), content })
+    const createSession = this.#options.createOnMessage
+    // Twice at most: the run in the way may turn out to be nobody's.
+    for (let tries = 1; ; tries++) {
+      const start = await this.#options.store.startRun({ runId, sessionId, owner, provider, message, createSession })
+      if (start.outcome === 'started') return start
+      if (start.outcome === 'not-found') throw runsError('SESSION_NOT_FOUND', [sessionId])
+      if (tries > 1 || !await this.#clear(sessionId, start)) {
+        throw runsError('RUN_IN_PROGRESS', [sessionId], { runId: start.runId })
+      }
+    }
+  }
+
+  /** Ends a run that is in the way if nobody drives it: a session must never be busy for ever. */
+  async #clear (sessionId: string, { runId, instanceId }: Extract<RunStart, { outcome: 'busy' }>): Promise<boolean> {
+    if (instanceId !== this.#options.store.instanceId) return this.#options.recovery.closeOrphans()
+    if (this.#driven.has(runId)) return false
+    await this.#options.recovery.close(sessionId, runId, INTERRUPTED)
+    return true
+  }
+
+  #drive (request: StartRunRequest, runId: string, name: string, provider: Provider, started: Started): void {
+    const { store, recovery, runTimeoutMs, log } = this.#options
+    const { session, message, providerSessionId, providerSessionIds } = started
+    const identity = { sessionId: session.id, runId, provider: name }
+    const run: Run = new Run({
+      provider,
+      context: {
+        session: { id: session.id, owner: session.owner, metadata: session.metadata },
+        runId,
+        content: request.content,
+        options: request.options ?? {},
+        context: request.context,
+        providerSessionId,
+        history: () => durableEvents(store, session.id, message.seq),
+        log
+      },
+      log: this.#committer.open(identity, message.seq, () => run.rejected()),
+      scrubber: new Scrubber(session.id, providerSessionIds),
+      timeoutMs: runTimeoutMs,
+      keepProviderSessionId: (id) => store.setProviderSessionId(session.id, name, id),
+      close: async (ending) => {
+        try {
+          return await recovery.close(session.id, runId, ending)
+        } catch (error) {
+          log.error({ err: error, ...identity }, 'the store refused the end of a run; the session\'s next message will end it')
+          return null
+        }
+      }
+    })
+    this.#runs.set(runId, run)
+    void run.completed.then(() => {
+      this.#runs.delete(runId)
+      this.#driven.delete(runId)
+    })
+    run.start()
+  }
+}
+
+function assertOptions (provider: Provider, options: Record<string, unknown>): void {
+  if (provider.optionsSchema === undefined) {
+    if (Object.keys(options).length > 0) throw runsError('INVALID_OPTIONS', ['this provider takes none.'])
+    return
+  }
+  const [problem] = Value.Errors(provider.optionsSchema, options)
+  if (problem !== undefined) throw runsError('INVALID_OPTIONS', [`options${problem.instancePath} ${problem.message}.`])
+}
+
+async function * durableEvents (store: Store, sessionId: string, before: number): AsyncGenerator<Event> {
+  let after = 0
+  while (after < before - 1) {
+    const page = await store.read(sessionId, null, after, PAGE)
+    if (page === null) return
+    for (const event of page.events) {
+      if (event.seq < before && !event.transient) yield parseEvent(event)
+    }
+    after = page.through
+  }
+}
+
+/** Waits for `work`, but no longer than `ms`. */
+async function atMost (ms: number, work: Promise<unknown>): Promise<void> {
+  const deadline = new AbortController()
+  await Promise.race([work, delay(ms, undefined, { signal: deadline.signal })]).finally(() => deadline.abort())
+}

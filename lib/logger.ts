@@ -1,0 +1,16 @@
+/* The part of a logger that we use; Fastify's own (pino) fits. */
+
+type LogMethod = (details: object, message: string) => void
+
+/** Where warnings about providers and the store go. */
+export interface Logger {
+  debug: LogMethod
+  info: LogMethod
+  warn: LogMethod
+  error: LogMethod
+}
+
+const ignore: LogMethod = () => {}
+
+/** A logger that keeps nothing. */
+export const silentLogger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore }

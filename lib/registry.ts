@@ -1,0 +1,234 @@
+/* The registry, decorated as `fastify.runs`: all that routes and apps do with sessions and runs. */
+import { randomUUID } from 'node:crypto'
+import type { Cursor } from './cursor.ts'
+import { runsError } from './errors.ts'
+import { type CompleteEvent, type Event, parseEvent } from './event.ts'
+import type { Frame } from './frames.ts'
+import { IterableSink } from './iterable-sink.ts'
+import { LiveRuns, type StartedRun, type StartRunRequest } from './live-runs.ts'
+import type { Logger } from './logger.ts'
+import type { Provider } from './provider.ts'
+import { Recovery } from './recovery.ts'
+import { ABORTED } from './run.ts'
+import type { HistoryPage, LogPage, SessionPatch, Store } from './store.ts'
+import { PAGE } from './subscriber.ts'
+import { type Opening, type SubscriptionRequest, Subscriptions } from './subscriptions.ts'
+import { ANONYMOUS, type Metadata, type Owner, type RunningRun, type RunState, SESSION_ID_PATTERN, type SessionState } from './types.ts'
+
+const SESSION_ID = new RegExp(SESSION_ID_PATTERN)
+/** A reconnecting client waits between these, so that a restart is not met by all of them at once. */
+const RETRY_MIN_MS = 1_000
+const RETRY_SPREAD_MS = 2_000
+/** The most that one answer holds, in bytes of JSON. */
+const MAX_PAGE_BYTES = 4 * 1024 * 1024
+
+export interface RegistryOptions {
+  store: Store
+  providers: Record<string, Provider>
+  /** The provider of messages and sessions that name none; null: they must. */
+  defaultProvider: string | null
+  /** Whether a message creates a session that does not exist. */
+  createOnMessage: boolean
+  /** The longest that a run may take, in ms; 0 = as long as it wants. */
+  runTimeoutMs: number
+  /** How long runs may go on when the server closes, in ms. */
+  closeGraceMs: number
+  log: Logger
+}
+
+/** Whose sessions are meant. Default: not compared, for code that acts for the app itself. */
+export interface OwnerOption {
+  owner?: Owner
+}
+
+export interface History {
+  /** Durable events, oldest first. */
+  events: Event[]
+  hasMore: boolean
+  /** The seq to follow from: these events and the stream after it are everything. */
+  cursor: number
+  isProcessing: boolean
+}
+
+/**
+ * Sessions and their runs. Every method is asynchronous and rejects with a `RunsError`; `STORE_UNAVAILABLE` may come
+ * from any of them.
+ */
+export class RunRegistry {
+  readonly #store: Store
+  readonly #providers: ReadonlyMap<string, Provider>
+  readonly #closeGraceMs: number
+  readonly #subscriptions: Subscriptions
+  readonly #recovery: Recovery
+  readonly #live: LiveRuns
+
+  constructor ({ store, providers, closeGraceMs, log, ...options }: RegistryOptions) {
+    this.#store = store
+    this.#providers = new Map(Object.entries(providers))
+    this.#closeGraceMs = closeGraceMs
+    this.#subscriptions = new Subscriptions(store, log)
+    this.#recovery = new Recovery(store, this.#subscriptions, log)
+    const { defaultProvider, createOnMessage, runTimeoutMs } = options
+    this.#live = new LiveRuns({
+      store, providers: this.#providers, defaultProvider, createOnMessage, runTimeoutMs, subscriptions: this.#subscriptions, recovery: this.#recovery, log
+    })
+  }
+
+  /** Ends the runs that dead processes left. The store is open. */
+  async open (): Promise<void> {
+    await this.#recovery.closeOrphans()
+  }
+
+  /**
+   * Refuses new runs, lets the running ones finish for `closeGraceMs`, interrupts the rest, then ends every subscription
+   * behind the last event. Providers are closed; the store is left to whoever opened it.
+   */
+  async close (): Promise<void> {
+    await this.#live.close(this.#closeGraceMs)
+    this.#subscriptions.finish(() => RETRY_MIN_MS + Math.round(Math.random() * RETRY_SPREAD_MS))
+    await Promise.all([...this.#providers.values()].map((provider) => provider.close?.()))
+  }
+
+  /** Creates a session, under a random id unless one is given. Rejects with SESSION_EXISTS, UNSUPPORTED_PROVIDER. */
+  async createSession (session: {
+    id?: string | undefined
+    owner?: string | undefined
+    provider?: string | undefined
+    title?: string | undefined
+    metadata?: Metadata | undefined
+  } = {}): Promise<SessionState> {
+    const { id = randomUUID(), owner = ANONYMOUS, provider = null, title = null, metadata = {} } = session
+    assertSessionId(id)
+    if (provider !== null && !this.#providers.has(provider)) throw runsError('UNSUPPORTED_PROVIDER', [`There is no provider "${provider}".`])
+    const created = await this.#store.createSession({ id, owner, provider, title, metadata })
+    if (created === null) throw runsError('SESSION_EXISTS', [id])
+    return created
+  }
+
+  /** The session, or null. */
+  async getSession (sessionId: string, { owner = null }: OwnerOption = {}): Promise<SessionState | null> {
+    return this.#store.getSession(sessionId, owner)
+  }
+
+  /** Sessions, newest first, after the session `before`. `limit` is 1 to 500. Default: the 50 newest. */
+  async listSessions ({ owner = null, limit = 50, before = null }: OwnerOption & { limit?: number, before?: string | null } = {}): Promise<SessionState[]> {
+    return this.#store.listSessions(owner, { limit: clampLimit(limit), before })
+  }
+
+  /** Changes the title or metadata; what is not given stays. Rejects with SESSION_NOT_FOUND. */
+  async updateSession (sessionId: string, patch: SessionPatch, { owner = null }: OwnerOption = {}): Promise<SessionState> {
+    return found(await this.#store.updateSession(sessionId, owner, patch), sessionId)
+  }
+
+  /**
+   * Starts a run for a message and resolves once both are durable; the provider runs detached. Rejects with
+   * RUN_IN_PROGRESS (names the run), SESSION_NOT_FOUND, UNSUPPORTED_PROVIDER, INVALID_OPTIONS, SHUTTING_DOWN.
+   */
+  async startRun (request: StartRunRequest): Promise<StartedRun> {
+    assertSessionId(request.sessionId)
+    return this.#live.start(request)
+  }
+
+  /** The run, or null. */
+  async getRun (runId: string, { owner = null }: OwnerOption = {}): Promise<RunState | null> {
+    return this.#store.getRun(runId, owner)
+  }
+
+  /** A session's runs, newest first. `limit` is 1 to 500. Default: the 50 newest. */
+  async listRuns (sessionId: string, { owner = null, limit = 50 }: OwnerOption & { limit?: number } = {}): Promise<RunState[]> {
+    return this.#store.listRuns(sessionId, owner, { limit: clampLimit(limit) })
+  }
+
+  /** The session's running run, or null. */
+  async getActiveRun (sessionId: string, { owner = null }: OwnerOption = {}): Promise<RunState | null> {
+    const session = await this.#store.getSession(sessionId, owner)
+    return session?.runId ? this.#store.getRun(session.runId, owner) : null
+  }
+
+  /** Whether the session has a running run; false for a session that does not exist. */
+  async isProcessing (sessionId: string, { owner = null }: OwnerOption = {}): Promise<boolean> {
+    return (await this.#store.getSession(sessionId, owner))?.isProcessing ?? false
+  }
+
+  /** All running runs, of every instance on the store. */
+  async listRunningRuns ({ owner = null }: OwnerOption = {}): Promise<RunningRun[]> {
+    return this.#store.listRunningRuns(owner)
+  }
+
+  /**
+   * Stops a run without waiting for its provider: `runId`, else the running one. Resolves with the terminal event that
+   * holds; of a run that had ended, that one. Rejects with SESSION_NOT_FOUND, RUN_NOT_FOUND, NO_ACTIVE_RUN.
+   */
+  async abortRun ({ sessionId, runId, owner = null }: OwnerOption & { sessionId: string, runId?: string | undefined }): Promise<CompleteEvent> {
+    const session = found(await this.#store.getSession(sessionId, owner), sessionId)
+    if (runId === undefined) {
+      if (session.runId === null) throw runsError('NO_ACTIVE_RUN', [sessionId])
+      return this.#live.end(sessionId, session.runId, ABORTED)
+    }
+    const run = await this.#store.getRun(runId, owner)
+    if (run?.sessionId !== sessionId) throw runsError('RUN_NOT_FOUND', [runId])
+    return this.#live.end(sessionId, runId, ABORTED)
+  }
+
+  /** Ends a run that the app knows to be over. Resolves with the terminal event that holds. Rejects with RUN_NOT_FOUND. */
+  async completeRun (runId: string, { exitCode, aborted = false }: { exitCode: number, aborted?: boolean }): Promise<CompleteEvent> {
+    const run = await this.#store.getRun(runId, null)
+    if (run === null) throw runsError('RUN_NOT_FOUND', [runId])
+    return this.#live.end(run.sessionId, runId, { exitCode, aborted, reason: aborted ? 'aborted' : exitCode === 0 ? 'finished' : 'failed' })
+  }
+
+  /** What is retained after a seq, up to what is there when the reading begins. Rejects with SESSION_NOT_FOUND. */
+  async * replayEvents (sessionId: string, after = 0, { owner = null }: OwnerOption = {}): AsyncGenerator<Event> {
+    let lastSeq = Number.MAX_SAFE_INTEGER
+    for (let cursor = after, first = true; cursor < lastSeq; first = false) {
+      const page = found(await this.#store.read(sessionId, owner, cursor, PAGE), sessionId)
+      if (first) lastSeq = page.session.lastSeq
+      for (const event of page.events) {
+        if (event.seq <= lastSeq) yield parseEvent(event)
+      }
+      cursor = page.through
+    }
+  }
+
+  /** Follows a session like any client: `chat_subscribed`, what is retained after the cursor, then live until aborted. */
+  async * subscribe (sessionId: string, { after = 0, signal, owner = null }: OwnerOption & { after?: Cursor, signal?: AbortSignal } = {}): AsyncGenerator<Event | Frame> {
+    const opening = await this.openSubscription({ sessionId, owner, after, until: null })
+    const sink = new IterableSink()
+    yield * sink.read(opening.start(sink), signal)
+  }
+
+  /** A page of the history; without `before` the latest. `limit` is 1 to 500. Rejects with SESSION_NOT_FOUND. */
+  async history (sessionId: string, options: OwnerOption & { before?: number | null, limit?: number } = {}): Promise<History> {
+    const { session, events, hasMore, cursor } = await this.readHistory(sessionId, options)
+    return { events: events.map(parseEvent), hasMore, cursor, isProcessing: session.isProcessing }
+  }
+
+  /** For transports: `history` with its events as they are stored. */
+  async readHistory (sessionId: string, { owner = null, before = null, limit = 100 }: OwnerOption & { before?: number | null, limit?: number } = {}): Promise<HistoryPage> {
+    return found(await this.#store.readHistory(sessionId, owner, { before, limit: clampLimit(limit) }), sessionId)
+  }
+
+  /** For transports: a page of what is retained after a seq, as it is stored. Rejects with SESSION_NOT_FOUND. */
+  async readEvents (sessionId: string, { owner = null, after = 0, limit = 500 }: OwnerOption & { after?: number, limit?: number } = {}): Promise<LogPage> {
+    return found(await this.#store.read(sessionId, owner, after, { rows: clampLimit(limit), bytes: MAX_PAGE_BYTES }), sessionId)
+  }
+
+  /** For transports: a subscription to be started with a sink. A session that does not exist yet is waited for. */
+  async openSubscription (request: SubscriptionRequest): Promise<Opening> {
+    assertSessionId(request.sessionId)
+    return this.#subscriptions.open(request)
+  }
+}
+
+function assertSessionId (id: string): void {
+  if (typeof id !== 'string' || !SESSION_ID.test(id)) throw runsError('INVALID_REQUEST', ['A session id must match ' + SESSION_ID_PATTERN])
+}
+
+function found<T> (value: T | null, sessionId: string): T {
+  if (value === null) throw runsError('SESSION_NOT_FOUND', [sessionId])
+  return value
+}
+
+function clampLimit (limit: number): number {
+  return Math.min(500, Math.max(1, Math.trunc(limit)))
+}

@@ -1,0 +1,109 @@
+/* What a provider yields → what the run's log gets: without native ids, deltas folded, encoded once. */
+import type { RunLog } from './committer.ts'
+import { type EventKinds, isTransient } from './event.ts'
+import { Fold, type FoldedMessage } from './fold.ts'
+import { MessageIds } from './message-ids.ts'
+import type { CheckedEvent } from './provider-event.ts'
+import type { Scrubber } from './scrub.ts'
+import type { RunEnding } from './types.ts'
+
+type Fields = Record<string, unknown>
+
+const DELTA_OF = { text: 'stream_delta', thinking: 'thinking_delta' } as const
+const WHOLE_OF = { stream_delta: 'text', thinking_delta: 'thinking' } as const
+
+/** The fields of a run's `complete`. */
+export function completeFields (sessionId: string, { exitCode, aborted, reason, usage, error }: RunEnding): EventKinds['complete'] {
+  return {
+    exitCode,
+    success: exitCode === 0 && !aborted,
+    aborted,
+    reason,
+    actualSessionId: sessionId,
+    ...(usage && { usage }),
+    ...(error && { error })
+  }
+}
+
+export class RunWriter {
+  readonly #log: RunLog
+  readonly #scrubber: Scrubber
+  readonly #fold = new Fold()
+  readonly #ids = new MessageIds()
+
+  constructor (log: RunLog, scrubber: Scrubber) {
+    this.#log = log
+    this.#scrubber = scrubber
+  }
+
+  /** Writes one event of the provider. Throws what `JSON.stringify` throws. */
+  write ({ kind, fields }: CheckedEvent): void {
+    switch (kind) {
+      case 'stream_delta':
+      case 'thinking_delta':
+        return this.#delta(kind, fields)
+      case 'stream_end':
+        return this.#streamEnd(fields)
+      case 'text':
+      case 'thinking':
+        return this.#whole(kind, fields)
+      default:
+        // The history keeps the order in which things were said and done.
+        if (!isTransient(kind, fields)) this.#writeFolded(this.#fold.takeEnded())
+        this.#append(kind, fields)
+    }
+  }
+
+  /** Writes the messages that are unfinished, then the terminal event. */
+  end (ending: RunEnding): void {
+    for (const { kind, messageId } of this.#fold.open()) this.#release(DELTA_OF[kind], messageId)
+    this.#writeFolded(this.#fold.takeAll())
+    const { json } = this.#scrubber.fields({ ...completeFields(this.#log.run.sessionId, ending) })
+    this.#log.end({ kind: 'complete', transient: false, timestamp: new Date().toISOString(), fields: json }, ending)
+  }
+
+  #delta (kind: keyof typeof WHOLE_OF, fields: Fields): void {
+    const messageId = this.#ids.ofDelta(WHOLE_OF[kind], fields['messageId'] as string | undefined)
+    const content = this.#scrubber.delta(`${kind}:${messageId}`, fields['content'] as string)
+    this.#fold.delta(kind, messageId, content)
+    if (content !== '') this.#append(kind, { ...fields, messageId, content })
+  }
+
+  #streamEnd (fields: Fields): void {
+    const messageId = this.#ids.ofEnd(fields['messageId'] as string | undefined)
+    if (messageId === null) return
+    this.#release('stream_delta', messageId)
+    this.#release('thinking_delta', messageId)
+    this.#fold.end(messageId)
+    this.#append('stream_end', { ...fields, messageId })
+  }
+
+  #whole (kind: keyof typeof DELTA_OF, fields: Fields): void {
+    const messageId = this.#ids.ofWhole(kind, fields['messageId'] as string | undefined)
+    // The whole holds what was held back of its deltas.
+    this.#scrubber.flush(`${DELTA_OF[kind]}:${messageId}`)
+    this.#fold.whole(kind, messageId)
+    this.#writeFolded(this.#fold.takeEnded())
+    this.#append(kind, kind === 'text' ? { ...fields, role: 'assistant', messageId } : { ...fields, messageId })
+  }
+
+  /** Sends what the scrubber holds back of a message whose end has come. */
+  #release (kind: keyof typeof WHOLE_OF, messageId: string): void {
+    const content = this.#scrubber.flush(`${kind}:${messageId}`)
+    if (content === '') return
+    this.#fold.delta(kind, messageId, content)
+    this.#append(kind, { messageId, content })
+  }
+
+  #writeFolded (messages: FoldedMessage[]): void {
+    for (const { kind, messageId, content } of messages) {
+      this.#ids.over(kind, messageId)
+      this.#append(kind, kind === 'text' ? { role: 'assistant', messageId, content } : { messageId, content })
+    }
+  }
+
+  #append (kind: string, fields: Fields): void {
+    const { fields: clean, json } = this.#scrubber.fields(fields)
+    this.#log.append({ kind, transient: isTransient(kind, clean), timestamp: new Date().toISOString(), fields: json })
+  }
+}

@@ -1,0 +1,208 @@
+/* Drives one provider to its one terminal event, whatever it does. */
+import type { RunLog } from './committer.ts'
+import { runError } from './errors.ts'
+import { type CompleteEvent, parseEvent } from './event.ts'
+import type { Logger } from './logger.ts'
+import { type Provider, ProviderError, type RunContext } from './provider.ts'
+import { type CheckedEvent, checkProviderEvent } from './provider-event.ts'
+import { RunWriter } from './run-writer.ts'
+import type { Scrubber } from './scrub.ts'
+import type { RunEnding, RunError } from './types.ts'
+
+/** The longest delay that a timer takes; above it Node's fire at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1
+/** A provider that yields without ever waiting gives way to the rest of the process after so many events. */
+const EVENTS_PER_TURN = 512
+
+const FINISHED: RunEnding = { exitCode: 0, aborted: false, reason: 'finished' }
+const TIMED_OUT: RunEnding = { exitCode: 1, aborted: false, reason: 'timeout', error: runError('RUN_TIMEOUT') }
+
+/** Stopped on request. */
+export const ABORTED: RunEnding = { exitCode: 1, aborted: true, reason: 'aborted' }
+/** Its server stopped or died. */
+export const INTERRUPTED: RunEnding = { exitCode: 1, aborted: false, reason: 'interrupted', error: runError('RUN_INTERRUPTED') }
+
+function failed (error: RunError, exitCode = 1): RunEnding {
+  return { exitCode, aborted: false, reason: 'failed', error }
+}
+
+export interface RunOptions {
+  provider: Provider
+  /** What the provider gets; the run adds the signal. */
+  context: Omit<RunContext, 'signal'>
+  log: RunLog
+  scrubber: Scrubber
+  /** Ends the run with `timeout`; 0 = never. */
+  timeoutMs: number
+  /** Keeps a native id that the provider announced. */
+  keepProviderSessionId: (providerSessionId: string) => Promise<void>
+  /** Ends the run in the store when its own log does not take the terminal; null if the store refuses that too. */
+  close: (ending: RunEnding) => Promise<CompleteEvent | null>
+}
+
+export class Run {
+  readonly runId: string
+  readonly sessionId: string
+  /** Resolves when the run has ended: with the terminal event that holds, or null if the store refused every one. */
+  readonly completed: Promise<CompleteEvent | null>
+  readonly #options: RunOptions
+  readonly #logger: Logger
+  readonly #writer: RunWriter
+  readonly #abort = new AbortController()
+  readonly #resolveCompleted: (complete: CompleteEvent | null) => void
+  #iterator: AsyncIterator<unknown> | null = null
+  #timer: NodeJS.Timeout | undefined
+  #ended = false
+  #dropped = 0
+
+  constructor (options: RunOptions) {
+    this.runId = options.context.runId
+    this.sessionId = options.context.session.id
+    this.#options = options
+    this.#logger = options.context.log
+    this.#writer = new RunWriter(options.log, options.scrubber)
+    let resolveCompleted: (complete: CompleteEvent | null) => void
+    this.completed = new Promise((resolve) => { resolveCompleted = resolve })
+    this.#resolveCompleted = resolveCompleted!
+  }
+
+  /** Starts the provider. Returns at once and never throws: whatever goes wrong ends the run. */
+  start (): void {
+    const { timeoutMs } = this.#options
+    if (timeoutMs > 0) this.#timer = setTimeout(() => { void this.end(TIMED_OUT) }, Math.min(timeoutMs, MAX_TIMER_MS))
+    void this.#drive()
+  }
+
+  /**
+   * Ends the run, unless it has ended, without waiting for the provider. Resolves with the terminal event that holds.
+   */
+  end (ending: RunEnding): Promise<CompleteEvent | null> {
+    if (!this.#ended) {
+      this.#ended = true
+      void this.#finish(ending).then(this.#resolveCompleted)
+    }
+    return this.completed
+  }
+
+  /** The run's log takes no more events. */
+  rejected (): void {
+    void this.end(failed(runError('STORE_REFUSED')))
+  }
+
+  async #drive (): Promise<void> {
+    const { provider, context } = this.#options
+    try {
+      const iterator = iterate(provider.run({ ...context, signal: this.#abort.signal }))
+      this.#iterator = iterator
+      for (let taken = 1; !this.#ended; taken++) {
+        const { done, value } = await iterator.next()
+        if (done === true) {
+          this.#iterator = null
+          void this.end(FINISHED)
+        }
+        if (this.#ended) return
+        await this.#take(value)
+        if (taken % EVENTS_PER_TURN === 0) await new Promise((resolve) => { setImmediate(resolve) })
+      }
+    } catch (error) {
+      this.#iterator = null
+      if (this.#ended) this.#logger.debug({ err: error, runId: this.runId }, 'the provider threw after the end of its run')
+      else void this.end(this.#failure(error))
+    }
+  }
+
+  async #take (value: unknown): Promise<void> {
+    const event = checkProviderEvent(value)
+    if (typeof event === 'string') this.#drop(event)
+    else if (event.kind === 'complete') void this.end(endingOf(event))
+    else if (event.kind === 'session_created') await this.#bind(event.fields['newSessionId'] as string)
+    else this.#write(event)
+    if (this.#options.log.full) await this.#options.log.settled()
+  }
+
+  #write (event: CheckedEvent): void {
+    try {
+      this.#writer.write(event)
+    } catch (error) {
+      this.#logger.error({ err: error, runId: this.runId, kind: event.kind }, 'an event cannot be written as JSON')
+      void this.end(failed(runError('EVENT_NOT_SERIALISABLE')))
+    }
+  }
+
+  async #bind (providerSessionId: string): Promise<void> {
+    if (providerSessionId === '') return this.#drop('an empty newSessionId')
+    // Known to the scrubber before anything else can be written.
+    this.#options.scrubber.add(providerSessionId)
+    try {
+      await this.#options.keepProviderSessionId(providerSessionId)
+    } catch (error) {
+      this.#logger.error({ err: error, runId: this.runId }, 'the provider\'s session id could not be kept; the agent will not resume')
+    }
+  }
+
+  // A provider that yields garbage may yield a lot of it: one line tells of the first, one of the sum.
+  #drop (why: string): void {
+    if (this.#dropped++ === 0) this.#logger.warn({ runId: this.runId, why }, 'dropped what the provider yielded: it is no event')
+  }
+
+  #failure (error: unknown): RunEnding {
+    if (error instanceof ProviderError) return failed({ code: error.code, message: error.message }, error.exitCode)
+    this.#logger.error({ err: error, runId: this.runId }, 'the provider failed')
+    return failed(runError('PROVIDER_FAILED'))
+  }
+
+  async #finish (ending: RunEnding): Promise<CompleteEvent | null> {
+    clearTimeout(this.#timer)
+    if (this.#dropped > 1) this.#logger.warn({ runId: this.runId, dropped: this.#dropped }, 'dropped what the provider yielded')
+    try {
+      this.#writer.end(ending)
+    } catch (error) {
+      this.#logger.error({ err: error, runId: this.runId }, 'the provider\'s complete cannot be written as JSON')
+      ending = failed(runError('EVENT_NOT_SERIALISABLE'))
+      this.#writer.end(ending)
+    }
+    this.#stopProvider()
+    const { log } = this.#options
+    await log.settled()
+    if (log.rejection === null) return parseEvent(log.newest!) as CompleteEvent
+    return this.#options.close(ending)
+  }
+
+  /** Nobody waits for the provider: whatever it still yields is not taken. */
+  #stopProvider (): void {
+    const iterator = this.#iterator
+    if (iterator === null) return
+    this.#abort.abort()
+    const note = (error: unknown): void => this.#logger.debug({ err: error, runId: this.runId }, 'the provider threw when it was stopped')
+    try {
+      iterator.return?.()?.then(undefined, note)
+    } catch (error) {
+      note(error)
+    }
+  }
+}
+
+/** How the provider's own `complete` says that the run ended. */
+function endingOf ({ fields: { exitCode, usage, error } }: CheckedEvent): RunEnding {
+  const problem = isRecord(error) ? { code: String(error['code'] ?? 'PROVIDER_FAILED'), message: String(error['message'] ?? '') } : undefined
+  const code = Number.isInteger(exitCode) ? exitCode as number : problem === undefined ? 0 : 1
+  return {
+    exitCode: code,
+    aborted: false,
+    reason: code === 0 ? 'finished' : 'failed',
+    ...(isRecord(usage) && { usage }),
+    ...(problem && { error: problem })
+  }
+}
+
+function isRecord (value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}
+
+/** Providers in plain JavaScript return all sorts of things. */
+function iterate (iterable: unknown): AsyncIterator<unknown> {
+  if (typeof iterable === 'object' && iterable !== null && Symbol.asyncIterator in iterable) {
+    return (iterable as AsyncIterable<unknown>)[Symbol.asyncIterator]()
+  }
+  throw new TypeError('a provider\'s run must return an AsyncIterable')
+}

@@ -1,0 +1,205 @@
+/*
+ * cursor → sink: one connected client. First visit, reconnect and slow reader are one path: pages after the cursor, from
+ * memory or the store, until the cursor is the channel's head; from then on live. It holds no queue: what a client has
+ * not taken is in the log.
+ */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Channel, Follower, Format, SharedEncoding } from './channel.ts'
+import type { StoredEvent } from './event.ts'
+import type { Frame, GapFrame } from './frames.ts'
+import type { LogPage, PageLimit } from './store.ts'
+
+/** What is read and written at once; bounds what one slow client can hold in memory. */
+export const PAGE: PageLimit = { rows: 500, bytes: 256 * 1024 }
+
+/** Where a subscriber writes. */
+export interface Sink<Chunk> {
+  readonly format: Format<Chunk>
+  /** Writes events; false if full: no more come until `Subscriber.drained` is called. */
+  events (chunk: Chunk): boolean
+  /** Writes a frame; `cursor` is set for the one that carries a cursor. Also written when full. */
+  frame (frame: Frame, cursor?: number): void
+  /** Nothing more comes. */
+  end (): void
+}
+
+export interface SubscriberOptions {
+  /** Where the client wants to start; already resolved. */
+  cursor: number
+  /** The session's state and first page after `cursor`; null while the session does not exist. */
+  first: LogPage | null
+  /** What the client has to be told before the first event. */
+  gap: GapFrame | null
+  /** Ends after the `complete` of this run; of the first run that is seen, if `runId` is null. */
+  until: { runId: string | null } | null
+  /** Reads the next page; null while the session does not exist. */
+  read: (after: number) => Promise<LogPage | null>
+  /** Called once, when nothing more will be written. */
+  onClose: () => void
+  /** The log could not be read; the sink has been ended and the client's cursor brings it back. */
+  onError: (error: unknown) => void
+}
+
+/** `idle`: the sink is full, or the session does not exist yet; somebody will wake us. */
+type Mode = 'idle' | 'catching-up' | 'live' | 'closed'
+
+export class Subscriber<Chunk> implements Follower {
+  readonly #channel: Channel
+  readonly #sink: Sink<Chunk>
+  readonly #options: SubscriberOptions
+  #cursor: number
+  #page: LogPage | null
+  #compactedThrough: number
+  #until: { runId: string | null } | null
+  /** Until a read has shown that the session exists and is the client's, nothing of the channel may reach it. */
+  #admitted: boolean
+  #mode: Mode = 'idle'
+  #full = false
+  #closing: Frame | null = null
+
+  constructor (channel: Channel, sink: Sink<Chunk>, options: SubscriberOptions) {
+    this.#channel = channel
+    this.#sink = sink
+    this.#options = options
+    this.#cursor = options.cursor
+    this.#page = options.first
+    this.#compactedThrough = options.first?.session.compactedThrough ?? 0
+    this.#until = options.until
+    this.#admitted = options.first !== null
+  }
+
+  get sessionId (): string {
+    return this.#channel.sessionId
+  }
+
+  get cursor (): number {
+    return this.#cursor
+  }
+
+  /** Writes the first frames, then everything after the cursor. */
+  start (): void {
+    const session = this.#page?.session
+    this.#sink.frame({
+      kind: 'chat_subscribed',
+      sessionId: this.#channel.sessionId,
+      isProcessing: session?.isProcessing ?? false,
+      runId: session?.runId ?? null,
+      cursor: this.#cursor,
+      lastSeq: session?.lastSeq ?? 0,
+      compactedThrough: this.#compactedThrough,
+      pendingPermissions: session?.pendingPermissions ?? []
+    }, this.#cursor)
+    if (this.#options.gap !== null) this.#sink.frame(this.#options.gap)
+    this.wake()
+  }
+
+  deliver (events: StoredEvent[], shared?: SharedEncoding): boolean {
+    const cut = this.#cut(events)
+    const chosen = cut === 0 ? events : events.slice(0, cut)
+    this.#cursor = chosen.at(-1)!.seq
+    const chunk = chosen === events && shared !== undefined ? shared(this.#sink.format) : this.#sink.format.encode(chosen)
+    this.#full = !this.#sink.events(chunk)
+    if (cut > 0) this.close()
+    else if (this.#full && this.#mode === 'live') this.#mode = 'idle'
+    return this.#mode === 'live'
+  }
+
+  /** The sink has room again. */
+  drained (): void {
+    this.#full = false
+    this.wake()
+  }
+
+  wake (): void {
+    if (this.#full || this.#mode === 'catching-up' || this.#isClosed()) return
+    this.#mode = 'catching-up'
+    void this.#catchUp()
+  }
+
+  /** Ends with `frame`, after everything that is committed has been written. */
+  finish (frame: Frame): void {
+    this.#closing = frame
+    if (this.#mode === 'live') this.#close(frame)
+    else this.wake()
+  }
+
+  /** Writes nothing more. Idempotent. */
+  close (): void {
+    this.#close(null)
+  }
+
+  async #catchUp (): Promise<void> {
+    try {
+      while (!this.#isClosed()) {
+        if (this.#full) {
+          this.#mode = 'idle'
+          return
+        }
+        if (this.#admitted && this.#channel.join(this)) {
+          this.#mode = 'live'
+          if (this.#closing !== null) this.#close(this.#closing)
+          return
+        }
+        const recent = this.#admitted ? this.#channel.recent(this.#cursor, PAGE) : null
+        if (recent !== null) this.deliver(recent)
+        else if (!await this.#readPage()) return
+      }
+    } catch (error) {
+      if (this.#isClosed()) return
+      this.#close(null)
+      this.#options.onError(error)
+    }
+  }
+
+  /** Delivers a page from the store; false if the session does not exist, so that we wait for it. */
+  async #readPage (): Promise<boolean> {
+    const first = this.#page
+    this.#page = null
+    const page = first ?? await this.#options.read(this.#cursor)
+    if (this.#isClosed()) return true
+    if (page === null) {
+      if (this.#closing !== null) this.#close(this.#closing)
+      if (this.#isClosed() || !this.#channel.awaitSession(this)) return true
+      this.#mode = 'idle'
+      return false
+    }
+    this.#admitted = true
+    this.#channel.advance(page.session.lastSeq)
+    this.#tellCompacted(page)
+    if (page.events.length > 0) this.deliver(page.events)
+    if (!this.#isClosed()) this.#cursor = page.through
+    // Between pages others get their turn.
+    if (first === null) await nextTurn()
+    return true
+  }
+
+  // While this reader was on its way, part of what it had not read yet was compacted.
+  #tellCompacted (page: LogPage): void {
+    const { compactedThrough } = page.session
+    if (compactedThrough > this.#compactedThrough && this.#cursor > 0 && this.#cursor < compactedThrough) {
+      this.#sink.frame({ kind: 'gap', sessionId: this.#channel.sessionId, reason: 'compacted', from: this.#cursor + 1, to: compactedThrough })
+    }
+    this.#compactedThrough = compactedThrough
+  }
+
+  /** How many of `events` are left until the end of the run that this subscriber is for; 0 = all and more. */
+  #cut (events: StoredEvent[]): number {
+    if (this.#until === null) return 0
+    this.#until.runId ??= events[0]!.runId
+    const { runId: last } = this.#until
+    return events.findIndex(({ kind, runId }) => kind === 'complete' && runId === last) + 1
+  }
+
+  #isClosed (): boolean {
+    return this.#mode === 'closed'
+  }
+
+  #close (frame: Frame | null): void {
+    if (this.#isClosed()) return
+    this.#mode = 'closed'
+    this.#channel.leave(this)
+    if (frame !== null) this.#sink.frame(frame)
+    this.#sink.end()
+    this.#options.onClose()
+  }
+}

@@ -1,0 +1,128 @@
+/* Who follows what in this process: opens subscriptions, hands them committed events, ends them at shutdown. */
+import { Channels } from './channels.ts'
+import { type Cursor, LATEST } from './cursor.ts'
+import type { StoredEvent } from './event.ts'
+import type { GapFrame } from './frames.ts'
+import type { Logger } from './logger.ts'
+import type { LogPage, Store } from './store.ts'
+import { PAGE, type Sink, Subscriber } from './subscriber.ts'
+import type { Owner, SessionState } from './types.ts'
+
+export interface SubscriptionRequest {
+  sessionId: string
+  owner: Owner
+  /** The client's cursor; null if what it sent is none. */
+  after: Cursor | null
+  /** Ends after the `complete` of a run: of this one, or the one that is running now, else of the latest. */
+  until: { runId: string } | 'complete' | null
+}
+
+/** A subscription whose first frames are decided but not written. Must be started or cancelled. */
+export interface Opening {
+  /** The client has the `complete` that it asked for, and nothing is running. */
+  readonly done: boolean
+  start: <Chunk>(sink: Sink<Chunk>) => Subscriber<Chunk>
+  cancel: () => void
+}
+
+/** Where and how a subscription begins, decided on one snapshot. */
+interface Beginning {
+  cursor: number
+  first: LogPage | null
+  gap: GapFrame | null
+}
+
+type Finishable = Pick<Subscriber<unknown>, 'sessionId' | 'finish'>
+
+export class Subscriptions {
+  readonly #store: Store
+  readonly #log: Logger
+  readonly #channels = new Channels()
+  readonly #open = new Set<Finishable>()
+  /** Set once all subscriptions end: one that was still opening ends too. */
+  #retryMs: (() => number) | null = null
+
+  constructor (store: Store, log: Logger) {
+    this.#store = store
+    this.#log = log
+  }
+
+  /** Committed events, in order, to whoever follows the session. */
+  readonly publish = (sessionId: string, events: StoredEvent[]): void => {
+    this.#channels.publish(sessionId, events)
+  }
+
+  /** The store has events up to `seq` that were not published here. */
+  advance (sessionId: string, seq: number): void {
+    this.#channels.advance(sessionId, seq)
+  }
+
+  /** Opens a subscription; a session that does not exist yet is waited for. */
+  async open ({ sessionId, owner, after, until }: SubscriptionRequest): Promise<Opening> {
+    // Acquired before the read: what is committed after the snapshot moves the channel's head.
+    const channel = this.#channels.acquire(sessionId)
+    try {
+      const beginning = await this.#begin(sessionId, owner, after)
+      const target = until === 'complete' ? await this.#target(beginning, owner) : until
+      return {
+        done: target === 'done',
+        cancel: () => { this.#channels.release(channel) },
+        start: <Chunk>(sink: Sink<Chunk>) => {
+          const subscriber = new Subscriber(channel, sink, {
+            ...beginning,
+            until: target === 'done' ? null : target,
+            read: (cursor) => this.#store.read(sessionId, owner, cursor, PAGE),
+            onClose: () => {
+              this.#open.delete(subscriber)
+              this.#channels.release(channel)
+            },
+            onError: (error) => { this.#log.error({ err: error, sessionId }, 'a stream ended because the log could not be read') }
+          })
+          this.#open.add(subscriber)
+          subscriber.start()
+          if (this.#retryMs !== null) this.#finish(subscriber, this.#retryMs())
+          return subscriber
+        }
+      }
+    } catch (error) {
+      this.#channels.release(channel)
+      throw error
+    }
+  }
+
+  /** Ends every subscription once it has what is committed, and tells each client when to come back. */
+  finish (retryMs: () => number): void {
+    this.#retryMs = retryMs
+    for (const subscriber of this.#open) this.#finish(subscriber, retryMs())
+  }
+
+  #finish (subscriber: Finishable, retryMs: number): void {
+    subscriber.finish({ kind: 'stream_closing', sessionId: subscriber.sessionId, retryMs })
+  }
+
+  async #begin (sessionId: string, owner: Owner, after: Cursor | null): Promise<Beginning> {
+    const asked = after === LATEST ? Number.MAX_SAFE_INTEGER : after ?? 0
+    const first = await this.#store.read(sessionId, owner, asked, PAGE)
+    const lastSeq = first?.session.lastSeq ?? 0
+    const compactedThrough = first?.session.compactedThrough ?? 0
+    const gap = (reason: GapFrame['reason'], from: number, to: number): GapFrame => ({ kind: 'gap', sessionId, reason, from, to })
+    if (after === LATEST) return { cursor: lastSeq, first, gap: null }
+    if (after === null) return { cursor: 0, first, gap: gap('malformed', 1, lastSeq) }
+    if (after > lastSeq) {
+      return { cursor: 0, first: first && { ...first, events: [], through: 0 }, gap: gap('ahead', lastSeq + 1, after) }
+    }
+    const overtaken = after > 0 && after < compactedThrough
+    return { cursor: after, first, gap: overtaken ? gap('compacted', after + 1, compactedThrough) : null }
+  }
+
+  /** The run whose `complete` ends a subscription that begins so. */
+  async #target ({ cursor, first }: Beginning, owner: Owner): Promise<{ runId: string | null } | 'done'> {
+    if (first === null) return { runId: null }
+    const session: SessionState = first.session
+    if (session.runId !== null) return { runId: session.runId }
+    const [latest] = await this.#store.listRuns(session.id, owner, { limit: 1 })
+    if (latest === undefined) return { runId: null }
+    if (latest.completeSeq !== null && latest.completeSeq <= cursor) return 'done'
+    return { runId: latest.runId }
+  }
+}

@@ -1,0 +1,48 @@
+/* Says back what it was told, in deltas, at a pace; and plays scripted failures (echo-script.ts). */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Provider, ProviderEvent, RunContext } from '../lib/provider.ts'
+import type { MessageContent } from '../lib/types.ts'
+import { parseScript, playScript } from './echo-script.ts'
+
+export interface EchoOptions {
+  /** The pause between two deltas, in ms. Default 40. */
+  delayMs?: number
+}
+
+/**
+ * A provider without a model, to try things with. A message that is JSON `{"demo":{…}}` plays a script instead
+ * (docs/echo.md). Its native session ids, and the messages of the errors that it throws, hold the value of the
+ * environment variable ECHO_NATIVE_MARKER, so that one can look for it on the wire.
+ */
+export function echo ({ delayMs = 40 }: EchoOptions = {}): Provider {
+  return {
+    run (context) {
+      const nativeId = context.providerSessionId ?? `echo-native-${marker()}-${randomUUID()}`
+      const script = parseScript(textOf(context.content))
+      return script === null ? say(context, nativeId, delayMs) : playScript(script, context, nativeId)
+    }
+  }
+}
+
+/** What every native id and error message of the echo holds. */
+export function marker (): string {
+  return process.env['ECHO_NATIVE_MARKER'] ?? 'unmarked'
+}
+
+async function * say ({ content, signal }: RunContext, nativeId: string, delayMs: number): AsyncGenerator<ProviderEvent> {
+  yield { kind: 'session_created', newSessionId: nativeId }
+  const messageId = randomUUID()
+  const text = textOf(content)
+  for (const word of text.match(/\s*\S+\s*?|\s+/g) ?? []) {
+    if (delayMs > 0) await delay(delayMs, undefined, { signal })
+    yield { kind: 'stream_delta', messageId, content: word }
+  }
+  yield { kind: 'stream_end', messageId }
+  yield { kind: 'text', role: 'assistant', messageId, content: text } as ProviderEvent
+}
+
+function textOf (content: MessageContent): string {
+  if (typeof content === 'string') return content
+  return content.map((part) => part.type === 'text' ? part.text : `[${part.type} ${part.name ?? part.mimeType}]`).join('\n')
+}
