@@ -47,6 +47,7 @@ class SqliteStore implements Store {
   }
 
   async open (): Promise<void> {
+    if (this.#database !== null) return
     this.#database = await openDatabase(this.#path, this.#durability)
     const queries = prepareQueries(this.#database)
     this.#transact = this.#database.transaction((work: (queries: Queries) => unknown) => work(queries))
@@ -101,8 +102,11 @@ class SqliteStore implements Store {
       } else if (owner !== null && session.owner !== owner) {
         return { outcome: 'not-found' }
       }
-      const { key: sessionKey, lastSeq: cursor, runId: active } = session
-      if (active !== null) return { outcome: 'busy', runId: active, instanceId: queries.run.get({ id: active })!.instanceId }
+      if (session.runId !== null) {
+        const { cursor, instanceId } = queries.run.get({ id: session.runId })!
+        return { outcome: 'busy', runId: session.runId, cursor, instanceId }
+      }
+      const { key: sessionKey, lastSeq: cursor } = session
       const now = Date.now()
       const { lastInsertRowid } = queries.insertRun.run({ id: runId, sessionKey, provider, instanceId: this.instanceId, cursor, now })
       const stored = eventEncoder({ sessionId, runId, provider })(message, cursor + 1)

@@ -5,6 +5,8 @@ import createError from '@fastify/error'
 export interface ErrorDetails {
   /** The run that is in the way. */
   runId?: string
+  /** The seq before that run's first event. */
+  cursor?: number
   /** Seconds after which another try makes sense. */
   retryAfter?: number
 }

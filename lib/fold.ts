@@ -66,16 +66,8 @@ export class Fold {
 export function unfinishedMessages (events: Iterable<Event>): FoldedMessage[] {
   const fold = new Fold()
   for (const event of events) {
-    switch (event.kind) {
-      case 'stream_delta':
-      case 'thinking_delta':
-        fold.delta(event.kind, event.messageId, event.content, event.snapshot)
-        break
-      case 'text':
-      case 'thinking':
-        fold.whole(event.kind, event.messageId)
-        break
-    }
+    if (event.kind === 'stream_delta' || event.kind === 'thinking_delta') fold.delta(event.kind, event.messageId, event.content, event.snapshot)
+    else if (event.kind === 'text' || event.kind === 'thinking') fold.whole(event.kind, event.messageId)
   }
   return fold.takeAll()
 }

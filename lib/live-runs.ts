@@ -124,7 +124,7 @@ export class LiveRuns {
       if (start.outcome === 'started') return start
       if (start.outcome === 'not-found') throw runsError('SESSION_NOT_FOUND', [sessionId])
       if (tries > 1 || !await this.#clear(sessionId, start)) {
-        throw runsError('RUN_IN_PROGRESS', [sessionId], { runId: start.runId })
+        throw runsError('RUN_IN_PROGRESS', [sessionId], { runId: start.runId, cursor: start.cursor })
       }
     }
   }

@@ -45,8 +45,8 @@ export type RunStart =
     /** Every native id that the session ever had, of any provider. */
     providerSessionIds: string[]
   }
-  /** A run is running; `instanceId` drives it. */
-  | { outcome: 'busy', runId: string, instanceId: string }
+  /** A run is running since `cursor`; `instanceId` drives it. */
+  | { outcome: 'busy', runId: string, cursor: number, instanceId: string }
   | { outcome: 'not-found' }
 
 /** Consecutive events of one run, and its end if the last of them is its `complete`. */
@@ -92,8 +92,8 @@ export interface Store {
   readonly instanceId: string
 
   /**
-   * Opens the database and brings its schema up to date; safe when several instances do so at once. Rejects with
-   * STORE_SCHEMA_NEWER or STORE_INVALID.
+   * Opens the database and brings its schema up to date; safe when several instances do so at once. Idempotent.
+   * Rejects with STORE_SCHEMA_NEWER or STORE_INVALID.
    */
   open (): Promise<void>
   /** Releases everything. Idempotent. */

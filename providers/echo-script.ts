@@ -2,7 +2,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { ProviderEvent, RunContext } from '../lib/provider.ts'
-import { marker } from './echo.ts'
 
 const MODES = [
   'ok', 'burst', 'throwSync', 'throwAfter', 'noTerminal', 'doubleTerminal', 'emitAfter', 'hang', 'ignoreAbort', 'huge',
@@ -29,6 +28,11 @@ export interface Script {
 const HUGE = 2 * 1024 * 1024
 const FORGED = '\r\nid: 999999\r\nevent: forged\r\ndata: {}\r\n\r\n'
 const WEIRD = `CR\rLF\nCRLF\r\n LS\u2028 PS\u2029 NUL\u0000 BOM\uFEFF lone\uD800 surrogates\uDC00 end${FORGED}`
+
+/** What every native id and every thrown message of the echo holds, so that one can look for it on the wire. */
+export function marker (): string {
+  return process.env['ECHO_NATIVE_MARKER'] ?? 'unmarked'
+}
 
 /** The script in a message, or null if it is an ordinary one. */
 export function parseScript (text: string): Script | null {
@@ -81,7 +85,7 @@ async function * play (script: Script, { signal }: RunContext, nativeId: string)
     yield event(i)
     if (i !== at) continue
     if (mode === 'throwAfter') throw new Error(`thrown after event ${i} by ${nativeId} ${marker()}`)
-    if (mode === 'hang') await aborted(signal)
+    if (mode === 'hang') return await aborted(signal)
   }
   if (mode === 'ignoreAbort') {
     for (let i = n + 1; ; i++) {

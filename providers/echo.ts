@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Provider, ProviderEvent, RunContext } from '../lib/provider.ts'
 import type { MessageContent } from '../lib/types.ts'
-import { parseScript, playScript } from './echo-script.ts'
+import { marker, parseScript, playScript } from './echo-script.ts'
 
 export interface EchoOptions {
   /** The pause between two deltas, in ms. Default 40. */
@@ -12,7 +12,7 @@ export interface EchoOptions {
 
 /**
  * A provider without a model, to try things with. A message that is JSON `{"demo":{…}}` plays a script instead
- * (docs/echo.md). Its native session ids, and the messages of the errors that it throws, hold the value of the
+ * (docs/providers.md). Its native session ids, and the messages of the errors that it throws, hold the value of the
  * environment variable ECHO_NATIVE_MARKER, so that one can look for it on the wire.
  */
 export function echo ({ delayMs = 40 }: EchoOptions = {}): Provider {
@@ -25,21 +25,16 @@ export function echo ({ delayMs = 40 }: EchoOptions = {}): Provider {
   }
 }
 
-/** What every native id and error message of the echo holds. */
-export function marker (): string {
-  return process.env['ECHO_NATIVE_MARKER'] ?? 'unmarked'
-}
-
 async function * say ({ content, signal }: RunContext, nativeId: string, delayMs: number): AsyncGenerator<ProviderEvent> {
   yield { kind: 'session_created', newSessionId: nativeId }
   const messageId = randomUUID()
   const text = textOf(content)
-  for (const word of text.match(/\s*\S+\s*?|\s+/g) ?? []) {
+  for (const word of text.match(/\s*\S+|\s+$/g) ?? []) {
     if (delayMs > 0) await delay(delayMs, undefined, { signal })
     yield { kind: 'stream_delta', messageId, content: word }
   }
   yield { kind: 'stream_end', messageId }
-  yield { kind: 'text', role: 'assistant', messageId, content: text } as ProviderEvent
+  yield { kind: 'text', messageId, content: text }
 }
 
 function textOf (content: MessageContent): string {

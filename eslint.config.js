@@ -1,0 +1,57 @@
+import neostandard, { plugins } from 'neostandard'
+
+const tseslint = plugins['typescript-eslint']
+
+// Who may import whom. Each room lists what it must not know; `lib` knows nothing but itself.
+const ROOMS = ['lib', 'db', 'providers', 'transports', 'routes', 'plugins', 'standalone', 'test', 'bench', 'index.ts', 'server.ts']
+const MAY_IMPORT = {
+  lib: [],
+  db: ['lib'],
+  providers: ['lib'],
+  transports: ['lib'],
+  routes: ['lib', 'transports'],
+  plugins: ['lib', 'db', 'routes', 'transports'],
+  standalone: ['index.ts', 'plugins', 'providers']
+}
+const PACKAGES = {
+  lib: ['fastify', 'fastify/*', 'fastify-plugin', '@fastify/type-provider-typebox', 'drizzle-orm', 'drizzle-orm/*', 'better-sqlite3', 'node:http', 'node:net'],
+  db: ['fastify', 'fastify-plugin', 'node:http', 'node:net'],
+  providers: ['fastify', 'fastify-plugin', 'drizzle-orm', 'drizzle-orm/*', 'better-sqlite3'],
+  transports: ['fastify', 'fastify-plugin', 'drizzle-orm', 'drizzle-orm/*', 'better-sqlite3'],
+  routes: ['drizzle-orm', 'drizzle-orm/*', 'better-sqlite3']
+}
+
+const walls = Object.entries(MAY_IMPORT).map(([room, rooms]) => ({
+  files: [`${room}/**/*.ts`],
+  rules: {
+    'no-restricted-imports': ['error', {
+      patterns: [
+        {
+          group: ROOMS.filter((other) => other !== room && !rooms.includes(other)).map((other) => other.endsWith('.ts') ? `../${other}` : `../${other}/**`),
+          message: `${room}/ may import only ${['itself', ...rooms].join(', ')}: see CONTRIBUTING.md.`
+        },
+        ...(PACKAGES[room] ? [{ group: PACKAGES[room], message: `${room}/ does not know that package: see CONTRIBUTING.md.` }] : [])
+      ]
+    }]
+  }
+}))
+
+export default [
+  ...neostandard({ ts: true, ignores: ['dist', '.tap', 'db/migrations'] }),
+  {
+    files: ['**/*.ts'],
+    plugins: { '@typescript-eslint': tseslint.plugin },
+    languageOptions: { parser: tseslint.parser, parserOptions: { projectService: true } },
+    rules: {
+      'max-lines': ['error', 300],
+      'no-console': 'error',
+      'no-void': ['error', { allowAsStatement: true }],
+      '@typescript-eslint/no-floating-promises': ['error', { allowForKnownSafeCalls: [{ from: 'package', name: 'test', package: '@tapjs/test' }] }],
+      '@typescript-eslint/no-misused-promises': 'error',
+      '@typescript-eslint/no-explicit-any': 'error',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }]
+    }
+  },
+  ...walls
+]

@@ -1,0 +1,19 @@
+/* The public surface. */
+import agentRuns from './plugins/run-registry.ts'
+
+export default agentRuns
+export { agentRuns }
+export type { AgentRunsOptions } from './plugins/options.ts'
+export type { RunRegistry, History, OwnerOption } from './lib/registry.ts'
+export type { StartRunRequest, StartedRun } from './lib/live-runs.ts'
+export type { Cursor } from './lib/cursor.ts'
+export type { CompleteEvent, Envelope, Event, EventKind, EventKinds, EventOf } from './lib/event.ts'
+export type { ClosingFrame, Frame, GapFrame, SubscribedFrame } from './lib/frames.ts'
+export type { Logger } from './lib/logger.ts'
+export { ProviderError } from './lib/provider.ts'
+export type { Provider, ProviderEvent, RunContext } from './lib/provider.ts'
+export type { ErrorCode, RunsError } from './lib/errors.ts'
+export type * from './lib/store.ts'
+export type {
+  CompleteReason, MessageContent, MessagePart, Metadata, Owner, RunEnding, RunError, RunningRun, RunState, Session, SessionState
+} from './lib/types.ts'

@@ -1,0 +1,96 @@
+/* The one table of options: validation, types, defaults and the standalone server's flags come from it. */
+import Type, { type Static, type TSchema } from 'typebox'
+import { Value } from 'typebox/value'
+import { runsError } from '../lib/errors.ts'
+import type { Provider } from '../lib/provider.ts'
+import type { Store } from '../lib/store.ts'
+
+const milliseconds = { minimum: 0, maximum: Number.MAX_SAFE_INTEGER }
+
+/** Options that can be written down: each has a description, and a default unless it is off by default. */
+export const OPTIONS = Type.Object({
+  defaultProvider: Type.Optional(Type.String({
+    description: 'The provider of messages and sessions that name none. With a single provider, that one.'
+  })),
+  prefix: Type.String({
+    description: 'Where the routes are mounted, such as "/api".', default: '', pattern: '^(/[^/?#]+)*$'
+  }),
+  routes: Type.Boolean({
+    description: 'Whether to add the HTTP routes; without them there is only `fastify.runs`.', default: true
+  }),
+  createOnMessage: Type.Boolean({
+    description: 'Whether a message creates a session that does not exist.', default: true
+  }),
+  durability: Type.Union([Type.Literal('normal'), Type.Literal('full')], {
+    description: 'What a commit survives, in the built-in store: the death of the process, or a power loss too (slower).', default: 'normal'
+  }),
+  heartbeatMs: Type.Integer({
+    description: 'A silent stream gets a comment at least this often.', default: 15_000, ...milliseconds, minimum: 100
+  }),
+  stallTimeoutMs: Type.Integer({
+    description: 'A client that takes no byte for this long is cut; its cursor brings it back.', default: 30_000, ...milliseconds, minimum: 100, maximum: 2 ** 31 - 1
+  }),
+  runTimeoutMs: Type.Integer({
+    description: 'The longest that a run may take; 0 = as long as it wants.', default: 0, ...milliseconds
+  }),
+  closeGraceMs: Type.Integer({
+    description: 'How long runs may go on once the server closes, before they are interrupted.', default: 3_000, ...milliseconds, maximum: 2 ** 31 - 1
+  })
+}, { additionalProperties: false })
+
+type Written = Static<typeof OPTIONS>
+
+/** Options of the plugin; see docs/options.md. */
+export interface AgentRunsOptions extends Partial<Written> {
+  /** The agents, by the name under which messages and sessions ask for them. At least one. */
+  providers: Record<string, Provider>
+  /** The path of a SQLite file (default './agent-runs.db'; ':memory:' keeps nothing), or a store, which stays yours to close. */
+  store?: string | Store
+}
+
+/** Options with their defaults. */
+export interface ResolvedOptions extends Omit<Written, 'defaultProvider'> {
+  providers: Record<string, Provider>
+  store: string | Store
+  defaultProvider: string | null
+}
+
+/** Checks options once and fills in the defaults. Throws INVALID_PLUGIN_OPTIONS. */
+export function resolveOptions ({ providers, store = './agent-runs.db', ...given }: AgentRunsOptions): ResolvedOptions {
+  const written: Record<string, unknown> = {}
+  for (const [name, schema] of Object.entries<TSchema & { default?: unknown }>(OPTIONS.properties)) {
+    if (schema.default !== undefined) written[name] = schema.default
+  }
+  for (const [name, value] of Object.entries(given)) {
+    if (value !== undefined) written[name] = value
+  }
+  assertWritten(written)
+  assertProviders(providers)
+  if (typeof store !== 'string' && typeof store?.append !== 'function') invalid('"store" must be the path of a SQLite file or a store.')
+  const names = Object.keys(providers)
+  const { defaultProvider = names.length === 1 ? names[0]! : null, ...rest } = written
+  if (defaultProvider !== null && !Object.hasOwn(providers, defaultProvider)) {
+    invalid(`"defaultProvider" is "${defaultProvider}", but the providers are ${names.map((name) => `"${name}"`).join(', ')}.`)
+  }
+  return { ...rest, providers, store, defaultProvider }
+}
+
+function assertWritten (options: Record<string, unknown>): asserts options is Written {
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTIONS.properties, name))
+  if (unknown !== undefined) invalid(`there is no option "${unknown}".`)
+  const [problem] = Value.Errors(OPTIONS, options)
+  if (problem !== undefined) invalid(`"${problem.instancePath.slice(1)}" ${problem.message}.`)
+}
+
+function assertProviders (providers: unknown): asserts providers is Record<string, Provider> {
+  if (typeof providers !== 'object' || providers === null || Object.keys(providers).length === 0) {
+    invalid('"providers" must name at least one provider, such as { echo: echo() }.')
+  }
+  for (const [name, provider] of Object.entries(providers as Record<string, Partial<Provider> | undefined>)) {
+    if (typeof provider?.run !== 'function') invalid(`the provider "${name}" has no run function.`)
+  }
+}
+
+function invalid (problem: string): never {
+  throw runsError('INVALID_PLUGIN_OPTIONS', [problem])
+}

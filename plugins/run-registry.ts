@@ -1,0 +1,74 @@
+/* The plugin: puts the registry together, decorates the instance with it, mounts the routes, closes what it opened. */
+import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { runsError } from '../lib/errors.ts'
+import { RunRegistry } from '../lib/registry.ts'
+import type { Store } from '../lib/store.ts'
+import { ANONYMOUS } from '../lib/types.ts'
+import { historyRoutes } from '../routes/history.ts'
+import { messageRoutes } from '../routes/messages.ts'
+import { runRoutes } from '../routes/runs.ts'
+import { sessionRoutes } from '../routes/sessions.ts'
+import { streamRoutes } from '../routes/stream.ts'
+import { SseConnections } from '../transports/sse-connections.ts'
+import { errorHandler, validationError } from './error-handler.ts'
+import { type AgentRunsOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+
+/** How long the last frames of streams may take when the server closes, in ms. */
+const DELIVERY_GRACE_MS = 1_000
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The registry of sessions and runs. */
+    runs: RunRegistry
+  }
+  interface FastifyRequest {
+    /** Whose sessions this request may see. */
+    runsOwner: string
+  }
+}
+
+async function agentRuns (fastify: FastifyInstance, options: AgentRunsOptions): Promise<void> {
+  if (fastify.hasDecorator('runs')) throw runsError('ALREADY_REGISTERED')
+  const resolved = resolveOptions(options)
+  const store = await createStore(resolved)
+  if (store !== options.store) fastify.addHook('onClose', () => store.close())
+  await store.open()
+
+  const registry = new RunRegistry({ ...resolved, store, log: fastify.log })
+  const sse = new SseConnections(resolved)
+  // While requests are still answered: Fastify itself waits for every open stream, for ever.
+  fastify.addHook('preClose', async () => {
+    await registry.close()
+    await sse.close(DELIVERY_GRACE_MS)
+  })
+  await registry.open()
+  fastify.decorate('runs', registry)
+  if (resolved.routes) fastify.register((scope) => mountRoutes(scope, sse), { prefix: resolved.prefix })
+}
+
+async function createStore ({ store, durability }: ResolvedOptions): Promise<Store> {
+  if (typeof store !== 'string') return store
+  // The native module is loaded only by those who use it.
+  const { sqliteStore } = await import('../db/sqlite.ts')
+  return sqliteStore({ path: store, durability })
+}
+
+async function mountRoutes (scope: FastifyInstance, sse: SseConnections): Promise<void> {
+  // Ours alone: the host keeps its own ways.
+  scope.setErrorHandler(errorHandler)
+  scope.setValidatorCompiler(TypeBoxValidatorCompiler)
+  scope.setSchemaErrorFormatter(validationError)
+  // A form or a page of another origin can post text without asking first.
+  scope.removeContentTypeParser('text/plain')
+  scope.decorateRequest('runsOwner', ANONYMOUS)
+  scope.register(sessionRoutes)
+  scope.register(messageRoutes, { sse })
+  scope.register(historyRoutes)
+  scope.register(streamRoutes, { sse })
+  scope.register(runRoutes)
+}
+
+/** See `AgentRunsOptions`. Decorates the instance with `runs`. */
+export default fp(agentRuns, { name: 'fastify-agent-runs', fastify: '5.x' })

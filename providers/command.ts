@@ -1,0 +1,77 @@
+/* Runs a command line agent: one process per message. */
+import { type Provider, ProviderError, type ProviderEvent, type RunContext } from '../lib/provider.ts'
+import type { MessageContent } from '../lib/types.ts'
+import { CommandOutput } from './command-output.ts'
+import { ProcessGroup } from './process-group.ts'
+
+const MESSAGE = '{message}'
+
+export interface CommandOptions {
+  /** The program, found by PATH. Never passed to a shell. */
+  command: string
+  /** Its arguments; `{message}` stands for the message, which else goes to standard input. Default none. */
+  args?: readonly string[]
+  /** Its working directory. Default: the server's. */
+  cwd?: string
+  /** Variables that are added to the server's environment. */
+  env?: Record<string, string>
+  /** How long it may take to end after SIGTERM, before SIGKILL, in ms. Default 1,000. */
+  killGraceMs?: number
+}
+
+/**
+ * A provider that runs a command for each message. Plain output becomes deltas of one text; lines that are JSON objects
+ * with a `kind` become events. Exit code 0 is success, else the end of standard error is the run's error. The command and
+ * everything that it started in its process group end with the run.
+ */
+export function command ({ command, args = [], cwd, env, killGraceMs = 1_000 }: CommandOptions): Provider {
+  const groups = new Set<ProcessGroup>()
+
+  async function * run ({ content, signal }: RunContext): AsyncGenerator<ProviderEvent> {
+    const message = textOf(content)
+    const asArgument = args.includes(MESSAGE)
+    const group = new ProcessGroup(command, args.map((arg) => arg === MESSAGE ? message : arg), {
+      ...(cwd !== undefined && { cwd }),
+      env: { ...process.env, ...env }
+    }, killGraceMs)
+    groups.add(group)
+    const kill = (): void => group.kill()
+    signal.addEventListener('abort', kill, { once: true })
+    try {
+      group.child.stdin.end(asArgument ? '' : message)
+      const output = new CommandOutput()
+      for await (const text of group.child.stdout.setEncoding('utf8')) yield * output.take(text as string)
+      yield * output.end()
+      const exitCode = await group.exited
+      if (exitCode !== 0) throw new ProviderError(failure(command, exitCode, group.stderrTail), { code: 'COMMAND_FAILED', exitCode })
+      yield output.complete ?? { kind: 'complete', exitCode }
+    } catch (error) {
+      if (error instanceof ProviderError || group.child.pid !== undefined) throw error
+      throw new ProviderError(`"${command}" cannot be started.`, { code: 'COMMAND_NOT_STARTED', exitCode: 127, cause: error })
+    } finally {
+      signal.removeEventListener('abort', kill)
+      group.kill()
+      void group.exited.catch(() => {}).finally(() => groups.delete(group))
+    }
+  }
+
+  return {
+    run,
+    async close () {
+      for (const group of groups) group.kill()
+      await Promise.allSettled([...groups].map((group) => group.exited))
+    }
+  }
+}
+
+function failure (command: string, exitCode: number, stderr: string): string {
+  return `"${command}" exited with code ${exitCode}${stderr === '' ? '.' : `: ${stderr}`}`
+}
+
+function textOf (content: MessageContent): string {
+  if (typeof content === 'string') return content
+  return content.map((part) => {
+    if (part.type === 'text') return part.text
+    throw new ProviderError('A command takes only text.', { code: 'UNSUPPORTED_CONTENT' })
+  }).join('\n')
+}

@@ -1,0 +1,60 @@
+/* A child process that leads its own group, so that all it started dies with it. */
+import { type ChildProcessWithoutNullStreams, spawn, type SpawnOptionsWithoutStdio } from 'node:child_process'
+import { constants } from 'node:os'
+
+/** The end of standard error that is kept for the error, in characters. */
+const STDERR_TAIL = 4_096
+
+export class ProcessGroup {
+  readonly child: ChildProcessWithoutNullStreams
+  /** The exit code, 128 + the number of the signal that killed it; rejects if the command cannot be started. */
+  readonly exited: Promise<number>
+  readonly #killGraceMs: number
+  #stderr = ''
+  #killTimer: NodeJS.Timeout | undefined
+
+  constructor (command: string, args: readonly string[], options: SpawnOptionsWithoutStdio, killGraceMs: number) {
+    this.#killGraceMs = killGraceMs
+    this.child = spawn(command, args, { ...options, detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
+    this.exited = new Promise((resolve, reject) => {
+      this.child.on('error', reject)
+      this.child.on('exit', (code, signal) => {
+        // Its children may hold the pipes open, and nobody is left to stop them.
+        this.#signal('SIGKILL')
+        clearTimeout(this.#killTimer)
+        resolve(code ?? 128 + constants.signals[signal!])
+      })
+    })
+    // Whoever does not wait is not to die of it.
+    this.exited.catch(() => {})
+    // A command that does not read its input closes the pipe.
+    this.child.stdin.on('error', () => {})
+    this.child.stderr.setEncoding('utf8').on('data', (text: string) => { this.#stderr = (this.#stderr + text).slice(-STDERR_TAIL) })
+  }
+
+  /** The end of what the command wrote to standard error. */
+  get stderrTail (): string {
+    return this.#stderr.trim()
+  }
+
+  /** Asks the whole group to end, and kills it after the grace. Idempotent. */
+  kill (): void {
+    if (this.#killTimer !== undefined || this.#over) return
+    this.#signal('SIGTERM')
+    this.#killTimer = setTimeout(() => this.#signal('SIGKILL'), this.#killGraceMs)
+  }
+
+  get #over (): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null || this.child.pid === undefined
+  }
+
+  #signal (signal: NodeJS.Signals): void {
+    if (this.child.pid === undefined) return
+    try {
+      process.kill(-this.child.pid, signal)
+    } catch (error) {
+      // The group is gone already.
+      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+    }
+  }
+}

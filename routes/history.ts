@@ -1,0 +1,30 @@
+/* What a session's log holds, as JSON: the history, and everything that is retained. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
+import type { StoredEvent } from '../lib/event.ts'
+import { Limit, Seq, SessionParams } from './schemas.ts'
+
+const JSON_TYPE = 'application/json; charset=utf-8'
+const HistoryQuery = Type.Object({ before: Type.Optional(Seq), limit: Limit })
+const EventsQuery = Type.Object({ after: Type.Optional(Seq), limit: Limit })
+
+export const historyRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
+  const { runs } = fastify
+
+  fastify.get('/sessions/:id/messages', { schema: { params: SessionParams, querystring: HistoryQuery } }, async (request, reply) => {
+    const { params: { id }, query: { before = null, limit = 100 }, runsOwner: owner } = request
+    const { session, events, hasMore, cursor } = await runs.readHistory(id, { owner, before, limit })
+    return reply.type(JSON_TYPE).send(withEvents(events, { hasMore, cursor, isProcessing: session.isProcessing }))
+  })
+
+  fastify.get('/sessions/:id/events', { schema: { params: SessionParams, querystring: EventsQuery } }, async (request, reply) => {
+    const { params: { id }, query: { after = 0, limit = 500 }, runsOwner: owner } = request
+    const { session: { lastSeq, compactedThrough }, events } = await runs.readEvents(id, { owner, after, limit })
+    return reply.type(JSON_TYPE).send(withEvents(events, { lastSeq, compactedThrough }))
+  })
+}
+
+/** Stored events are JSON already. */
+function withEvents (events: StoredEvent[], rest: object): string {
+  return `{"events":[${events.map(({ json }) => json).join(',')}],${JSON.stringify(rest).slice(1)}`
+}

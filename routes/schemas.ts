@@ -1,0 +1,38 @@
+/* What requests must look like, shared between routes. */
+import Type from 'typebox'
+import { SESSION_ID_PATTERN } from '../lib/types.ts'
+
+const closed = { additionalProperties: false }
+
+export const SessionParams = Type.Object({ id: Type.String({ pattern: SESSION_ID_PATTERN }) })
+
+export const Limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 500 }))
+
+export const Seq = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+
+const Title = Type.Union([Type.String({ maxLength: 1_000 }), Type.Null()])
+const Metadata = Type.Record(Type.String(), Type.Unknown())
+
+export const NewSession = Type.Object({
+  id: Type.Optional(Type.String({ pattern: SESSION_ID_PATTERN })),
+  provider: Type.Optional(Type.String()),
+  title: Type.Optional(Type.String({ maxLength: 1_000 })),
+  metadata: Type.Optional(Metadata)
+}, closed)
+
+export const SessionPatch = Type.Object({ title: Type.Optional(Title), metadata: Type.Optional(Metadata) }, closed)
+
+const binary = { mimeType: Type.String({ minLength: 1 }), name: Type.Optional(Type.String()) }
+const Part = Type.Union([
+  Type.Object({ type: Type.Literal('text'), text: Type.String() }, closed),
+  Type.Object({ type: Type.Union([Type.Literal('image'), Type.Literal('file')]), ...binary, data: Type.String() }, closed),
+  Type.Object({ type: Type.Union([Type.Literal('image'), Type.Literal('file')]), ...binary, url: Type.String() }, closed)
+])
+
+export const NewMessage = Type.Object({
+  content: Type.Union([Type.String({ minLength: 1 }), Type.Array(Part, { minItems: 1 })]),
+  provider: Type.Optional(Type.String()),
+  options: Type.Optional(Type.Record(Type.String(), Type.Unknown()))
+}, closed)
+
+export const Abort = Type.Object({ runId: Type.Optional(Type.String()) }, closed)

@@ -1,0 +1,40 @@
+/* The stream: a session's log over Server-Sent Events, from the client's cursor on. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { IncomingHttpHeaders } from 'node:http'
+import Type from 'typebox'
+import { type Cursor, LATEST, parseCursor } from '../lib/cursor.ts'
+import { runsError } from '../lib/errors.ts'
+import type { SseConnections } from '../transports/sse-connections.ts'
+import { assertAcceptsStream, replyWithStream } from './reply-with-stream.ts'
+import { SessionParams } from './schemas.ts'
+
+const StreamQuery = Type.Object({
+  lastEventId: Type.Optional(Type.String()),
+  until: Type.Optional(Type.Literal('complete'))
+})
+
+export const streamRoutes: FastifyPluginAsyncTypebox<{ sse: SseConnections }> = async (fastify, { sse }) => {
+  // Fastify answers HEAD by reading the body to its end, which a stream has not.
+  fastify.get('/sessions/:id/stream', { exposeHeadRoute: false, schema: { params: SessionParams, querystring: StreamQuery } }, async (request, reply) => {
+    assertAcceptsStream(request)
+    const { params: { id: sessionId }, query: { lastEventId, until = null }, runsOwner: owner } = request
+    const opening = await fastify.runs.openSubscription({ sessionId, owner, after: cursorOf(request.headers, lastEventId), until })
+    if (!opening.done) return replyWithStream(reply, sse, opening)
+    opening.cancel()
+    // No content is what stops an EventSource from coming back.
+    return reply.code(204).send()
+  })
+}
+
+/**
+ * The header wins: EventSource keeps its first URL when it reconnects. A malformed header is null, not an error, as any
+ * error would close an EventSource for ever.
+ */
+function cursorOf (headers: IncomingHttpHeaders, query: string | undefined): Cursor | null {
+  const header = headers['last-event-id']
+  if (typeof header === 'string' && header !== '') return parseCursor(header)
+  if (query === LATEST) return LATEST
+  const cursor = parseCursor(query)
+  if (cursor === null) throw runsError('INVALID_CURSOR', [query!])
+  return cursor
+}

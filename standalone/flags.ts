@@ -1,0 +1,87 @@
+/* The standalone server's flags and environment: every option of the plugin, and a few of its own. */
+import { parseArgs } from 'node:util'
+import type { TSchema } from 'typebox'
+import { OPTIONS } from '../plugins/options.ts'
+
+export interface Setting {
+  /** `--heartbeat-ms`, and AGENT_RUNS_HEARTBEAT_MS in the environment. */
+  flag: string
+  description: string
+  default?: unknown
+  read: (text: string) => unknown
+}
+
+/** A flag or variable that makes no sense; the message is for the person at the terminal. */
+export class UsageError extends Error {}
+
+const asIs = (text: string): string => text
+
+/** Settings of the server itself. */
+const SERVER: Record<string, Setting> = {
+  port: { flag: 'port', description: 'The port to listen on; 0 = any.', default: 3000, read: toInteger },
+  host: { flag: 'host', description: 'The address to listen on.', default: '127.0.0.1', read: asIs },
+  db: { flag: 'db', description: 'The SQLite file.', default: './agent-runs.db', read: asIs },
+  provider: { flag: 'provider', description: 'What runs: "echo", or "command" with the command after --.', read: asIs },
+  logLevel: { flag: 'log-level', description: 'How much is logged: fatal, error, warn, info, debug, silent.', default: 'info', read: asIs }
+}
+
+/** All settings, by name. */
+export const SETTINGS: Record<string, Setting> = { ...SERVER, ...pluginSettings() }
+
+export interface Settings {
+  values: Record<string, unknown>
+  /** What stands after `--`. */
+  command: string[]
+  help: boolean
+}
+
+/** The settings in arguments, else in the environment, else their defaults. Throws UsageError. */
+export function readSettings (args: string[], env: NodeJS.ProcessEnv): Settings {
+  const end = args.indexOf('--')
+  const given = parse(end === -1 ? args : args.slice(0, end))
+  const values: Record<string, unknown> = {}
+  for (const [name, { flag, default: otherwise, read }] of Object.entries(SETTINGS)) {
+    const variable = variableOf(flag)
+    const text = given[flag] ?? env[variable]
+    values[name] = otherwise
+    if (typeof text !== 'string') continue
+    try {
+      values[name] = read(text)
+    } catch (error) {
+      throw new UsageError(`${given[flag] === undefined ? variable : `--${flag}`} is "${text}": ${(error as Error).message}`)
+    }
+  }
+  return { values, command: end === -1 ? [] : args.slice(end + 1), help: given['help'] === true }
+}
+
+/** The variable that stands for a flag. */
+export function variableOf (flag: string): string {
+  return `AGENT_RUNS_${flag.toUpperCase().replaceAll('-', '_')}`
+}
+
+function parse (args: string[]): Record<string, string | boolean | undefined> {
+  const flags = Object.values(SETTINGS).map(({ flag }) => [flag, { type: 'string' }] as const)
+  try {
+    return parseArgs({ args, options: { ...Object.fromEntries(flags), help: { type: 'boolean', short: 'h' } } }).values
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
+function pluginSettings (): Record<string, Setting> {
+  return Object.fromEntries(Object.entries<TSchema & { type?: string, description?: string, default?: unknown }>(OPTIONS.properties).map(([name, schema]) => {
+    const { type, description = '', default: otherwise } = schema
+    const read = type === 'integer' ? toInteger : type === 'boolean' ? toBoolean : asIs
+    return [name, { flag: name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), description, default: otherwise, read }]
+  }))
+}
+
+function toInteger (text: string): number {
+  if (!/^\d+$/.test(text)) throw new Error('it must be a whole number.')
+  return Number(text)
+}
+
+function toBoolean (text: string): boolean {
+  if (text !== 'true' && text !== 'false') throw new Error('it must be true or false.')
+  return text === 'true'
+}

@@ -1,0 +1,97 @@
+/* Server-Sent Events: the frames (pure text), and one connection as a sink. */
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { Format } from '../lib/channel.ts'
+import type { StoredEvent } from '../lib/event.ts'
+import type { Frame } from '../lib/frames.ts'
+import type { Sink, Subscriber } from '../lib/subscriber.ts'
+import type { Opening } from '../lib/subscriptions.ts'
+
+/** Above this much unsent the connection is full, and its reader goes back to reading the log at its own pace. */
+const HIGH_WATER_BYTES = 256 * 1024
+/** How long EventSource waits before it reconnects. */
+const RETRY_MS = 1_000
+// A comment without the blank line that would end a frame: some clients fire an empty message for that.
+const HEARTBEAT = Buffer.from(':\n')
+
+/** What every stream answers with, beside what the host set on the reply. */
+export const SSE_HEADERS = {
+  'content-type': 'text/event-stream; charset=utf-8',
+  // Proxies and compressors must pass each frame on at once, as it is.
+  'cache-control': 'no-cache, no-transform',
+  'x-accel-buffering': 'no',
+  'x-content-type-options': 'nosniff'
+} as const
+
+/** The frames of events: no `event:` line, so that one `onmessage` gets everything. JSON has no raw line break. */
+export function eventFrames (events: readonly StoredEvent[]): string {
+  let frames = ''
+  for (const { seq, json } of events) frames += `id: ${seq}\ndata: ${json}\n\n`
+  return frames
+}
+
+/** A gateway frame; with `cursor` it moves the client's Last-Event-ID. */
+export function gatewayFrame (frame: Frame, cursor?: number): string {
+  const id = cursor === undefined ? '' : `id: ${cursor}\n`
+  return `${id}data: ${JSON.stringify(frame)}\n\n`
+}
+
+const format: Format<Buffer> = { encode: (events) => Buffer.from(eventFrames(events)) }
+
+/** One response that streams. */
+export class SseConnection implements Sink<Buffer> {
+  readonly format = format
+  readonly #response: ServerResponse
+  #subscriber: Subscriber<Buffer> | null = null
+  /** Whether anything was written since the last look. */
+  #active = true
+
+  /** Sends the headers at once. A peer that takes no byte for `stallTimeoutMs` is cut; its cursor brings it back. */
+  constructor (response: ServerResponse, headers: OutgoingHttpHeaders, stallTimeoutMs: number) {
+    this.#response = response
+    response.on('drain', () => this.#subscriber?.drained())
+    response.on('close', () => this.#subscriber?.close())
+    // A peer that goes away while we write is ordinary; 'close' follows.
+    response.on('error', () => {})
+    // Node's socket timer counts the bytes that the kernel takes, not those that we hand it. A quiet stream is no stall.
+    response.setTimeout(stallTimeoutMs, () => {
+      if (response.writableLength > 0) response.destroy()
+    })
+    response.writeHead(200, { ...headers, ...SSE_HEADERS })
+    response.flushHeaders()
+    this.#write(`retry: ${RETRY_MS}\n`)
+  }
+
+  /** Starts a subscription that lasts as long as the connection. */
+  follow (opening: Opening): void {
+    this.#subscriber = opening.start(this)
+  }
+
+  events (chunk: Buffer): boolean {
+    return this.#write(chunk)
+  }
+
+  frame (frame: Frame, cursor?: number): void {
+    this.#write(gatewayFrame(frame, cursor))
+  }
+
+  end (): void {
+    this.#response.end()
+  }
+
+  /** Keeps proxies from closing a stream that was silent since the last call. A socket that is still full gets nothing. */
+  heartbeat (): void {
+    if (!this.#active && this.#response.writableLength === 0) this.#write(HEARTBEAT)
+    this.#active = false
+  }
+
+  destroy (): void {
+    this.#response.destroy()
+  }
+
+  #write (chunk: string | Buffer): boolean {
+    if (this.#response.writableEnded || this.#response.destroyed) return true
+    this.#active = true
+    this.#response.write(chunk)
+    return this.#response.writableLength < HIGH_WATER_BYTES
+  }
+}
