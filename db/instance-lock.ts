@@ -11,6 +11,13 @@ const SUFFIX = '.lock'
 
 const isErrno = (error: unknown, code: string): boolean => error instanceof Error && 'code' in error && error.code === code
 
+// Nothing is ever written, and a journal would be left behind by whoever is killed.
+function open (file: string, options: Database.Options): Database.Database {
+  const database = new Database(file, options)
+  database.pragma('journal_mode = MEMORY')
+  return database
+}
+
 /** The locks of the instances that use one database. */
 export class InstanceLocks {
   readonly #directory: string
@@ -25,7 +32,7 @@ export class InstanceLocks {
     mkdirSync(this.#directory, { recursive: true })
     const file = this.#file(instanceId)
     for (;;) {
-      const database = new Database(file, { timeout: 1_000 })
+      const database = open(file, { timeout: 1_000 })
       const { ino } = statSync(file)
       database.exec('BEGIN EXCLUSIVE')
       // A sweep may have taken the file for a dead instance's between its creation and the lock.
@@ -68,7 +75,7 @@ export class InstanceLocks {
   #try (file: string, work: () => void): boolean {
     let database: Database.Database | null = null
     try {
-      database = new Database(file, { timeout: 0, fileMustExist: true })
+      database = open(file, { timeout: 0, fileMustExist: true })
       database.exec('BEGIN EXCLUSIVE')
       work()
       return true

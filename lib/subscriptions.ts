@@ -63,6 +63,8 @@ export class Subscriptions {
     const channel = this.#channels.acquire(sessionId)
     try {
       const beginning = await this.#begin(sessionId, owner, after)
+      // A channel that was opened just now knows nothing yet; a subscriber is compared with its head.
+      channel.advance(beginning.first?.session.lastSeq ?? 0)
       const target = until === 'complete' ? await this.#target(beginning, owner) : until
       return {
         done: target === 'done',

@@ -1,0 +1,9 @@
+/* Serves the echo provider on the database argv[2]; says where. */
+import Fastify from 'fastify'
+import agentRuns from '../../../index.ts'
+import { echo } from '../../../providers/echo.ts'
+
+const app = Fastify()
+await app.register(agentRuns, { providers: { echo: echo() }, store: process.argv[2]! })
+process.stdout.write(`listening ${await app.listen({ port: 0, host: '127.0.0.1' })}\n`)
+process.on('SIGTERM', () => { app.close().then(() => process.exit(0), () => process.exit(1)) })

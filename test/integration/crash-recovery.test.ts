@@ -1,0 +1,85 @@
+import { join } from 'node:path'
+import { test, type Test } from 'tap'
+import type { Event } from '../../lib/event.ts'
+import { postJson, SseClient } from '../helpers/read-sse.ts'
+import { type ScriptProcess, spawnScript } from '../helpers/spawn-script.ts'
+import { tempDir } from '../helpers/temp-dir.ts'
+
+async function serve (t: Test, database: string): Promise<{ server: ScriptProcess, url: string }> {
+  const server = spawnScript(t, 'serve-demo.ts', [database])
+  const [, url] = (await server.line('listening ')).split(' ')
+  return { server, url: url! }
+}
+
+/** What a client shows of a session: the text of each message. */
+function messagesOf (events: Event[]): Map<string, string> {
+  const messages = new Map<string, string>()
+  for (const event of events) {
+    if (event.kind === 'text') messages.set(event.messageId, event.content as string)
+    if (event.kind === 'stream_delta') messages.set(event.messageId, (messages.get(event.messageId) ?? '') + event.content)
+  }
+  return messages
+}
+
+test('kill -9 during 50 runs loses nothing that a client saw, ends each run once, and frees each session', async (t) => {
+  const database = join(tempDir(t), 'runs.db')
+  const { server, url } = await serve(t, database)
+  const ids = Array.from({ length: 50 }, (_, i) => `s${i}`)
+  const script = (i: number) => JSON.stringify({ demo: { n: 1_000_000, gapMs: 3, nonce: `n${i}`, kind: i % 2 === 0 ? 'stream_delta' : 'text' } })
+  const started = await Promise.all(ids.map((id, i) => postJson(`${url}/sessions/${id}/messages`, { content: script(i) })))
+  t.strictSame(started.map(({ status }) => status), ids.map(() => 202))
+  const before = await Promise.all(ids.map((id) => SseClient.open(`${url}/sessions/${id}/stream`)))
+  await Promise.all(before.map((client, i) => client.until(({ events }) => events.length > 5 + i % 7)))
+  t.equal(await server.kill('SIGKILL'), 'SIGKILL')
+  await Promise.all(before.map((client) => client.ended()))
+
+  const second = await serve(t, database)
+  const after = await Promise.all(ids.map((id, i) => SseClient.open(`${second.url}/sessions/${id}/stream`, { headers: { 'last-event-id': before[i]!.lastEventId! } })))
+  await Promise.all(after.map((client) => client.frame('complete')))
+
+  for (const [i, id] of ids.entries()) {
+    const seen = [...before[i]!.events, ...after[i]!.events]
+    t.strictSame(seen.map(({ seq }) => seq), seen.map((_, index) => index + 1), `${id}: every event once, in order`)
+    t.strictSame(seen.filter(({ kind }) => kind === 'complete').map((event) => 'reason' in event && event.reason), ['interrupted'], `${id}: one end`)
+    const history = (await (await fetch(`${second.url}/sessions/${id}/messages?limit=500`)).json() as { events: Event[] }).events
+    if (i % 2 === 0) t.strictSame(messagesOf(history), messagesOf(seen), `${id}: the text that was seen is in the history`)
+    after[i]!.cut()
+  }
+  const again = await Promise.all(ids.map((id) => postJson(`${second.url}/sessions/${id}/messages`, { content: '{"demo":{"n":1}}' })))
+  t.strictSame(again.map(({ status }) => status), ids.map(() => 202), 'each session takes a message at once')
+})
+
+test('a run whose process is killed while another lives is ended when its session is wanted', async (t) => {
+  const database = join(tempDir(t), 'runs.db')
+  const [first, second] = [await serve(t, database), await serve(t, database)]
+  const { body } = await postJson(`${first.url}/sessions/s/messages`, { content: '{"demo":{"mode":"hang","n":3}}' })
+  const refused = await postJson(`${second.url}/sessions/s/messages`, { content: 'hi' })
+  t.match(refused, { status: 409, body: { code: 'RUN_IN_PROGRESS', runId: body['runId'] } }, 'its process lives')
+  await first.server.kill('SIGKILL')
+  const accepted = await postJson(`${second.url}/sessions/s/messages`, { content: 'hi' })
+  t.equal(accepted.status, 202)
+  const run = await (await fetch(`${second.url}/runs/${body['runId'] as string}`)).json()
+  t.match(run, { status: 'completed', reason: 'interrupted', success: false })
+})
+
+test('recovery that is itself killed leaves nothing half done', async (t) => {
+  const database = join(tempDir(t), 'runs.db')
+  let { server, url } = await serve(t, database)
+  const ids = Array.from({ length: 20 }, (_, i) => `s${i}`)
+  await Promise.all(ids.map((id) => postJson(`${url}/sessions/${id}/messages`, { content: '{"demo":{"n":1000000,"gapMs":2,"kind":"stream_delta"}}' })))
+  await server.kill('SIGKILL')
+  for (let round = 0; round < 3; round++) {
+    // Killed at whatever point of its start it has come to.
+    const dying = spawnScript(t, 'serve-demo.ts', [database])
+    await fetch(url).catch(() => {})
+    if (round > 0) await dying.line('listening ')
+    await dying.kill('SIGKILL')
+  }
+  ({ server, url } = await serve(t, database))
+  for (const id of ids) {
+    const { events } = await (await fetch(`${url}/sessions/${id}/events`)).json() as { events: Event[] }
+    t.strictSame(events.map(({ seq }) => seq), events.map((_, index) => index + 1))
+    t.equal(events.filter(({ kind }) => kind === 'complete').length, 1)
+    t.equal(events.at(-1)?.kind, 'complete')
+  }
+})
