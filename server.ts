@@ -19,6 +19,7 @@ async function main (): Promise<void> {
       // Whoever asks twice does not want to wait.
       if (closing) process.exit(1)
       closing = true
+      process.stdout.write('Closing: running runs get their grace. Signal again to stop at once.\n')
       app.close().then(() => process.exit(0), (error) => {
         app.log.fatal(error)
         process.exit(1)

@@ -43,7 +43,7 @@ export async function whenFree<T> (work: () => T): Promise<T> {
       return work()
     } catch (error) {
       if (isBusy(error) && pause !== null) await delay(pause)
-      else throw isUnavailable(error) ? runsError('STORE_UNAVAILABLE', [], { retryAfter: 1, cause: error }) : error
+      else throw isUnavailable(error) ? runsError('STORE_UNAVAILABLE', [], { cause: error }) : error
     }
   }
   throw new Error('unreachable')

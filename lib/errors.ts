@@ -24,14 +24,14 @@ const TABLE = {
   NO_ACTIVE_RUN: [409, 'Session "%s" has no running run.'],
   BODY_TOO_LARGE: [413, 'The request body is too large.'],
   UNSUPPORTED_MEDIA_TYPE: [415, 'The request body must be application/json.'],
-  STORE_UNAVAILABLE: [503, 'The store is not available.'],
-  SHUTTING_DOWN: [503, 'The server is shutting down.'],
+  STORE_UNAVAILABLE: [503, 'The store is not available.', 1],
+  SHUTTING_DOWN: [503, 'The server is shutting down.', 5],
   // The rest are for the people who set the server up.
   INVALID_PLUGIN_OPTIONS: [500, 'fastify-agent-runs: %s'],
   ALREADY_REGISTERED: [500, 'fastify-agent-runs is already registered in this scope. Register it once, or in sibling scopes.'],
   STORE_SCHEMA_NEWER: [500, 'The database %s was written by a newer fastify-agent-runs (migration "%s"). Upgrade the package.'],
   STORE_INVALID: [500, 'The database %s cannot be used: %s']
-} as const satisfies Record<string, readonly [status: number, message: string]>
+} as const satisfies Record<string, readonly [status: number, message: string, retryAfter?: number]>
 
 /** Why a run failed, as its `complete` says it; a provider adds its own by throwing a `ProviderError`. */
 export const RUN_ERRORS = {
@@ -62,9 +62,10 @@ const constructors = Object.fromEntries(
 /** The error of `code`; `args` fill its message, a `cause` stays in the process. */
 export function runsError (code: ErrorCode, args: string[] = [], details: ErrorDetails & { cause?: unknown } = {}): RunsError {
   const { cause, ...shown } = details
+  const [, , retryAfter] = TABLE[code] as readonly [number, string, number?]
   const error = new constructors[code]!(...args)
   if (cause !== undefined) error.cause = cause
-  return Object.assign(error, shown) as RunsError
+  return Object.assign(error, retryAfter !== undefined && { retryAfter }, shown) as RunsError
 }
 
 /** Whether `error` comes from the table. */

@@ -1,7 +1,7 @@
 /* The runs that this process drives: starts them, ends them, and ends them all at shutdown. */
 import { randomUUID } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import { Value } from 'typebox/value'
+import { atMost } from './at-most.ts'
 import { Committer } from './committer.ts'
 import { runsError } from './errors.ts'
 import { type CompleteEvent, type Event, parseEvent, pendingEvent } from './event.ts'
@@ -16,7 +16,7 @@ import type { Subscriptions } from './subscriptions.ts'
 import type { MessageContent, Owner, RunEnding, SessionState } from './types.ts'
 
 /** How long a shutdown waits for the terminals of runs that it ended itself. */
-const TERMINAL_GRACE_MS = 1_000
+const TERMINAL_GRACE_MS = 500
 
 export interface StartRunRequest {
   /** The session; created if it does not exist, unless `createOnMessage` is false. */
@@ -68,7 +68,7 @@ export class LiveRuns {
   }
 
   async start (request: StartRunRequest): Promise<StartedRun> {
-    if (this.#closing) throw runsError('SHUTTING_DOWN', [], { retryAfter: 5 })
+    if (this.#closing) throw runsError('SHUTTING_DOWN')
     const { sessionId, owner = null, content, options = {} } = request
     const session = await this.#options.store.getSession(sessionId, owner)
     if (session === null && !this.#options.createOnMessage) throw runsError('SESSION_NOT_FOUND', [sessionId])
@@ -93,7 +93,7 @@ export class LiveRuns {
   async end (sessionId: string, runId: string, ending: RunEnding): Promise<CompleteEvent> {
     const run = this.#runs.get(runId)
     const complete = await (run === undefined ? this.#options.recovery.close(sessionId, runId, ending) : run.end(ending))
-    if (complete === null) throw runsError('STORE_UNAVAILABLE', [], { retryAfter: 1 })
+    if (complete === null) throw runsError('STORE_UNAVAILABLE')
     return complete
   }
 
@@ -194,10 +194,4 @@ async function * durableEvents (store: Store, sessionId: string, before: number)
     }
     after = page.through
   }
-}
-
-/** Waits for `work`, but no longer than `ms`. */
-async function atMost (ms: number, work: Promise<unknown>): Promise<void> {
-  const deadline = new AbortController()
-  await Promise.race([work, delay(ms, undefined, { signal: deadline.signal })]).finally(() => deadline.abort())
 }

@@ -1,5 +1,6 @@
 /* The registry, decorated as `fastify.runs`: all that routes and apps do with sessions and runs. */
 import { randomUUID } from 'node:crypto'
+import { atMost } from './at-most.ts'
 import type { Cursor } from './cursor.ts'
 import { runsError } from './errors.ts'
 import { type CompleteEvent, type Event, parseEvent } from './event.ts'
@@ -16,6 +17,8 @@ import { type Opening, type SubscriptionRequest, Subscriptions } from './subscri
 import { ANONYMOUS, type Metadata, type Owner, type RunningRun, type RunState, SESSION_ID_PATTERN, type SessionState } from './types.ts'
 
 const SESSION_ID = new RegExp(SESSION_ID_PATTERN)
+/** How long a shutdown waits for providers to end what they still run. */
+const PROVIDER_GRACE_MS = 500
 /** A reconnecting client waits between these, so that a restart is not met by all of them at once. */
 const RETRY_MIN_MS = 1_000
 const RETRY_SPREAD_MS = 2_000
@@ -86,7 +89,7 @@ export class RunRegistry {
   async close (): Promise<void> {
     await this.#live.close(this.#closeGraceMs)
     this.#subscriptions.finish(() => RETRY_MIN_MS + Math.round(Math.random() * RETRY_SPREAD_MS))
-    await Promise.all([...this.#providers.values()].map((provider) => provider.close?.()))
+    await atMost(PROVIDER_GRACE_MS, Promise.allSettled([...this.#providers.values()].map(async (provider) => provider.close?.())))
   }
 
   /** Creates a session, under a random id unless one is given. Rejects with SESSION_EXISTS, UNSUPPORTED_PROVIDER. */

@@ -92,7 +92,8 @@ export class Run {
   async #drive (): Promise<void> {
     const { provider, context } = this.#options
     try {
-      const iterator = iterate(provider.run({ ...context, signal: this.#abort.signal }))
+      // A provider in plain JavaScript may need to wait for its iterable; then it rejects as others throw.
+      const iterator = iterate(await (provider.run({ ...context, signal: this.#abort.signal }) as unknown))
       this.#iterator = iterator
       for (let taken = 1; !this.#ended; taken++) {
         const { done, value } = await iterator.next()

@@ -34,7 +34,7 @@ export const OPTIONS = Type.Object({
     description: 'The longest that a run may take; 0 = as long as it wants.', default: 0, ...milliseconds
   }),
   closeGraceMs: Type.Integer({
-    description: 'How long runs may go on once the server closes, before they are interrupted.', default: 3_000, ...milliseconds, maximum: 2 ** 31 - 1
+    description: 'How long runs may go on once the server closes, before they are interrupted. Above 8,000 raise Fastify\'s `pluginTimeout` too: it limits closing.', default: 3_000, ...milliseconds, maximum: 2 ** 31 - 1
   })
 }, { additionalProperties: false })
 

@@ -16,7 +16,7 @@ import { errorHandler, validationError } from './error-handler.ts'
 import { type AgentRunsOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 
 /** How long the last frames of streams may take when the server closes, in ms. */
-const DELIVERY_GRACE_MS = 1_000
+const DELIVERY_GRACE_MS = 750
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -192,10 +192,8 @@ test('content in parts reaches the provider and the log as it is', async (t) => 
   const run = await agent.next()
   t.strictSame(run.context.content, content)
   run.fail(new ProviderError('no images here', { code: 'NO_IMAGES', exitCode: 4 }))
-  for await (const event of app.runs.replayEvents('s')) {
-    t.match(event, { seq: 1, kind: 'text', role: 'user', content })
-    break
-  }
+  const { value: first } = await app.runs.replayEvents('s').next()
+  t.match(first, { seq: 1, kind: 'text', role: 'user', content })
 })
 
 test('with createOnMessage false a message needs a session that exists', async (t) => {

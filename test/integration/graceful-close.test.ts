@@ -1,0 +1,90 @@
+import { join } from 'node:path'
+import Fastify from 'fastify'
+import { test } from 'tap'
+import agentRuns from '../../index.ts'
+import { serveApp } from '../helpers/build-app.ts'
+import { postJson, SseClient } from '../helpers/read-sse.ts'
+import { latch } from '../helpers/latch.ts'
+import { scriptedProvider } from '../helpers/scripted-provider.ts'
+import { spawnModule } from '../helpers/spawn-script.ts'
+import { tempDir } from '../helpers/temp-dir.ts'
+
+test('close lets runs finish in their grace, and each stream ends behind the terminal', async (t) => {
+  const agent = scriptedProvider()
+  const { app, url } = await serveApp(t, { providers: { agent }, closeGraceMs: 60_000 })
+  await postJson(`${url}/sessions/s/messages`, { content: 'go' })
+  const run = await agent.next()
+  const client = await SseClient.open(`${url}/sessions/s/stream`)
+  await client.frame('text')
+  const closed = app.runs.close()
+  await t.rejects(app.runs.startRun({ sessionId: 'other', content: 'x' }), { code: 'SHUTTING_DOWN', statusCode: 503 })
+  await run.emit({ kind: 'text', content: 'last words' })
+  run.end()
+  await closed
+  await client.ended()
+  t.strictSame(client.kinds, ['chat_subscribed', 'text', 'text', 'complete', 'stream_closing'])
+  t.match(client.events.at(-1), { reason: 'finished' })
+  t.match(client.frames.at(-1)?.data, { kind: 'stream_closing', sessionId: 's', retryMs: Number })
+})
+
+test('close interrupts runs that go on, delivers their terminals, and ends every stream: idle, waiting and stalled ones', async (t) => {
+  const agent = scriptedProvider()
+  const closedProvider = latch()
+  const { app, url } = await serveApp(t, { providers: { agent: { ...agent, close: async () => closedProvider.open() } }, closeGraceMs: 0 })
+  await postJson(`${url}/sessions/s/messages`, { content: 'go' })
+  const run = await agent.next()
+  await run.emit({ kind: 'stream_delta', messageId: 'm', content: 'half' })
+  await app.runs.createSession({ id: 'idle' })
+  const [busy, idle, waiting, stalled] = await Promise.all(['s', 'idle', 'unborn', 's'].map((id) => SseClient.open(`${url}/sessions/${id}/stream`)))
+  await busy!.until(({ seqs }) => seqs.includes(2))
+  stalled!.stall()
+  for (let i = 0; i < 60; i++) await run.emit({ kind: 'stream_delta', messageId: 'm', content: 'x'.repeat(100_000) })
+  await busy!.until(({ seqs }) => seqs.includes(62))
+  await app.close()
+  await run.stopped.promise
+  await closedProvider.promise
+  await Promise.all([busy, idle, waiting].map((client) => client!.ended()))
+  t.strictSame(busy!.kinds.slice(-3), ['text', 'complete', 'stream_closing'])
+  t.match(busy!.events.at(-1), { kind: 'complete', reason: 'interrupted', success: false, aborted: false, exitCode: 1 })
+  t.strictSame(idle!.kinds, ['chat_subscribed', 'stream_closing'])
+  t.strictSame(waiting!.kinds, ['chat_subscribed', 'stream_closing'])
+  stalled!.resume()
+  await stalled!.ended()
+})
+
+test('a stream that is being opened while the server closes ends too', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(agentRuns, { providers: { agent: scriptedProvider() }, store: ':memory:', closeGraceMs: 0 })
+  const opening = await app.runs.openSubscription({ sessionId: 's', owner: null, after: 0, until: null })
+  await app.runs.close()
+  const written: string[] = []
+  const ended = latch()
+  opening.start({ format: { encode: () => '' }, events: () => true, frame: ({ kind }) => { written.push(kind) }, end: () => ended.open() })
+  await ended.promise
+  t.strictSame(written, ['chat_subscribed', 'stream_closing'])
+})
+
+test('SIGTERM: the standalone server exits with 0 although a peer is stuck; a second signal exits at once', async (t) => {
+  const start = async () => {
+    const server = spawnModule(t, 'server.ts', ['--port', '0', '--db', join(tempDir(t), 'runs.db'), '--log-level', 'silent', '--close-grace-ms', '500'])
+    const [url] = (await server.line('fastify-agent-runs is listening')).match(/http:[^ ]*\d/)!
+    return { server, url }
+  }
+  const first = await start()
+  await postJson(`${first.url}/sessions/s/messages`, { content: '{"demo":{"mode":"hang","n":200,"at":200,"size":100000}}' })
+  const stalled = await SseClient.open(`${first.url}/sessions/s/stream`)
+  stalled.stall()
+  const client = await SseClient.open(`${first.url}/sessions/s/stream`)
+  await client.until(({ seqs }) => seqs.includes(201))
+  t.equal(await first.server.kill('SIGTERM'), 0)
+  await client.ended()
+  t.strictSame(client.kinds.slice(-2), ['complete', 'stream_closing'])
+  stalled.cut()
+
+  const second = await start()
+  await postJson(`${second.url}/sessions/s/messages`, { content: '{"demo":{"mode":"ignoreAbort","n":1}}' })
+  second.server.process.kill('SIGTERM')
+  await second.server.line('Closing')
+  t.equal(await second.server.kill('SIGTERM'), 1)
+})
