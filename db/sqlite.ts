@@ -15,6 +15,8 @@ import { prepareQueries, type Queries, type SessionRow } from './queries.ts'
 import { toRunningRun, toRunState, toSession, toSessionState } from './rows.ts'
 
 const MEMORY = ':memory:'
+/** How often to look for the commits of other instances. */
+const WATCH_INTERVAL_MS = 200
 const MAX_HISTORY_BYTES = 4 * 1024 * 1024
 
 export interface SqliteStoreOptions {
@@ -174,6 +176,20 @@ class SqliteStore implements Store {
       const session = owned(queries, sessionId, owner)
       return session && readHistory(queries, session, before, { rows: limit, bytes: MAX_HISTORY_BYTES })
     })
+  }
+
+  watch (listener: () => void): () => void {
+    // Counts the commits of all connections but this one, without reading the database.
+    const version = this.#database!.prepare<[], number>('PRAGMA data_version').pluck()
+    let seen = version.get()
+    const poll = setInterval(() => {
+      if (this.#database === null) return
+      const now = version.get()
+      if (now === seen) return
+      seen = now
+      listener()
+    }, WATCH_INTERVAL_MS).unref()
+    return () => clearInterval(poll)
   }
 
   async setProviderSessionId (sessionId: string, provider: string, providerSessionId: string): Promise<void> {

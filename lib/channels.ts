@@ -28,4 +28,9 @@ export class Channels {
   advance (sessionId: string, seq: number): void {
     this.#open.get(sessionId)?.channel.advance(seq)
   }
+
+  /** The sessions that somebody follows. */
+  sessionIds (): string[] {
+    return [...this.#open.keys()]
+  }
 }

@@ -97,6 +97,14 @@ export class LiveRuns {
     return complete
   }
 
+  /** Stops the providers of runs that another instance has ended. */
+  async refresh (): Promise<void> {
+    for (const run of this.#runs.values()) {
+      const state = await this.#options.store.getRun(run.runId, null)
+      if (state?.status === 'completed') run.rejected()
+    }
+  }
+
   /** Refuses new runs, lets the others finish for `graceMs`, then interrupts them. */
   async close (graceMs: number): Promise<void> {
     this.#closing = true

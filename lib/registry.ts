@@ -18,7 +18,7 @@ import { ANONYMOUS, type Metadata, type Owner, type RunningRun, type RunState, S
 
 const SESSION_ID = new RegExp(SESSION_ID_PATTERN)
 /** How long a shutdown waits for providers to end what they still run. */
-const PROVIDER_GRACE_MS = 500
+const PROVIDER_GRACE_MS = 750
 /** A reconnecting client waits between these, so that a restart is not met by all of them at once. */
 const RETRY_MIN_MS = 1_000
 const RETRY_SPREAD_MS = 2_000
@@ -64,11 +64,14 @@ export class RunRegistry {
   readonly #subscriptions: Subscriptions
   readonly #recovery: Recovery
   readonly #live: LiveRuns
+  readonly #log: Logger
+  #stopWatching: () => void = () => {}
 
   constructor ({ store, providers, closeGraceMs, log, ...options }: RegistryOptions) {
     this.#store = store
     this.#providers = new Map(Object.entries(providers))
     this.#closeGraceMs = closeGraceMs
+    this.#log = log
     this.#subscriptions = new Subscriptions(store, log)
     this.#recovery = new Recovery(store, this.#subscriptions, log)
     const { defaultProvider, createOnMessage, runTimeoutMs } = options
@@ -77,9 +80,10 @@ export class RunRegistry {
     })
   }
 
-  /** Ends the runs that dead processes left. The store is open. */
+  /** Ends the runs that dead processes left, and begins to see what other instances do. The store is open. */
   async open (): Promise<void> {
     await this.#recovery.closeOrphans()
+    this.#stopWatching = this.#store.watch(() => { this.#refresh() })
   }
 
   /**
@@ -88,6 +92,7 @@ export class RunRegistry {
    */
   async close (): Promise<void> {
     await this.#live.close(this.#closeGraceMs)
+    this.#stopWatching()
     this.#subscriptions.finish(() => RETRY_MIN_MS + Math.round(Math.random() * RETRY_SPREAD_MS))
     await atMost(PROVIDER_GRACE_MS, Promise.allSettled([...this.#providers.values()].map(async (provider) => provider.close?.())))
   }
@@ -214,6 +219,12 @@ export class RunRegistry {
   /** For transports: a page of what is retained after a seq, as it is stored. Rejects with SESSION_NOT_FOUND. */
   async readEvents (sessionId: string, { owner = null, after = 0, limit = 500 }: OwnerOption & { after?: number, limit?: number } = {}): Promise<LogPage> {
     return found(await this.#store.read(sessionId, owner, after, { rows: clampLimit(limit), bytes: MAX_PAGE_BYTES }), sessionId)
+  }
+
+  #refresh (): void {
+    Promise.all([this.#subscriptions.refresh(), this.#live.refresh()]).catch((error: unknown) => {
+      this.#log.warn({ err: error }, 'what other instances did could not be read; the next look will show it')
+    })
   }
 
   /** For transports: a subscription to be started with a sink. A session that does not exist yet is waited for. */

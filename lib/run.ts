@@ -84,7 +84,7 @@ export class Run {
     return this.completed
   }
 
-  /** The run's log takes no more events. */
+  /** The run's log takes no more events: the store refuses them, or another instance has ended the run. */
   rejected (): void {
     void this.end(failed(runError('STORE_REFUSED')))
   }

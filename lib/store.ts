@@ -136,6 +136,12 @@ export interface Store {
    */
   readHistory (sessionId: string, owner: Owner, options: { before: number | null, limit: number }): Promise<HistoryPage | null>
 
+  /**
+   * Calls `listener` soon after another instance has committed something, until the answered function is called. A hint:
+   * it may come late, once for many commits, or for nothing.
+   */
+  watch (listener: () => void): () => void
+
   /** Keeps the native id that a provider announced for a session; the newest holds. */
   setProviderSessionId (sessionId: string, provider: string, providerSessionId: string): Promise<void>
 }

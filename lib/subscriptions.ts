@@ -57,6 +57,14 @@ export class Subscriptions {
     this.#channels.advance(sessionId, seq)
   }
 
+  /** Shows what other instances may have committed. */
+  async refresh (): Promise<void> {
+    for (const sessionId of this.#channels.sessionIds()) {
+      const session = await this.#store.getSession(sessionId, null)
+      if (session !== null) this.#channels.advance(sessionId, session.lastSeq)
+    }
+  }
+
   /** Opens a subscription; a session that does not exist yet is waited for. */
   async open ({ sessionId, owner, after, until }: SubscriptionRequest): Promise<Opening> {
     // Acquired before the read: what is committed after the snapshot moves the channel's head.

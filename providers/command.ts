@@ -5,6 +5,8 @@ import { CommandOutput } from './command-output.ts'
 import { ProcessGroup } from './process-group.ts'
 
 const MESSAGE = '{message}'
+/** A server that closes does not wait longer for a command, in ms. */
+const CLOSE_GRACE_MS = 500
 
 export interface CommandOptions {
   /** The program, found by PATH. Never passed to a shell. */
@@ -58,7 +60,7 @@ export function command ({ command, args = [], cwd, env, killGraceMs = 1_000 }: 
   return {
     run,
     async close () {
-      for (const group of groups) group.kill()
+      for (const group of groups) group.kill(Math.min(killGraceMs, CLOSE_GRACE_MS))
       await Promise.allSettled([...groups].map((group) => group.exited))
     }
   }

@@ -37,11 +37,12 @@ export class ProcessGroup {
     return this.#stderr.trim()
   }
 
-  /** Asks the whole group to end, and kills it after the grace. Idempotent. */
-  kill (): void {
-    if (this.#killTimer !== undefined || this.#over) return
-    this.#signal('SIGTERM')
-    this.#killTimer = setTimeout(() => this.#signal('SIGKILL'), this.#killGraceMs)
+  /** Asks the whole group to end, and kills it after the grace; a later call may shorten the grace. */
+  kill (graceMs = this.#killGraceMs): void {
+    if (this.#over) return
+    if (this.#killTimer === undefined) this.#signal('SIGTERM')
+    clearTimeout(this.#killTimer)
+    this.#killTimer = setTimeout(() => this.#signal('SIGKILL'), graceMs)
   }
 
   get #over (): boolean {

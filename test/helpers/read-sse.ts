@@ -17,6 +17,9 @@ export interface SseOptions {
 
 export class SseClient {
   readonly frames: SseFrame[] = []
+  /** The events, without the gateway's frames. */
+  readonly events: Event[] = []
+  readonly kinds: string[] = []
   /** Everything that arrived, byte for byte. */
   raw = ''
   readonly response: IncomingMessage
@@ -45,17 +48,8 @@ export class SseClient {
     })
   }
 
-  /** The events, without the gateway's frames. */
-  get events (): Event[] {
-    return this.frames.filter(({ data }) => 'seq' in data).map(({ data }) => data as Event)
-  }
-
   get seqs (): number[] {
     return this.events.map(({ seq }) => seq)
-  }
-
-  get kinds (): string[] {
-    return this.frames.map(({ data }) => data.kind)
   }
 
   /** The cursor that a browser would send now. */
@@ -107,7 +101,10 @@ export class SseClient {
       const data = lines.filter((line) => line.startsWith('data: ')).map((line) => line.slice(6)).join('\n')
       if (data === '') continue
       const id = lines.find((line) => line.startsWith('id: '))?.slice(4)
-      this.frames.push({ id, data: JSON.parse(data) as Event | Frame })
+      const item = JSON.parse(data) as Event | Frame
+      this.frames.push({ id, data: item })
+      this.kinds.push(item.kind)
+      if ('seq' in item) this.events.push(item)
     }
     this.#notify()
   }

@@ -1,0 +1,64 @@
+import { once } from 'node:events'
+import type { Socket } from 'node:net'
+import { join } from 'node:path'
+import { test } from 'tap'
+import { serveApp } from '../helpers/build-app.ts'
+import { postJson, SseClient } from '../helpers/read-sse.ts'
+import { scriptedProvider } from '../helpers/scripted-provider.ts'
+import { spawnScript } from '../helpers/spawn-script.ts'
+import { tempDir } from '../helpers/temp-dir.ts'
+
+const MEGABYTES = 60
+const MEMORY_LIMIT = 150e6
+
+test('readers that stall cost the others nothing and the server no memory, and miss nothing when they go on', async (t) => {
+  const server = spawnScript(t, 'serve-flood.ts', [join(tempDir(t), 'runs.db'), String(MEGABYTES)])
+  const url = (await server.line('listening ')).split(' ')[1]!
+  const rss = async (): Promise<number> => (await (await fetch(`${url}/rss`)).json() as { rss: number }).rss
+  const stalled = await Promise.all(Array.from({ length: 10 }, () => SseClient.open(`${url}/sessions/s/stream`)))
+  for (const client of stalled) client.stall()
+  const before = await rss()
+  const fast = await SseClient.open(`${url}/sessions/s/stream`)
+  await postJson(`${url}/sessions/s/messages`, { content: 'go' })
+  let peak = 0
+  await fast.until(({ events }) => events.length > MEGABYTES * 25)
+  peak = Math.max(peak, await rss())
+  await fast.frame('complete')
+  peak = Math.max(peak, await rss())
+  t.strictSame(fast.seqs, fast.seqs.map((_, index) => index + 1))
+  t.equal(fast.seqs.length, MEGABYTES * 50 + 2)
+  t.ok(peak - before < MEMORY_LIMIT, `${Math.round((peak - before) / 1e6)} MB more while ${MEGABYTES} MB were streamed past ten stalled readers`)
+  for (const client of stalled) client.resume()
+  await stalled[0]!.frame('complete')
+  t.strictSame(stalled[0]!.seqs, fast.seqs)
+  for (const client of [fast, ...stalled]) client.cut()
+})
+
+test('a reader that takes no byte for stallTimeoutMs is cut; its cursor brings it back to everything', async (t) => {
+  const agent = scriptedProvider()
+  const { app, url } = await serveApp(t, { providers: { agent }, stallTimeoutMs: 500 })
+  const sockets: Socket[] = []
+  app.server.on('connection', (socket) => { sockets.push(socket) })
+  await postJson(`${url}/sessions/s/messages`, { content: 'go' })
+  const run = await agent.next()
+  const [stalled, quiet] = await Promise.all(['s', 'quiet'].map((id) => SseClient.open(`${url}/sessions/${id}/stream`)))
+  await stalled!.frame('text')
+  stalled!.stall()
+  for (let i = 0; i < 100; i++) await run.emit({ kind: 'text', content: 'x'.repeat(100_000) })
+  run.end()
+  // The client cannot tell: it does not read.
+  const socket = sockets.find(({ remotePort }) => remotePort === stalled!.response.socket.localPort)!
+  if (!socket.closed) await once(socket, 'close')
+  stalled!.resume()
+  await stalled!.ended()
+  t.notOk(stalled!.kinds.includes('complete'))
+  const again = await SseClient.open(`${url}/sessions/s/stream`, { headers: { 'last-event-id': stalled!.lastEventId! } })
+  await again.frame('complete')
+  again.cut()
+  const seqs = [...stalled!.seqs, ...again.seqs]
+  t.strictSame(seqs, Array.from({ length: 102 }, (_, index) => index + 1))
+  await postJson(`${url}/sessions/quiet/messages`, { content: 'hello' })
+  ;(await agent.next()).end()
+  t.match(await quiet!.frame('complete'), { seq: 2 }, 'a stream that is merely silent is no stall')
+  quiet!.cut()
+})

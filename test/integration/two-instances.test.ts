@@ -1,0 +1,77 @@
+import { join } from 'node:path'
+import { test, type Test } from 'tap'
+import { buildApp, serveApp } from '../helpers/build-app.ts'
+import { postJson, SseClient } from '../helpers/read-sse.ts'
+import { scriptedProvider } from '../helpers/scripted-provider.ts'
+import { tempDir } from '../helpers/temp-dir.ts'
+
+/** Two servers on one database: the first runs the agent, clients are at the second. */
+async function serveTwo (t: Test) {
+  const store = join(tempDir(t), 'runs.db')
+  const agent = scriptedProvider()
+  const first = await serveApp(t, { providers: { agent }, store })
+  const second = await serveApp(t, { providers: { agent: scriptedProvider() }, store })
+  return { agent, first, second }
+}
+
+test('a stream at one instance follows a run of another, opened before the session, during the run and after it', async (t) => {
+  const { agent, first, second } = await serveTwo(t)
+  const early = await SseClient.open(`${second.url}/sessions/s/stream`)
+  await early.frame('chat_subscribed')
+  await postJson(`${first.url}/sessions/s/messages`, { content: 'go' })
+  const run = await agent.next()
+  await run.emit({ kind: 'text', content: 'one' })
+  await early.until(({ seqs }) => seqs.includes(2))
+  const during = await SseClient.open(`${second.url}/sessions/s/stream`)
+  await run.emit({ kind: 'stream_delta', messageId: 'm', content: 'two' })
+  run.end()
+  await Promise.all([early, during].map((client) => client.frame('complete')))
+  const after = await (await SseClient.open(`${second.url}/sessions/s/stream?until=complete`)).ended()
+  for (const client of [early, during, after]) {
+    t.strictSame(client.seqs, [1, 2, 3, 4, 5])
+    client.cut()
+  }
+})
+
+test('an abort at one instance ends a run of another, which stops its provider even if that says nothing', async (t) => {
+  const { agent, first, second } = await serveTwo(t)
+  const { body: { runId } } = await postJson(`${first.url}/sessions/s/messages`, { content: 'go' })
+  const run = await agent.next()
+  await run.emit({ kind: 'stream_delta', messageId: 'm', content: 'half' })
+  const client = await SseClient.open(`${first.url}/sessions/s/stream`)
+  const { body } = await postJson(`${second.url}/sessions/s/abort`, {})
+  t.match(body, { kind: 'complete', runId, reason: 'aborted', seq: 4 })
+  await run.stopped.promise
+  await client.frame('complete')
+  client.cut()
+  t.strictSame(client.events.map(({ seq, kind }) => [seq, kind]), [[1, 'text'], [2, 'stream_delta'], [3, 'text'], [4, 'complete']])
+  t.equal((await postJson(`${second.url}/sessions/s/messages`, { content: 'mine' })).status, 202)
+})
+
+test('a session is busy for all instances', async (t) => {
+  const { agent, first, second } = await serveTwo(t)
+  const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => postJson(`${[first, second][i % 2]!.url}/sessions/s/messages`, { content: 'x' })))
+  t.equal(answers.filter(({ status }) => status === 202).length, 1)
+  t.equal(answers.filter(({ status, body }) => status === 409 && body['code'] === 'RUN_IN_PROGRESS').length, 39)
+  t.match((await (await fetch(`${first.url}/runs`)).json()), await (await fetch(`${second.url}/runs`)).json() as object)
+  void agent
+})
+
+test('a run that its own process has given up is ended by the session\'s next message', async (t) => {
+  const agent = scriptedProvider()
+  const { sqliteStore } = await import('../../db/sqlite.ts')
+  const store = sqliteStore({ path: ':memory:' })
+  t.teardown(() => store.close())
+  const app = await buildApp(t, { providers: { agent }, store })
+  const { runId } = await app.runs.startRun({ sessionId: 's', content: 'go' })
+  const run = await agent.next()
+  const { append, closeRun } = store
+  store.append = () => Promise.reject(new Error('broken'))
+  store.closeRun = () => Promise.reject(new Error('broken'))
+  await run.emit({ kind: 'text', content: 'lost' })
+  await run.stopped.promise
+  await t.rejects(app.runs.abortRun({ sessionId: 's' }), { code: 'STORE_UNAVAILABLE' })
+  Object.assign(store, { append, closeRun })
+  t.match(await app.runs.startRun({ sessionId: 's', content: 'again' }), { status: 'running' })
+  t.match(await app.runs.getRun(runId), { status: 'completed', reason: 'interrupted' })
+})

@@ -1,0 +1,109 @@
+import { test } from 'tap'
+import type { Provider } from '../../lib/provider.ts'
+import type { Store } from '../../lib/store.ts'
+import { type AgentRunsOptions, OPTIONS, resolveOptions } from '../../plugins/options.ts'
+
+const agent: Provider = { async * run () {} }
+
+/** What `resolveOptions` says of options that TypeScript would not let through. */
+function problemOf (options: Record<string, unknown>): string {
+  try {
+    resolveOptions(options as unknown as AgentRunsOptions)
+  } catch (error) {
+    const { code, message } = error as Error & { code: string }
+    return code === 'INVALID_PLUGIN_OPTIONS' ? message : `${code}: ${message}`
+  }
+  return 'none'
+}
+
+test('with a provider and nothing else, every option has its documented default', (t) => {
+  t.strictSame(resolveOptions({ providers: { agent } }), {
+    providers: { agent },
+    store: './agent-runs.db',
+    defaultProvider: 'agent',
+    prefix: '',
+    routes: true,
+    createOnMessage: true,
+    durability: 'normal',
+    heartbeatMs: 15_000,
+    stallTimeoutMs: 30_000,
+    runTimeoutMs: 0,
+    closeGraceMs: 3_000
+  })
+  t.end()
+})
+
+test('what is given is kept, and undefined is not given', (t) => {
+  const store = { append: async () => [] } as unknown as Store
+  const given: AgentRunsOptions = {
+    providers: { agent, other: agent },
+    store,
+    defaultProvider: 'other',
+    prefix: '/api/v1',
+    routes: false,
+    createOnMessage: false,
+    durability: 'full',
+    heartbeatMs: 100,
+    stallTimeoutMs: 100,
+    runTimeoutMs: 1,
+    closeGraceMs: 0
+  }
+  t.strictSame(resolveOptions(given), given)
+  t.equal(resolveOptions(given).store, store, 'a store is not copied')
+  const nothing = Object.fromEntries(Object.keys(OPTIONS.properties).map((name) => [name, undefined]))
+  t.strictSame(resolveOptions({ ...nothing, providers: { agent } }), resolveOptions({ providers: { agent } }))
+  t.end()
+})
+
+test('a default provider is chosen only when there is no choice', (t) => {
+  t.equal(resolveOptions({ providers: { one: agent } }).defaultProvider, 'one')
+  t.equal(resolveOptions({ providers: { one: agent, two: agent } }).defaultProvider, null)
+  t.end()
+})
+
+test('options that cannot be are named in the error, before anything is opened', (t) => {
+  const cases: Array<[Record<string, unknown>, string]> = [
+    [{ hearbeatMs: 5_000 }, 'there is no option "hearbeatMs".'],
+    [{ toString: 1 }, 'there is no option "toString".'],
+    [{ heartbeatMs: '15000' }, '"heartbeatMs" must be integer.'],
+    [{ heartbeatMs: null }, '"heartbeatMs" must be integer.'],
+    [{ heartbeatMs: 99 }, '"heartbeatMs" must be >= 100.'],
+    [{ heartbeatMs: 1.5e3 + 0.5 }, '"heartbeatMs" must be integer.'],
+    [{ stallTimeoutMs: 2 ** 31 }, '"stallTimeoutMs" must be <= 2147483647.'],
+    [{ closeGraceMs: 2 ** 31 }, '"closeGraceMs" must be <= 2147483647.'],
+    [{ runTimeoutMs: -1 }, '"runTimeoutMs" must be >= 0.'],
+    [{ routes: 'false' }, '"routes" must be boolean.'],
+    [{ defaultProvider: 7 }, '"defaultProvider" must be string.'],
+    [{ defaultProvider: 'agnet' }, '"defaultProvider" is "agnet", but the providers are "agent".'],
+    [{ defaultProvider: 'toString' }, '"defaultProvider" is "toString", but the providers are "agent".'],
+    [{ store: 7 }, '"store" must be the path of a SQLite file or a store.'],
+    [{ store: null }, '"store" must be the path of a SQLite file or a store.'],
+    [{ store: {} }, '"store" must be the path of a SQLite file or a store.']
+  ]
+  for (const [options, problem] of cases) {
+    t.equal(problemOf({ providers: { agent }, ...options }), `fastify-agent-runs: ${problem}`, JSON.stringify(options))
+  }
+  t.match(problemOf({ providers: { agent }, durability: 'none' }), /"durability" must/)
+  for (const number of [NaN, Infinity, -Infinity]) t.match(problemOf({ providers: { agent }, runTimeoutMs: number }), /"runTimeoutMs" must be/)
+  t.end()
+})
+
+test('a prefix is empty, or segments that begin with a slash and end without one', (t) => {
+  const problems = ['', '/api', '/api/v1', '/:tenant', 'api', '/', '/api/', '//api', '/a?b', '/a#b'].map((prefix) => problemOf({ providers: { agent }, prefix }))
+  t.strictSame(problems.map((problem) => problem === 'none'), [true, true, true, true, false, false, false, false, false, false])
+  t.match(problems[4], /"prefix" must match/)
+  t.end()
+})
+
+test('providers are a record of at least one object with a run function', (t) => {
+  const none = 'fastify-agent-runs: "providers" must name at least one provider, such as { echo: echo() }.'
+  for (const providers of [undefined, null, {}, [], 'echo', 7]) t.equal(problemOf({ providers }), none, JSON.stringify(providers))
+  for (const provider of [undefined, null, {}, { run: true }, () => {}]) {
+    t.equal(problemOf({ providers: { agent, broken: provider } }), 'fastify-agent-runs: the provider "broken" has no run function.')
+  }
+  class Agent {
+    async * run (): ReturnType<Provider['run']> {}
+  }
+  t.equal(problemOf({ providers: { agent: new Agent() } }), 'none', 'an inherited run is as good')
+  t.end()
+})
