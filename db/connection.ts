@@ -36,17 +36,26 @@ export async function openDatabase (path: string, durability: Durability): Promi
   })
 }
 
-/** Does `work` when the database is free; waits off the loop. Rejects with STORE_UNAVAILABLE if it stays busy or is full. */
+/**
+ * Does `work` when the database is free; waits off the loop. Rejects with STORE_UNAVAILABLE if it stays busy or is full,
+ * with STORE_FAILED for anything else that SQLite says.
+ */
 export async function whenFree<T> (work: () => T): Promise<T> {
   for (const pause of [...BUSY_DELAYS, null]) {
     try {
       return work()
     } catch (error) {
       if (isBusy(error) && pause !== null) await delay(pause)
-      else throw isUnavailable(error) ? runsError('STORE_UNAVAILABLE', [], { cause: error }) : error
+      else throw toRunsError(error)
     }
   }
   throw new Error('unreachable')
+}
+
+// SQLite's own words may name files and tables: they stay in the cause.
+function toRunsError (error: unknown): unknown {
+  if (isUnavailable(error)) return runsError('STORE_UNAVAILABLE', [], { cause: error })
+  return error instanceof SqliteDatabase.SqliteError ? runsError('STORE_FAILED', [], { cause: error }) : error
 }
 
 function sqliteCode (error: unknown): string {

@@ -11,6 +11,10 @@ const SUFFIX = '.lock'
 
 const isErrno = (error: unknown, code: string): boolean => error instanceof Error && 'code' in error && error.code === code
 
+function inodeOf (file: string): number | undefined {
+  return statSync(file, { throwIfNoEntry: false })?.ino
+}
+
 // Nothing is ever written, and a journal would be left behind by whoever is killed.
 function open (file: string, options: Database.Options): Database.Database {
   const database = new Database(file, options)
@@ -33,10 +37,10 @@ export class InstanceLocks {
     const file = this.#file(instanceId)
     for (;;) {
       const database = open(file, { timeout: 1_000 })
-      const { ino } = statSync(file)
+      const made = inodeOf(file)
       database.exec('BEGIN EXCLUSIVE')
       // A sweep may have taken the file for a dead instance's between its creation and the lock.
-      if (statSync(file, { throwIfNoEntry: false })?.ino === ino) {
+      if (made !== undefined && inodeOf(file) === made) {
         this.#own = { file, database }
         return
       }
@@ -53,7 +57,10 @@ export class InstanceLocks {
     database.close()
   }
 
-  /** Whether an instance is certainly dead: its lock can be taken, or it gave it back. */
+  /**
+   * Whether an instance is dead: its lock can be taken, or there is none. A database that was restored from a backup
+   * comes without the locks of those who once used it.
+   */
   isDead (instanceId: string): boolean {
     return this.#try(this.#file(instanceId), () => {})
   }

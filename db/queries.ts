@@ -38,6 +38,7 @@ export function prepareQueries (connection: Database) {
 
   return {
     session: selectSessions().where(eq(sessions.id, p('id'))).prepare(),
+    lastSeq: db.select({ lastSeq: sessions.lastSeq }).from(sessions).where(eq(sessions.id, p('id'))).prepare(),
     sessionPage: selectSessions()
       .where(and(ownerFits, sql`(${p('before')} IS NULL OR ${sessions.key} < (SELECT s.key FROM ${sessions} AS s WHERE s.id = ${p('before')}))`))
       .orderBy(desc(sessions.key)).limit(p('limit')).prepare(),

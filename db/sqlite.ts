@@ -1,5 +1,6 @@
 /* The embedded store: SQLite by better-sqlite3, one file, any number of processes on one machine. */
 import { randomUUID } from 'node:crypto'
+import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Database, Transaction } from 'better-sqlite3'
 import { runsError } from '../lib/errors.ts'
@@ -36,23 +37,29 @@ class SqliteStore implements Store {
   readonly #path: string
   readonly #durability: Durability
   /** Null in memory, where no other process can be. */
-  readonly #locks: InstanceLocks | null
+  #locks: InstanceLocks | null = null
   /** Of the runs that this instance drives. */
   readonly #keys = new Map<string, RunKeys>()
+  #opening: Promise<void> | null = null
   #database: Database | null = null
   #transact: Transaction<(work: (queries: Queries) => unknown) => unknown> | null = null
 
   constructor ({ path = './agent-runs.db', durability = 'normal' }: SqliteStoreOptions) {
     this.#path = path === MEMORY ? path : resolve(path)
     this.#durability = durability
-    this.#locks = path === MEMORY ? null : new InstanceLocks(this.#path)
   }
 
-  async open (): Promise<void> {
-    if (this.#database !== null) return
+  open (): Promise<void> {
+    this.#opening ??= this.#open()
+    return this.#opening
+  }
+
+  async #open (): Promise<void> {
     this.#database = await openDatabase(this.#path, this.#durability)
     const queries = prepareQueries(this.#database)
     this.#transact = this.#database.transaction((work: (queries: Queries) => unknown) => work(queries))
+    // By its real name: whoever opens the file by another path must find the same locks.
+    if (this.#path !== MEMORY) this.#locks = new InstanceLocks(realpathSync(this.#path))
     this.#locks?.acquire(this.instanceId)
     const running = await this.#read((queries) => queries.runningRuns.all({ owner: null }))
     this.#locks?.sweep(new Set([this.instanceId, ...running.map((run) => run.instanceId)]))
@@ -178,17 +185,30 @@ class SqliteStore implements Store {
     })
   }
 
-  watch (listener: () => void): () => void {
+  async lastSeqs (sessionIds: string[]): Promise<number[]> {
+    return this.#read((queries) => sessionIds.map((id) => queries.lastSeq.get({ id })?.lastSeq ?? 0))
+  }
+
+  watch (listener: () => Promise<void>): () => void {
     // Counts the commits of all connections but this one, without reading the database.
     const version = this.#database!.prepare<[], number>('PRAGMA data_version').pluck()
     let seen = version.get()
-    const poll = setInterval(() => {
-      if (this.#database === null) return
-      const now = version.get()
-      if (now === seen) return
-      seen = now
-      listener()
-    }, WATCH_INTERVAL_MS).unref()
+    let listening = false
+    const look = async (): Promise<void> => {
+      if (listening || this.#database === null) return
+      listening = true
+      try {
+        const now = version.get()
+        if (now === seen) return
+        await listener()
+        seen = now
+      } catch {
+        // The version is not taken as seen: the next look tries again.
+      } finally {
+        listening = false
+      }
+    }
+    const poll = setInterval(() => { void look() }, WATCH_INTERVAL_MS).unref()
     return () => clearInterval(poll)
   }
 

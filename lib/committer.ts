@@ -104,12 +104,14 @@ export class Committer {
   readonly #store: Store
   readonly #publish: (sessionId: string, events: StoredEvent[]) => void
   readonly #log: Logger
+  readonly #stopped: AbortSignal | undefined
   readonly #dirty = new Set<RunLog>()
   #flushing = false
 
-  /** `publish` is called after each commit, in order; it must not throw. */
-  constructor (store: Store, publish: (sessionId: string, events: StoredEvent[]) => void, log: Logger) {
+  /** `publish` is called after each commit, in order; it must not throw. Once `stopped`, nothing is tried again. */
+  constructor (store: Store, publish: (sessionId: string, events: StoredEvent[]) => void, log: Logger, stopped?: AbortSignal) {
     this.#store = store
+    this.#stopped = stopped
     this.#publish = publish
     this.#log = log
   }
@@ -164,9 +166,10 @@ export class Committer {
         return await this.#store.append(groups)
       } catch (error) {
         const transient = hasCode(error, 'STORE_UNAVAILABLE')
+        const stopped = this.#stopped?.aborted === true
         this.#log.error({ err: error, runs: groups.map((group) => group.runId) }, 'the store did not take events')
-        if (transient && pause !== null) await delay(pause)
-        else if (transient || groups.length === 1) return groups.map(() => 'refused')
+        if (transient && pause !== null && !stopped) await delay(pause)
+        else if (transient || stopped || groups.length === 1) return groups.map(() => 'refused')
         else break
       }
     }

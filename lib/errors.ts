@@ -24,11 +24,13 @@ const TABLE = {
   NO_ACTIVE_RUN: [409, 'Session "%s" has no running run.'],
   BODY_TOO_LARGE: [413, 'The request body is too large.'],
   UNSUPPORTED_MEDIA_TYPE: [415, 'The request body must be application/json.'],
+  STORE_FAILED: [500, 'The store failed.'],
   STORE_UNAVAILABLE: [503, 'The store is not available.', 1],
   SHUTTING_DOWN: [503, 'The server is shutting down.', 5],
   // The rest are for the people who set the server up.
   INVALID_PLUGIN_OPTIONS: [500, 'fastify-agent-runs: %s'],
   ALREADY_REGISTERED: [500, 'fastify-agent-runs is already registered in this scope. Register it once, or in sibling scopes.'],
+  STORE_IN_USE: [500, 'The store object is used by another registration. Give each its own; they may share a database.'],
   STORE_SCHEMA_NEWER: [500, 'The database %s was written by a newer fastify-agent-runs (migration "%s"). Upgrade the package.'],
   STORE_INVALID: [500, 'The database %s cannot be used: %s']
 } as const satisfies Record<string, readonly [status: number, message: string, retryAfter?: number]>
@@ -70,7 +72,7 @@ export function runsError (code: ErrorCode, args: string[] = [], details: ErrorD
 
 /** Whether `error` comes from the table. */
 export function isRunsError (error: unknown): error is RunsError {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && Object.hasOwn(TABLE, error.code)
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && Object.hasOwn(TABLE, error.code) && 'statusCode' in error
 }
 
 /** Whether `error` is of one code. */

@@ -89,10 +89,13 @@ export interface RunIdentity {
 }
 
 const TRANSIENT_KINDS = new Set(['stream_delta', 'stream_end', 'thinking_delta', 'tool_update', 'status'])
+const DURABLE_KINDS = new Set([
+  'text', 'thinking', 'tool_use', 'tool_result', 'permission_request', 'permission_resolved', 'permission_cancelled', 'plan', 'usage', 'error', 'complete'
+])
 
-/** Whether an event only matters while fresh. All others are the history. */
+/** Whether an event only matters while fresh; all others are the history. `custom` and kinds of your own may say so. */
 export function isTransient (kind: string, fields: { transient?: unknown }): boolean {
-  return TRANSIENT_KINDS.has(kind) || fields.transient === true
+  return TRANSIENT_KINDS.has(kind) || (fields.transient === true && !DURABLE_KINDS.has(kind))
 }
 
 /** A pending event of `kind`, encoded now. Throws what `JSON.stringify` throws. */

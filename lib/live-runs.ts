@@ -1,5 +1,6 @@
 /* The runs that this process drives: starts them, ends them, and ends them all at shutdown. */
 import { randomUUID } from 'node:crypto'
+import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import { Value } from 'typebox/value'
 import { atMost } from './at-most.ts'
 import { Committer } from './committer.ts'
@@ -17,6 +18,10 @@ import type { MessageContent, Owner, RunEnding, SessionState } from './types.ts'
 
 /** How long a shutdown waits for the terminals of runs that it ended itself. */
 const TERMINAL_GRACE_MS = 500
+/** How long whoever ends a run waits for its terminal. */
+const END_PATIENCE_MS = 5_000
+/** Pauses between tries to end a run that the store does not let end, in ms. */
+const CLOSE_RETRY_DELAYS = [250, 1_000, 2_000]
 
 export interface StartRunRequest {
   /** The session; created if it does not exist, unless `createOnMessage` is false. */
@@ -60,15 +65,24 @@ export class LiveRuns {
   readonly #runs = new Map<string, Run>()
   /** Ids of `#runs`, and of runs that are being claimed. A run of ours that is not here has been given up. */
   readonly #driven = new Set<string>()
+  readonly #starting = new Set<Promise<unknown>>()
+  /** Aborted at the end of a shutdown: nothing is tried again. */
+  readonly #stopped = new AbortController()
   #closing = false
 
   constructor (options: LiveRunsOptions) {
     this.#options = options
-    this.#committer = new Committer(options.store, options.subscriptions.publish, options.log)
+    this.#committer = new Committer(options.store, options.subscriptions.publish, options.log, this.#stopped.signal)
   }
 
   async start (request: StartRunRequest): Promise<StartedRun> {
     if (this.#closing) throw runsError('SHUTTING_DOWN')
+    const starting = this.#start(request)
+    this.#starting.add(starting)
+    return starting.finally(() => this.#starting.delete(starting))
+  }
+
+  async #start (request: StartRunRequest): Promise<StartedRun> {
     const { sessionId, owner = null, content, options = {} } = request
     const session = await this.#options.store.getSession(sessionId, owner)
     if (session === null && !this.#options.createOnMessage) throw runsError('SESSION_NOT_FOUND', [sessionId])
@@ -92,26 +106,29 @@ export class LiveRuns {
   /** Ends a run, wherever it is driven; resolves with the terminal that holds. */
   async end (sessionId: string, runId: string, ending: RunEnding): Promise<CompleteEvent> {
     const run = this.#runs.get(runId)
-    const complete = await (run === undefined ? this.#options.recovery.close(sessionId, runId, ending) : run.end(ending))
+    const ended = run === undefined ? this.#options.recovery.close(sessionId, runId, ending) : run.end(ending)
+    let complete: CompleteEvent | null = null
+    await atMost(END_PATIENCE_MS, ended.then((terminal) => { complete = terminal }))
     if (complete === null) throw runsError('STORE_UNAVAILABLE')
     return complete
   }
 
   /** Stops the providers of runs that another instance has ended. */
   async refresh (): Promise<void> {
-    for (const run of this.#runs.values()) {
-      const state = await this.#options.store.getRun(run.runId, null)
-      if (state?.status === 'completed') run.rejected()
-    }
+    const mine = [...this.#runs.values()]
+    if (mine.length === 0) return
+    const running = new Set((await this.#options.store.listRunningRuns(null)).map(({ runId }) => runId))
+    for (const run of mine) if (!running.has(run.runId)) run.lost()
   }
 
   /** Refuses new runs, lets the others finish for `graceMs`, then interrupts them. */
   async close (graceMs: number): Promise<void> {
     this.#closing = true
     const all = (): Promise<unknown> => Promise.all([...this.#runs.values()].map((run) => run.completed))
-    await atMost(graceMs, all())
+    await atMost(graceMs, Promise.allSettled(this.#starting).then(all))
     for (const run of this.#runs.values()) void run.end(INTERRUPTED)
     await atMost(TERMINAL_GRACE_MS, all())
+    this.#stopped.abort()
   }
 
   #providerName (asked: string | undefined, session: SessionState | null): string {
@@ -146,7 +163,7 @@ export class LiveRuns {
   }
 
   #drive (request: StartRunRequest, runId: string, name: string, provider: Provider, started: Started): void {
-    const { store, recovery, runTimeoutMs, log } = this.#options
+    const { store, runTimeoutMs, log } = this.#options
     const { session, message, providerSessionId, providerSessionIds } = started
     const identity = { sessionId: session.id, runId, provider: name }
     const run: Run = new Run({
@@ -161,25 +178,36 @@ export class LiveRuns {
         history: () => durableEvents(store, session.id, message.seq),
         log
       },
-      log: this.#committer.open(identity, message.seq, () => run.rejected()),
+      log: this.#committer.open(identity, message.seq, () => run.lost()),
       scrubber: new Scrubber(session.id, providerSessionIds),
       timeoutMs: runTimeoutMs,
       keepProviderSessionId: (id) => store.setProviderSessionId(session.id, name, id),
-      close: async (ending) => {
-        try {
-          return await recovery.close(session.id, runId, ending)
-        } catch (error) {
-          log.error({ err: error, ...identity }, 'the store refused the end of a run; the session\'s next message will end it')
-          return null
-        }
-      }
+      close: (ending) => this.#closeInStore(session.id, runId, ending)
     })
     this.#runs.set(runId, run)
     void run.completed.then(() => {
       this.#runs.delete(runId)
       this.#driven.delete(runId)
     })
-    run.start()
+    if (this.#stopped.signal.aborted) void run.end(INTERRUPTED)
+    else run.start()
+  }
+
+  /** Ends a run whose log is lost; null if the store refuses that too, and the session's next message has to do it. */
+  async #closeInStore (sessionId: string, runId: string, ending: RunEnding): Promise<CompleteEvent | null> {
+    // What the provider had to say of its end may be what the store cannot take.
+    const { exitCode, aborted, reason } = ending
+    const bare = { exitCode, aborted, reason }
+    for (const [tries, pause] of [0, ...CLOSE_RETRY_DELAYS].entries()) {
+      try {
+        await delay(pause, undefined, { signal: this.#stopped.signal })
+        return await this.#options.recovery.close(sessionId, runId, tries < 2 ? ending : bare)
+      } catch (error) {
+        if (this.#stopped.signal.aborted) break
+        this.#options.log.error({ err: error, sessionId, runId }, 'the store refused the end of a run')
+      }
+    }
+    return null
   }
 }
 
@@ -201,5 +229,6 @@ async function * durableEvents (store: Store, sessionId: string, before: number)
       if (event.seq < before && !event.transient) yield parseEvent(event)
     }
     after = page.through
+    await nextTurn()
   }
 }

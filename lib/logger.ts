@@ -14,3 +14,15 @@ const ignore: LogMethod = () => {}
 
 /** A logger that keeps nothing. */
 export const silentLogger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore }
+
+/** A logger that never throws: what providers throw may not even be readable. */
+export function guardedLogger (log: Logger): Logger {
+  const guarded = (level: keyof Logger): LogMethod => (details, message) => {
+    try {
+      log[level](details, message)
+    } catch {
+      log[level]({}, `${message} (the details cannot be logged)`)
+    }
+  }
+  return { debug: guarded('debug'), info: guarded('info'), warn: guarded('warn'), error: guarded('error') }
+}

@@ -37,16 +37,22 @@ export class MessageIds {
     return current.messageId
   }
 
-  /** Of a whole message; without a name, the one that was streamed without a name. */
+  /** Of a whole message; without a name, the one that was streamed last without a name. */
   ofWhole (whole: Whole, named: string | undefined): string {
-    const messageId = named ?? this.#unnamed.get(whole)?.messageId ?? randomUUID()
-    this.over(whole, messageId)
+    if (named !== undefined) {
+      this.over(whole, named)
+      return named
+    }
+    const messageId = this.#unnamed.get(whole)?.messageId ?? randomUUID()
+    this.#unnamed.delete(whole)
     return messageId
   }
 
   /** The message's durable whole is in the log. */
   over (whole: Whole, messageId: string): void {
-    this.#over.add(`${whole}:${messageId}`)
-    if (this.#unnamed.get(whole)?.messageId === messageId) this.#unnamed.delete(whole)
+    const unnamed = this.#unnamed.get(whole)
+    // Its next delta begins another message, but the provider may still bring its own whole of this one.
+    if (unnamed?.messageId === messageId) unnamed.ended = true
+    else this.#over.add(`${whole}:${messageId}`)
   }
 }

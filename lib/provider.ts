@@ -41,7 +41,7 @@ export interface RunContext {
   providerSessionId: string | null
   /** The session's durable events before this message, oldest first. */
   history (): AsyncIterable<Event>
-  /** Aborted once the run has ended for any reason but the provider's own end. */
+  /** Aborted when the run ends while the provider is still at it. Its listeners must not throw. */
   signal: AbortSignal
   log: Logger
 }

@@ -1,5 +1,6 @@
 /* The registry, decorated as `fastify.runs`: all that routes and apps do with sessions and runs. */
 import { randomUUID } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { atMost } from './at-most.ts'
 import type { Cursor } from './cursor.ts'
 import { runsError } from './errors.ts'
@@ -7,7 +8,7 @@ import { type CompleteEvent, type Event, parseEvent } from './event.ts'
 import type { Frame } from './frames.ts'
 import { IterableSink } from './iterable-sink.ts'
 import { LiveRuns, type StartedRun, type StartRunRequest } from './live-runs.ts'
-import type { Logger } from './logger.ts'
+import { guardedLogger, type Logger } from './logger.ts'
 import type { Provider } from './provider.ts'
 import { Recovery } from './recovery.ts'
 import { ABORTED } from './run.ts'
@@ -24,6 +25,9 @@ const RETRY_MIN_MS = 1_000
 const RETRY_SPREAD_MS = 2_000
 /** The most that one answer holds, in bytes of JSON. */
 const MAX_PAGE_BYTES = 4 * 1024 * 1024
+
+// A store knows its instance, a registry the runs that it drives: two on one would take each other's for abandoned.
+const storesInUse = new WeakSet<Store>()
 
 export interface RegistryOptions {
   store: Store
@@ -64,14 +68,13 @@ export class RunRegistry {
   readonly #subscriptions: Subscriptions
   readonly #recovery: Recovery
   readonly #live: LiveRuns
-  readonly #log: Logger
   #stopWatching: () => void = () => {}
 
-  constructor ({ store, providers, closeGraceMs, log, ...options }: RegistryOptions) {
+  constructor ({ store, providers, closeGraceMs, log: hostLog, ...options }: RegistryOptions) {
+    const log = guardedLogger(hostLog)
     this.#store = store
     this.#providers = new Map(Object.entries(providers))
     this.#closeGraceMs = closeGraceMs
-    this.#log = log
     this.#subscriptions = new Subscriptions(store, log)
     this.#recovery = new Recovery(store, this.#subscriptions, log)
     const { defaultProvider, createOnMessage, runTimeoutMs } = options
@@ -80,10 +83,12 @@ export class RunRegistry {
     })
   }
 
-  /** Ends the runs that dead processes left, and begins to see what other instances do. The store is open. */
+  /** Ends the runs that dead processes left, and begins to see what other instances do. The store is open. Rejects with STORE_IN_USE. */
   async open (): Promise<void> {
+    if (storesInUse.has(this.#store)) throw runsError('STORE_IN_USE')
+    storesInUse.add(this.#store)
     await this.#recovery.closeOrphans()
-    this.#stopWatching = this.#store.watch(() => { this.#refresh() })
+    this.#stopWatching = this.#store.watch(() => this.#refresh())
   }
 
   /**
@@ -94,6 +99,7 @@ export class RunRegistry {
     await this.#live.close(this.#closeGraceMs)
     this.#stopWatching()
     this.#subscriptions.finish(() => RETRY_MIN_MS + Math.round(Math.random() * RETRY_SPREAD_MS))
+    storesInUse.delete(this.#store)
     await atMost(PROVIDER_GRACE_MS, Promise.allSettled([...this.#providers.values()].map(async (provider) => provider.close?.())))
   }
 
@@ -195,6 +201,7 @@ export class RunRegistry {
         if (event.seq <= lastSeq) yield parseEvent(event)
       }
       cursor = page.through
+      await nextTurn()
     }
   }
 
@@ -221,16 +228,15 @@ export class RunRegistry {
     return found(await this.#store.read(sessionId, owner, after, { rows: clampLimit(limit), bytes: MAX_PAGE_BYTES }), sessionId)
   }
 
-  #refresh (): void {
-    Promise.all([this.#subscriptions.refresh(), this.#live.refresh()]).catch((error: unknown) => {
-      this.#log.warn({ err: error }, 'what other instances did could not be read; the next look will show it')
-    })
-  }
-
   /** For transports: a subscription to be started with a sink. A session that does not exist yet is waited for. */
   async openSubscription (request: SubscriptionRequest): Promise<Opening> {
     assertSessionId(request.sessionId)
     return this.#subscriptions.open(request)
+  }
+
+  async #refresh (): Promise<void> {
+    await this.#subscriptions.refresh()
+    await this.#live.refresh()
   }
 }
 

@@ -1,6 +1,6 @@
 /* What a provider yields → what the run's log gets: without native ids, deltas folded, encoded once. */
 import type { RunLog } from './committer.ts'
-import { type EventKinds, isTransient } from './event.ts'
+import { type EventKinds, isTransient, pendingEvent } from './event.ts'
 import { Fold, type FoldedMessage } from './fold.ts'
 import { MessageIds } from './message-ids.ts'
 import type { CheckedEvent } from './provider-event.ts'
@@ -49,24 +49,25 @@ export class RunWriter {
         return this.#whole(kind, fields)
       default:
         // The history keeps the order in which things were said and done.
-        if (!isTransient(kind, fields)) this.#writeFolded(this.#fold.takeEnded())
+        if (kind === 'tool_use') this.#writeFolded(this.#fold.takeEnded())
         this.#append(kind, fields)
     }
   }
 
-  /** Writes the messages that are unfinished, then the terminal event. */
+  /** Writes the messages that are unfinished, then the terminal event of a clean ending. */
   end (ending: RunEnding): void {
     for (const { kind, messageId } of this.#fold.open()) this.#release(DELTA_OF[kind], messageId)
     this.#writeFolded(this.#fold.takeAll())
-    const { json } = this.#scrubber.fields({ ...completeFields(this.#log.run.sessionId, ending) })
-    this.#log.end({ kind: 'complete', transient: false, timestamp: new Date().toISOString(), fields: json }, ending)
+    this.#log.end(pendingEvent('complete', completeFields(this.#log.run.sessionId, ending)), ending)
   }
 
   #delta (kind: keyof typeof WHOLE_OF, fields: Fields): void {
     const messageId = this.#ids.ofDelta(WHOLE_OF[kind], fields['messageId'] as string | undefined)
     const content = this.#scrubber.delta(`${kind}:${messageId}`, fields['content'] as string)
     this.#fold.delta(kind, messageId, content)
-    if (content !== '') this.#append(kind, { ...fields, messageId, content })
+    // Snapshots are made by compaction only.
+    const { snapshot, fromSeq, ...rest } = fields
+    if (content !== '') this.#append(kind, { ...rest, messageId, content })
   }
 
   #streamEnd (fields: Fields): void {
@@ -103,7 +104,7 @@ export class RunWriter {
   }
 
   #append (kind: string, fields: Fields): void {
-    const { fields: clean, json } = this.#scrubber.fields(fields)
-    this.#log.append({ kind, transient: isTransient(kind, clean), timestamp: new Date().toISOString(), fields: json })
+    const { json } = this.#scrubber.fields(fields)
+    this.#log.append({ kind: this.#scrubber.text(kind), transient: isTransient(kind, fields), timestamp: new Date().toISOString(), fields: json })
   }
 }

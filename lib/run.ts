@@ -1,4 +1,5 @@
 /* Drives one provider to its one terminal event, whatever it does. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { RunLog } from './committer.ts'
 import { runError } from './errors.ts'
 import { type CompleteEvent, parseEvent } from './event.ts'
@@ -9,8 +10,6 @@ import { RunWriter } from './run-writer.ts'
 import type { Scrubber } from './scrub.ts'
 import type { RunEnding, RunError } from './types.ts'
 
-/** The longest delay that a timer takes; above it Node's fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1
 /** A provider that yields without ever waiting gives way to the rest of the process after so many events. */
 const EVENTS_PER_TURN = 512
 
@@ -51,6 +50,7 @@ export class Run {
   readonly #abort = new AbortController()
   readonly #resolveCompleted: (complete: CompleteEvent | null) => void
   #iterator: AsyncIterator<unknown> | null = null
+  #providerEnded = false
   #timer: NodeJS.Timeout | undefined
   #ended = false
   #dropped = 0
@@ -69,7 +69,7 @@ export class Run {
   /** Starts the provider. Returns at once and never throws: whatever goes wrong ends the run. */
   start (): void {
     const { timeoutMs } = this.#options
-    if (timeoutMs > 0) this.#timer = setTimeout(() => { void this.end(TIMED_OUT) }, Math.min(timeoutMs, MAX_TIMER_MS))
+    if (timeoutMs > 0) this.#timer = setTimeout(() => { void this.end(TIMED_OUT) }, timeoutMs)
     void this.#drive()
   }
 
@@ -85,7 +85,7 @@ export class Run {
   }
 
   /** The run's log takes no more events: the store refuses them, or another instance has ended the run. */
-  rejected (): void {
+  lost (): void {
     void this.end(failed(runError('STORE_REFUSED')))
   }
 
@@ -96,19 +96,28 @@ export class Run {
       const iterator = iterate(await (provider.run({ ...context, signal: this.#abort.signal }) as unknown))
       this.#iterator = iterator
       for (let taken = 1; !this.#ended; taken++) {
-        const { done, value } = await iterator.next()
-        if (done === true) {
-          this.#iterator = null
-          void this.end(FINISHED)
-        }
+        const { done, value } = await this.#next(iterator)
         if (this.#ended) return
-        await this.#take(value)
-        if (taken % EVENTS_PER_TURN === 0) await new Promise((resolve) => { setImmediate(resolve) })
+        if (done === true) void this.end(FINISHED)
+        else await this.#take(value)
+        if (taken % EVENTS_PER_TURN === 0) await nextTurn()
       }
+      // The run ended while the provider was still making its iterable.
+      this.#return(iterator)
     } catch (error) {
-      this.#iterator = null
       if (this.#ended) this.#logger.debug({ err: error, runId: this.runId }, 'the provider threw after the end of its run')
       else void this.end(this.#failure(error))
+    }
+  }
+
+  async #next (iterator: AsyncIterator<unknown>): Promise<IteratorResult<unknown>> {
+    try {
+      const step = await iterator.next()
+      this.#providerEnded = step.done === true
+      return step
+    } catch (error) {
+      this.#providerEnded = true
+      throw error
     }
   }
 
@@ -152,28 +161,36 @@ export class Run {
     return failed(runError('PROVIDER_FAILED'))
   }
 
-  async #finish (ending: RunEnding): Promise<CompleteEvent | null> {
+  async #finish (asked: RunEnding): Promise<CompleteEvent | null> {
     clearTimeout(this.#timer)
-    if (this.#dropped > 1) this.#logger.warn({ runId: this.runId, dropped: this.#dropped }, 'dropped what the provider yielded')
-    try {
-      this.#writer.end(ending)
-    } catch (error) {
-      this.#logger.error({ err: error, runId: this.runId }, 'the provider\'s complete cannot be written as JSON')
-      ending = failed(runError('EVENT_NOT_SERIALISABLE'))
-      this.#writer.end(ending)
-    }
     this.#stopProvider()
+    if (this.#dropped > 1) this.#logger.warn({ runId: this.runId, dropped: this.#dropped }, 'dropped what the provider yielded')
+    const ending = this.#clean(asked)
+    this.#writer.end(ending)
     const { log } = this.#options
     await log.settled()
     if (log.rejection === null) return parseEvent(log.newest!) as CompleteEvent
     return this.#options.close(ending)
   }
 
+  /** The ending as it may be shown and written: plain JSON without native ids. */
+  #clean (ending: RunEnding): RunEnding {
+    try {
+      return JSON.parse(this.#options.scrubber.fields({ ...ending }).json) as RunEnding
+    } catch (error) {
+      this.#logger.error({ err: error, runId: this.runId }, 'the provider\'s complete cannot be written as JSON')
+      return failed(runError('EVENT_NOT_SERIALISABLE'))
+    }
+  }
+
   /** Nobody waits for the provider: whatever it still yields is not taken. */
   #stopProvider (): void {
-    const iterator = this.#iterator
-    if (iterator === null) return
+    if (this.#providerEnded) return
     this.#abort.abort()
+    if (this.#iterator !== null) this.#return(this.#iterator)
+  }
+
+  #return (iterator: AsyncIterator<unknown>): void {
     const note = (error: unknown): void => this.#logger.debug({ err: error, runId: this.runId }, 'the provider threw when it was stopped')
     try {
       iterator.return?.()?.then(undefined, note)
@@ -183,10 +200,11 @@ export class Run {
   }
 }
 
-/** How the provider's own `complete` says that the run ended. */
+/** How the provider's own `complete` says that the run ended; what contradicts success is failure. */
 function endingOf ({ fields: { exitCode, usage, error } }: CheckedEvent): RunEnding {
-  const problem = isRecord(error) ? { code: String(error['code'] ?? 'PROVIDER_FAILED'), message: String(error['message'] ?? '') } : undefined
-  const code = Number.isInteger(exitCode) ? exitCode as number : problem === undefined ? 0 : 1
+  const problem = isRecord(error) ? { code: textOr(error['code'], 'PROVIDER_FAILED'), message: textOr(error['message'], '') } : undefined
+  const given = exitCode === undefined ? 0 : Number.isInteger(exitCode) ? exitCode as number : 1
+  const code = given === 0 && problem !== undefined ? 1 : given
   return {
     exitCode: code,
     aborted: false,
@@ -194,6 +212,10 @@ function endingOf ({ fields: { exitCode, usage, error } }: CheckedEvent): RunEnd
     ...(isRecord(usage) && { usage }),
     ...(problem && { error: problem })
   }
+}
+
+function textOr (value: unknown, otherwise: string): string {
+  return typeof value === 'string' ? value : otherwise
 }
 
 function isRecord (value: unknown): value is Record<string, unknown> {

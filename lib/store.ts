@@ -2,7 +2,8 @@
  * The store contract. A store keeps sessions, runs and events, and decides every race: who runs, which terminal wins.
  *
  * - Each method is one transaction. What it answers is durable when its promise resolves.
- * - A store that cannot serve now (locked, full, unreachable) rejects with STORE_UNAVAILABLE; trying again is safe.
+ * - A store that cannot serve now (locked, full, unreachable) rejects with STORE_UNAVAILABLE; trying again is safe. One
+ *   that never will rejects with STORE_FAILED.
  * - `owner` is compared with whose session it is: to anyone else the session does not exist.
  * - Several instances (processes, or plugins in one process) may use one database at once.
  */
@@ -136,11 +137,13 @@ export interface Store {
    */
   readHistory (sessionId: string, owner: Owner, options: { before: number | null, limit: number }): Promise<HistoryPage | null>
 
+  /** The seqs of the newest events of sessions; 0 for one that does not exist. */
+  lastSeqs (sessionIds: string[]): Promise<number[]>
   /**
-   * Calls `listener` soon after another instance has committed something, until the answered function is called. A hint:
-   * it may come late, once for many commits, or for nothing.
+   * Calls `listener` soon after another instance has committed something, and again if it rejects, until the answered
+   * function is called. A hint: it may come late, once for many commits, or for nothing; never twice at a time.
    */
-  watch (listener: () => void): () => void
+  watch (listener: () => Promise<void>): () => void
 
   /** Keeps the native id that a provider announced for a session; the newest holds. */
   setProviderSessionId (sessionId: string, provider: string, providerSessionId: string): Promise<void>

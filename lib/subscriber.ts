@@ -48,7 +48,6 @@ export class Subscriber<Chunk> implements Follower {
   readonly #sink: Sink<Chunk>
   readonly #options: SubscriberOptions
   #cursor: number
-  #page: LogPage | null
   #compactedThrough: number
   #until: { runId: string | null } | null
   /** Until a read has shown that the session exists and is the client's, nothing of the channel may reach it. */
@@ -62,7 +61,6 @@ export class Subscriber<Chunk> implements Follower {
     this.#sink = sink
     this.#options = options
     this.#cursor = options.cursor
-    this.#page = options.first
     this.#compactedThrough = options.first?.session.compactedThrough ?? 0
     this.#until = options.until
     this.#admitted = options.first !== null
@@ -78,7 +76,8 @@ export class Subscriber<Chunk> implements Follower {
 
   /** Writes the first frames, then everything after the cursor. */
   start (): void {
-    const session = this.#page?.session
+    const { first, gap } = this.#options
+    const session = first?.session
     this.#sink.frame({
       kind: 'chat_subscribed',
       sessionId: this.#channel.sessionId,
@@ -89,8 +88,9 @@ export class Subscriber<Chunk> implements Follower {
       compactedThrough: this.#compactedThrough,
       pendingPermissions: session?.pendingPermissions ?? []
     }, this.#cursor)
-    if (this.#options.gap !== null) this.#sink.frame(this.#options.gap)
-    this.wake()
+    if (gap !== null) this.#sink.frame(gap)
+    this.#mode = 'catching-up'
+    void this.#catchUp(first)
   }
 
   deliver (events: StoredEvent[], shared?: SharedEncoding): boolean {
@@ -113,7 +113,7 @@ export class Subscriber<Chunk> implements Follower {
   wake (): void {
     if (this.#full || this.#mode === 'catching-up' || this.#isClosed()) return
     this.#mode = 'catching-up'
-    void this.#catchUp()
+    void this.#catchUp(null)
   }
 
   /** Ends with `frame`, after everything that is committed has been written. */
@@ -128,8 +128,9 @@ export class Subscriber<Chunk> implements Follower {
     this.#close(null)
   }
 
-  async #catchUp (): Promise<void> {
+  async #catchUp (first: LogPage | null): Promise<void> {
     try {
+      if (first !== null) this.#deliverPage(first)
       while (!this.#isClosed()) {
         if (this.#full) {
           this.#mode = 'idle'
@@ -151,26 +152,31 @@ export class Subscriber<Chunk> implements Follower {
     }
   }
 
-  /** Delivers a page from the store; false if the session does not exist, so that we wait for it. */
+  /** Delivers a page from the store; false if there is none now: the session does not exist yet, or is not the client's. */
   async #readPage (): Promise<boolean> {
-    const first = this.#page
-    this.#page = null
-    const page = first ?? await this.#options.read(this.#cursor)
-    if (this.#isClosed()) return true
-    if (page === null) {
-      if (this.#closing !== null) this.#close(this.#closing)
-      if (this.#isClosed() || !this.#channel.awaitSession(this)) return true
-      this.#mode = 'idle'
-      return false
+    const exists = this.#channel.head > 0
+    const page = await this.#options.read(this.#cursor)
+    if (this.#isClosed()) return false
+    if (page !== null) {
+      this.#admitted = true
+      this.#channel.advance(page.session.lastSeq)
+      this.#deliverPage(page)
+      // Between pages others get their turn.
+      await nextTurn()
+      return true
     }
-    this.#admitted = true
-    this.#channel.advance(page.session.lastSeq)
+    // It existed before we read, and was not shown to us: it has come to be somebody else's.
+    if (exists || this.#closing !== null) this.#close(this.#closing)
+    if (this.#isClosed()) return false
+    if (!this.#channel.awaitSession(this)) return true
+    this.#mode = 'idle'
+    return false
+  }
+
+  #deliverPage (page: LogPage): void {
     this.#tellCompacted(page)
     if (page.events.length > 0) this.deliver(page.events)
     if (!this.#isClosed()) this.#cursor = page.through
-    // Between pages others get their turn.
-    if (first === null) await nextTurn()
-    return true
   }
 
   // While this reader was on its way, part of what it had not read yet was compacted.

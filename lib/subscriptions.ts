@@ -1,4 +1,5 @@
 /* Who follows what in this process: opens subscriptions, hands them committed events, ends them at shutdown. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Channels } from './channels.ts'
 import { type Cursor, LATEST } from './cursor.ts'
 import type { StoredEvent } from './event.ts'
@@ -7,6 +8,9 @@ import type { Logger } from './logger.ts'
 import type { LogPage, Store } from './store.ts'
 import { PAGE, type Sink, Subscriber } from './subscriber.ts'
 import type { Owner, SessionState } from './types.ts'
+
+/** How many sessions are looked up before others get their turn. */
+const REFRESH_AT_ONCE = 200
 
 export interface SubscriptionRequest {
   sessionId: string
@@ -59,9 +63,11 @@ export class Subscriptions {
 
   /** Shows what other instances may have committed. */
   async refresh (): Promise<void> {
-    for (const sessionId of this.#channels.sessionIds()) {
-      const session = await this.#store.getSession(sessionId, null)
-      if (session !== null) this.#channels.advance(sessionId, session.lastSeq)
+    const sessionIds = this.#channels.sessionIds()
+    for (let start = 0; start < sessionIds.length; start += REFRESH_AT_ONCE) {
+      const some = sessionIds.slice(start, start + REFRESH_AT_ONCE)
+      for (const [index, lastSeq] of (await this.#store.lastSeqs(some)).entries()) this.#channels.advance(some[index]!, lastSeq)
+      await nextTurn()
     }
   }
 

@@ -20,8 +20,11 @@ export const ANONYMOUS = ''
 /** Whose session is asked for; null asks on behalf of the app itself, to which all sessions belong. */
 export type Owner = string | null
 
-/** Session ids that clients may choose: up to 128 unreserved URL characters, starting with a letter or digit. */
-export const SESSION_ID_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$'
+/**
+ * Session ids that clients may choose: unreserved URL characters, starting with a letter or digit; at most 100 of them, as
+ * that is how long Fastify lets a path parameter be.
+ */
+export const SESSION_ID_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$'
 
 /** A part of a message that is not plain text. Binary data is base64 in `data`, or stays where it is, at `url`. */
 export type MessagePart =

@@ -5,7 +5,8 @@ import { runsError } from '../lib/errors.ts'
 import type { Provider } from '../lib/provider.ts'
 import type { Store } from '../lib/store.ts'
 
-const milliseconds = { minimum: 0, maximum: Number.MAX_SAFE_INTEGER }
+// Above this, Node's timers fire at once.
+const milliseconds = { minimum: 0, maximum: 2 ** 31 - 1 }
 
 /** Options that can be written down: each has a description, and a default unless it is off by default. */
 export const OPTIONS = Type.Object({
@@ -28,13 +29,13 @@ export const OPTIONS = Type.Object({
     description: 'A silent stream gets a comment at least this often.', default: 15_000, ...milliseconds, minimum: 100
   }),
   stallTimeoutMs: Type.Integer({
-    description: 'A client that takes no byte for this long is cut; its cursor brings it back.', default: 30_000, ...milliseconds, minimum: 100, maximum: 2 ** 31 - 1
+    description: 'A client that takes no byte for this long is cut; its cursor brings it back.', default: 30_000, ...milliseconds, minimum: 100
   }),
   runTimeoutMs: Type.Integer({
     description: 'The longest that a run may take; 0 = as long as it wants.', default: 0, ...milliseconds
   }),
   closeGraceMs: Type.Integer({
-    description: 'How long runs may go on once the server closes, before they are interrupted. Above 8,000 raise Fastify\'s `pluginTimeout` too: it limits closing.', default: 3_000, ...milliseconds, maximum: 2 ** 31 - 1
+    description: 'How long runs may go on once the server closes, before they are interrupted. Above 8,000 raise Fastify\'s `pluginTimeout` too: it limits closing.', default: 3_000, ...milliseconds
   })
 }, { additionalProperties: false })
 

@@ -1,5 +1,4 @@
 /* The plugin: puts the registry together, decorates the instance with it, mounts the routes, closes what it opened. */
-import { TypeBoxValidatorCompiler } from '@fastify/type-provider-typebox'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { runsError } from '../lib/errors.ts'
@@ -14,6 +13,7 @@ import { streamRoutes } from '../routes/stream.ts'
 import { SseConnections } from '../transports/sse-connections.ts'
 import { errorHandler, validationError } from './error-handler.ts'
 import { type AgentRunsOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+import { validatorCompiler } from './validator.ts'
 
 /** How long the last frames of streams may take when the server closes, in ms. */
 const DELIVERY_GRACE_MS = 750
@@ -38,7 +38,7 @@ async function agentRuns (fastify: FastifyInstance, options: AgentRunsOptions): 
 
   const registry = new RunRegistry({ ...resolved, store, log: fastify.log })
   const sse = new SseConnections(resolved)
-  // While requests are still answered: Fastify itself waits for every open stream, for ever.
+  // Before Fastify closes the server: it would wait for every open stream, for ever.
   fastify.addHook('preClose', async () => {
     await registry.close()
     await sse.close(DELIVERY_GRACE_MS)
@@ -58,7 +58,7 @@ async function createStore ({ store, durability }: ResolvedOptions): Promise<Sto
 async function mountRoutes (scope: FastifyInstance, sse: SseConnections): Promise<void> {
   // Ours alone: the host keeps its own ways.
   scope.setErrorHandler(errorHandler)
-  scope.setValidatorCompiler(TypeBoxValidatorCompiler)
+  scope.setValidatorCompiler(validatorCompiler)
   scope.setSchemaErrorFormatter(validationError)
   // A form or a page of another origin can post text without asking first.
   scope.removeContentTypeParser('text/plain')

@@ -7,7 +7,7 @@ import type { SseConnections } from '../transports/sse-connections.ts'
 
 /** Whether the client asks for a stream where JSON is the rule. */
 export function wantsStream ({ headers: { accept = '' } }: FastifyRequest): boolean {
-  return accept.includes('text/event-stream')
+  return accept.toLowerCase().includes('text/event-stream')
 }
 
 /** Throws NOT_ACCEPTABLE if the client refuses a stream; what curl sends and no header at all do not. */
@@ -19,8 +19,13 @@ export function assertAcceptsStream (request: FastifyRequest): void {
 /** Answers with a stream, which Fastify leaves to us from here on. Keeps the headers that the host's hooks have set. */
 export function replyWithStream (reply: FastifyReply, sse: SseConnections, opening: Opening): FastifyReply {
   reply.hijack()
-  // The client may have left while the log was read; then nobody would ever end the subscription.
-  if (reply.raw.destroyed) opening.cancel()
-  else sse.open(reply.raw, reply.getHeaders() as OutgoingHttpHeaders).follow(opening)
+  try {
+    // The client may have left while the log was read; then nobody would ever end the subscription.
+    if (reply.raw.req.socket.destroyed) opening.cancel()
+    else sse.open(reply.raw, reply.getHeaders() as OutgoingHttpHeaders, opening)
+  } catch (error) {
+    opening.cancel()
+    throw error
+  }
   return reply
 }

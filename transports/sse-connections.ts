@@ -1,6 +1,7 @@
 /* All Server-Sent Events connections of one plugin: one heartbeat for all, and one end. */
-import { once } from 'node:events'
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { atMost } from '../lib/at-most.ts'
+import type { Opening } from '../lib/subscriptions.ts'
 import { SseConnection } from './sse.ts'
 
 export interface SseOptions {
@@ -12,41 +13,49 @@ export interface SseOptions {
 
 export class SseConnections {
   readonly #options: SseOptions
-  readonly #open = new Map<SseConnection, Promise<unknown>>()
+  readonly #open = new Set<SseConnection>()
   #heartbeat: NodeJS.Timeout | null = null
+  #onEmpty: () => void = () => {}
 
   constructor (options: SseOptions) {
     this.#options = options
   }
 
-  /** Turns a response that is still connected into a stream. */
-  open (response: ServerResponse, headers: OutgoingHttpHeaders): SseConnection {
+  /** Turns a response that is still connected into a stream that follows `opening`. */
+  open (response: ServerResponse, headers: OutgoingHttpHeaders, opening: Opening): void {
     const connection = new SseConnection(response, headers, this.#options.stallTimeoutMs)
-    this.#open.set(connection, once(response, 'close').then(() => this.#forget(connection)))
+    this.#open.add(connection)
     this.#heartbeat ??= this.#startHeartbeat()
-    return connection
+    const { socket } = response.req
+    const closed = (): void => {
+      socket.off('close', closed)
+      this.#forget(connection)
+    }
+    response.once('close', closed)
+    // Node tells a response that was pipelined behind another nothing of the end of its connection.
+    socket.once('close', closed)
+    connection.follow(opening)
   }
 
   /** Waits until every connection has sent what it was given, for at most `deadlineMs`; then cuts the rest. */
   async close (deadlineMs: number): Promise<void> {
-    const deadline = setTimeout(() => {
-      for (const connection of this.#open.keys()) connection.destroy()
-    }, deadlineMs)
-    await Promise.all(this.#open.values())
-    clearTimeout(deadline)
+    if (this.#open.size > 0) await atMost(deadlineMs, new Promise<void>((resolve) => { this.#onEmpty = resolve }))
+    for (const connection of this.#open) connection.destroy()
   }
 
   #startHeartbeat (): NodeJS.Timeout {
     // A connection that was written to just after one beat is passed over by the next: half the period keeps the whole.
     return setInterval(() => {
-      for (const connection of this.#open.keys()) connection.heartbeat()
+      for (const connection of this.#open) connection.heartbeat()
     }, this.#options.heartbeatMs / 2)
   }
 
   #forget (connection: SseConnection): void {
+    connection.closed()
     this.#open.delete(connection)
-    if (this.#open.size > 0 || this.#heartbeat === null) return
-    clearInterval(this.#heartbeat)
+    if (this.#open.size > 0) return
+    if (this.#heartbeat !== null) clearInterval(this.#heartbeat)
     this.#heartbeat = null
+    this.#onEmpty()
   }
 }

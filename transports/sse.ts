@@ -49,7 +49,6 @@ export class SseConnection implements Sink<Buffer> {
   constructor (response: ServerResponse, headers: OutgoingHttpHeaders, stallTimeoutMs: number) {
     this.#response = response
     response.on('drain', () => this.#subscriber?.drained())
-    response.on('close', () => this.#subscriber?.close())
     // A peer that goes away while we write is ordinary; 'close' follows.
     response.on('error', () => {})
     // Node's socket timer counts the bytes that the kernel takes, not those that we hand it. A quiet stream is no stall.
@@ -64,6 +63,11 @@ export class SseConnection implements Sink<Buffer> {
   /** Starts a subscription that lasts as long as the connection. */
   follow (opening: Opening): void {
     this.#subscriber = opening.start(this)
+  }
+
+  /** The connection is gone. */
+  closed (): void {
+    this.#subscriber?.close()
   }
 
   events (chunk: Buffer): boolean {
@@ -84,8 +88,11 @@ export class SseConnection implements Sink<Buffer> {
     this.#active = false
   }
 
+  /** Cuts the connection. A pipelined response that waits for its turn has no socket of its own to be cut by. */
   destroy (): void {
-    this.#response.destroy()
+    const { req } = this.#response
+    if (req.httpVersionMajor === 1) req.socket.destroy()
+    else this.#response.destroy()
   }
 
   #write (chunk: string | Buffer): boolean {

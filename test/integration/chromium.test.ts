@@ -72,7 +72,8 @@ type StreamRequest = [url: string, lastEventId: string | null]
 async function serveWithPages (t: Test, options: AgentRunsOptions) {
   const streams: StreamRequest[] = []
   let arrived = latch()
-  const app = Fastify()
+  // A browser keeps connections in reserve; a server that closes would wait for them for ever.
+  const app = Fastify({ forceCloseConnections: true })
   t.teardown(() => app.close())
   app.addHook('onRequest', async ({ url, headers }) => {
     if (!url.includes('/stream')) return

@@ -11,6 +11,9 @@ import { postJson } from '../helpers/read-sse.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
 
+// `fetch` opens a connection in reserve when a stream is aborted; a server that closes would wait for it for ever.
+const server = { forceCloseConnections: true }
+
 /** An EventSource that keeps what it was sent, and every request that it made. */
 class Follower {
   readonly source: EventSource
@@ -82,7 +85,7 @@ function wholeRun (n: number): string[] {
 
 test('a client whose connection breaks again and again in the middle of a run gets every event once and in order', async (t) => {
   const agent = scriptedProvider()
-  const { url } = await serveApp(t, { providers: { agent } })
+  const { url } = await serveApp(t, { providers: { agent } }, server)
   const proxy = await CuttingProxy.open(t, url)
   const client = new Follower(t, `${proxy.url}/sessions/s/stream`)
   await client.kind('chat_subscribed')
@@ -119,7 +122,7 @@ test('a client whose connection breaks again and again in the middle of a run ge
 })
 
 test('a client that is cut off at any moment of a run that goes on at its own pace misses nothing', async (t) => {
-  const { url } = await serveApp(t, { providers: { echo: echo() } })
+  const { url } = await serveApp(t, { providers: { echo: echo() } }, server)
   const proxy = await CuttingProxy.open(t, url)
   const client = new Follower(t, `${proxy.url}/sessions/s/stream`)
   await postJson(`${url}/sessions/s/messages`, { content: '{"demo":{"n":300,"gapMs":20,"nonce":"x"}}' })
@@ -139,7 +142,7 @@ test('a client that is cut off at any moment of a run that goes on at its own pa
 })
 
 test('a client that opens the stream before the session exists gets everything that comes of the first message', async (t) => {
-  const { url } = await serveApp(t, { providers: { echo: echo({ delayMs: 0 }) } })
+  const { url } = await serveApp(t, { providers: { echo: echo({ delayMs: 0 }) } }, server)
   const client = new Follower(t, `${url}/sessions/s/stream`)
   await client.kind('chat_subscribed')
   const { status } = await postJson(`${url}/sessions/s/messages`, { content: 'ping pong' })
@@ -154,7 +157,7 @@ test('a client that opens the stream before the session exists gets everything t
 })
 
 test('until=complete stops a client for ever by a 204 once it has the end', async (t) => {
-  const { url } = await serveApp(t, { providers: { echo: echo({ delayMs: 0 }) } })
+  const { url } = await serveApp(t, { providers: { echo: echo({ delayMs: 0 }) } }, server)
   const proxy = await CuttingProxy.open(t, url)
   const other = new Follower(t, `${proxy.url}/sessions/other/stream`)
   await other.kind('chat_subscribed')
@@ -194,7 +197,7 @@ test('a client goes on by itself when the server is closed and another one is st
   await client.until(({ errors }) => errors.length >= 2)
 
   const after = scriptedProvider()
-  const restarted = await buildApp(t, { providers: { agent: after }, store })
+  const restarted = await buildApp(t, { providers: { agent: after }, store }, server)
   await restarted.listen({ port: Number(new URL(url).port), host: '127.0.0.1' })
   await postJson(`${url}/sessions/s/messages`, { content: 'third' })
   const third = await after.next()

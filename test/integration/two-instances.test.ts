@@ -1,5 +1,7 @@
 import { join } from 'node:path'
 import { test, type Test } from 'tap'
+import type { RunEnding } from '../../index.ts'
+import { sqliteStore } from '../../db/sqlite.ts'
 import { buildApp, serveApp } from '../helpers/build-app.ts'
 import { postJson, SseClient } from '../helpers/read-sse.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
@@ -59,18 +61,22 @@ test('a session is busy for all instances', async (t) => {
 
 test('a run that its own process has given up is ended by the session\'s next message', async (t) => {
   const agent = scriptedProvider()
-  const { sqliteStore } = await import('../../db/sqlite.ts')
   const store = sqliteStore({ path: ':memory:' })
   t.teardown(() => store.close())
   const app = await buildApp(t, { providers: { agent }, store })
   const { runId } = await app.runs.startRun({ sessionId: 's', content: 'go' })
   const run = await agent.next()
   const { append, closeRun } = store
+  const endings: RunEnding[] = []
   store.append = () => Promise.reject(new Error('broken'))
-  store.closeRun = () => Promise.reject(new Error('broken'))
+  store.closeRun = async (_, ending) => {
+    endings.push(ending)
+    throw new Error('broken')
+  }
   await run.emit({ kind: 'text', content: 'lost' })
   await run.stopped.promise
-  await t.rejects(app.runs.abortRun({ sessionId: 's' }), { code: 'STORE_UNAVAILABLE' })
+  await t.rejects(app.runs.abortRun({ sessionId: 's' }), { code: 'STORE_UNAVAILABLE', statusCode: 503 })
+  t.match(endings.map(({ error }) => error?.code), ['STORE_REFUSED', 'STORE_REFUSED', undefined, undefined], 'at last without any words')
   Object.assign(store, { append, closeRun })
   t.match(await app.runs.startRun({ sessionId: 's', content: 'again' }), { status: 'running' })
   t.match(await app.runs.getRun(runId), { status: 'completed', reason: 'interrupted' })

@@ -56,7 +56,7 @@ test('JSON lines with a kind become events; what was said before them comes befo
     if (event.kind === 'text') return event.content
     return event.kind === 'tool_use' ? event.toolInput : event.kind
   })
-  t.strictSame(durable, ['Let me look.\n', { in: 's' }, 'tool_result', '{"no":"kind"}\n{ not json\n', 'usage', 'Done.', 'complete'])
+  t.strictSame(durable, ['Let me look.\n', { in: 's' }, 'tool_result', 'usage', '{"no":"kind"}\n{ not json\n', 'Done.', 'complete'])
 })
 
 test('the exit code is the run\'s, and the end of standard error says why', async (t) => {

@@ -174,7 +174,7 @@ test('a body that is not what the route takes is refused with one code and a rea
 test('a session id is safe in a URL, a log and a file name, or it is refused', async (t) => {
   const agent = scriptedProvider()
   const app = await buildApp(t, { providers: { agent } })
-  for (const id of ['..%2f..%2fetc', '%00', 'a%0d%0ab', '%e2%80%a8', '__proto__', '.hidden', 'x'.repeat(129)]) {
+  for (const id of ['..%2f..%2fetc', '%00', 'a%0d%0ab', '%e2%80%a8', '__proto__', '.hidden', 'x'.repeat(101)]) {
     const { statusCode } = await app.inject({ method: 'POST', url: `/sessions/${id}/messages`, payload: { content: 'x' } })
     t.ok([400, 404, 414].includes(statusCode), `${id}: ${statusCode}`)
     t.strictSame((await app.inject(`/sessions/${id}/stream`)).statusCode, statusCode, 'the same on the stream')

@@ -1,0 +1,109 @@
+import { execFile } from 'node:child_process'
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { test, type Test } from 'tap'
+import { tempDir } from '../helpers/temp-dir.ts'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const run = promisify(execFile)
+
+/** An empty project in which the packed package is installed beside what it depends on. */
+async function installPacked (t: Test): Promise<string> {
+  const project = tempDir(t)
+  const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', project], { cwd: ROOT })
+  // npm 12 will answer with an object, npm 11 answers with a list; what the build prints comes before either.
+  const [, filename] = /"filename": "([^"]+)"/.exec(stdout)!
+  const modules = join(project, 'node_modules')
+  mkdirSync(join(modules, 'fastify-agent-runs'), { recursive: true })
+  await run('tar', ['-xzf', join(project, filename!), '-C', join(modules, 'fastify-agent-runs'), '--strip-components=1'])
+  for (const name of readdirSync(join(ROOT, 'node_modules'))) {
+    if (name !== '.bin') symlinkSync(join(ROOT, 'node_modules', name), join(modules, name))
+  }
+  writeFileSync(join(project, 'package.json'), '{"name":"consumer","private":true,"type":"module"}')
+  return project
+}
+
+/** The snippets of the README, as they stand. */
+function snippet (language: string): string {
+  const readme = readFileSync(join(ROOT, 'README.md'), 'utf8')
+  return new RegExp(`\`\`\`${language}\n([^]*?)\`\`\``).exec(readme)![1]!
+}
+
+// What a consumer's own types may rely on.
+const CONSUMER = `
+import { type Event, type Provider, ProviderError } from 'fastify-agent-runs'
+import { sqliteStore } from 'fastify-agent-runs/sqlite'
+import { command } from 'fastify-agent-runs/providers/command'
+declare module 'fastify-agent-runs' { interface EventKinds { weather: { celsius: number } } }
+export const mine: Provider = {
+  async * run ({ content, providerSessionId, history }) {
+    for await (const event of history()) if (event.kind === 'weather') yield { kind: 'weather', celsius: event.celsius }
+    yield { kind: 'stream_delta', content: String(content) + String(providerSessionId) }
+    throw new ProviderError('no', { code: 'NO' })
+  }
+}
+export function show (event: Event): string {
+  switch (event.kind) {
+    case 'tool_use': return event.toolName
+    case 'complete': return event.reason
+    // @ts-expect-error a text has no toolName
+    case 'text': return event.toolName
+    default: return event.kind
+  }
+}
+const state = await app.runs.getRun('r')
+export const status: 'running' | 'completed' | undefined = state?.status
+export const others = [sqliteStore({ path: 'x.db' }), command({ command: 'ls' })]
+`
+
+// Says what happened in the app of a snippet, then leaves.
+const PROBE = `
+const answer = await app.inject({ method: 'POST', url: '/sessions/s/messages', payload: { content: 'hi' } })
+process.stdout.write(String(answer.statusCode))
+await app.close()
+`
+
+test('the packed package', async (t) => {
+  const project = await installPacked(t)
+
+  await t.test('runs the README\'s snippet in TypeScript, ESM and CommonJS, with its migrations', async (t) => {
+    const code = snippet('ts').replace('port: 3000', 'port: 0')
+    const files = {
+      'app.ts': code + PROBE,
+      'app.mjs': code + PROBE,
+      'app.cjs': `
+        const app = require('fastify')()
+        const { echo } = require('fastify-agent-runs/providers/echo')
+        app.register(require('fastify-agent-runs'), { providers: { echo: echo() } })
+        void (async () => { ${PROBE} })()`
+    }
+    for (const [name, source] of Object.entries(files)) {
+      writeFileSync(join(project, name), source)
+      const { stdout } = await run(process.execPath, [...name.endsWith('.ts') ? ['--import', 'tsx'] : [], name], { cwd: project, env: { ...process.env, NODE_OPTIONS: '' } })
+      t.equal(stdout, '202', name)
+    }
+  })
+
+  await t.test('has the types that the snippets need', async (t) => {
+    writeFileSync(join(project, 'types.ts'), snippet('ts') + CONSUMER)
+    writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({
+      compilerOptions: { target: 'ES2022', module: 'NodeNext', strict: true, noEmit: true, skipLibCheck: true, types: ['node'] }, files: ['types.ts']
+    }))
+    const { stdout } = await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', project]).catch((error: { stdout: string }) => error)
+    t.equal(stdout, '')
+  })
+
+  await t.test('holds what runs and what explains it, and nothing else', (t) => {
+    const root = join(project, 'node_modules', 'fastify-agent-runs')
+    const files = readdirSync(root, { recursive: true, withFileTypes: true })
+      .filter((entry) => entry.isFile()).map((entry) => relative(root, join(entry.parentPath, entry.name)))
+    for (const wanted of ['dist/index.js', 'dist/index.d.ts', 'dist/server.js', 'dist/db/migrations/0000_initial.sql', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/PROTOCOL.md']) {
+      t.ok(files.includes(wanted), wanted)
+    }
+    t.strictSame(files.filter((path) => !/^(dist\/|docs\/.*\.md$|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(path)), [])
+    t.strictSame(files.filter((path) => /^dist\/(test|bench)/.test(path)), [])
+    t.end()
+  })
+})

@@ -1,0 +1,70 @@
+/* A store that is not available for a while; the pauses between tries are only noted. */
+import { test, type Test } from 'tap'
+import { runsError } from '../../lib/errors.ts'
+import type * as committerModule from '../../lib/committer.ts'
+import type { AppendGroup, Store } from '../../lib/store.ts'
+import { quietLogger } from './memory-log.ts'
+
+async function build (t: Test, append: (groups: AppendGroup[], call: number) => void, stopped?: AbortSignal) {
+  const steps: string[] = []
+  const { Committer } = await t.mockImport<typeof committerModule>('../../lib/committer.ts', {
+    'node:timers/promises': {
+      setImmediate: async () => {},
+      setTimeout: async (ms: number) => { steps.push(`pause ${ms}`) }
+    }
+  })
+  const groups: AppendGroup[][] = []
+  const rejections: committerModule.Rejection[] = []
+  const store: Pick<Store, 'append'> = {
+    async append (batch) {
+      groups.push(batch)
+      steps.push(`append ${batch.map(({ runId }) => runId).join(' ')}`)
+      append(batch, groups.length)
+      return batch.map(() => 'ok')
+    }
+  }
+  const committer = new Committer(store as Store, (sessionId) => { steps.push(`publish ${sessionId}`) }, quietLogger, stopped)
+  const logs = ['a', 'b'].map((name) => committer.open({ sessionId: name, runId: name, provider: 'p' }, 0, (rejection) => { rejections.push(rejection) }))
+  for (const log of logs) log.append({ kind: 'custom', transient: false, timestamp: '', fields: '{"name":"x"}' })
+  await Promise.all(logs.map((log) => log.settled()))
+  return { steps, groups, rejections }
+}
+
+test('a store that is not available is given the very same batch again, and each event is published once', async (t) => {
+  const { steps, groups, rejections } = await build(t, (_, call) => {
+    if (call < 4) throw runsError('STORE_UNAVAILABLE')
+  })
+  t.strictSame(steps, ['append a b', 'pause 50', 'append a b', 'pause 100', 'append a b', 'pause 200', 'append a b', 'publish a', 'publish b'])
+  t.strictSame(new Set(groups.flat().map((group) => JSON.stringify(group))).size, 2, 'no event was numbered anew')
+  t.strictSame(rejections, [])
+  t.end()
+})
+
+test('a store that never comes back refuses all runs after a bounded number of tries', async (t) => {
+  const { steps, rejections } = await build(t, () => { throw runsError('STORE_UNAVAILABLE') })
+  const pauses = [50, 100, 200, 500, 1_000, 2_000, 2_000, 2_000, 2_000]
+  t.strictSame(steps, [...pauses.flatMap((ms) => ['append a b', `pause ${ms}`]), 'append a b'])
+  t.strictSame(rejections, ['refused', 'refused'], 'nobody is singled out for it')
+  t.end()
+})
+
+test('a failure after an outage is bisected like any other', async (t) => {
+  const { steps, rejections } = await build(t, (groups, call) => {
+    if (call === 1) throw runsError('STORE_UNAVAILABLE')
+    if (groups.some(({ runId }) => runId === 'a')) throw new Error('too big')
+  })
+  t.strictSame(steps, ['append a b', 'pause 50', 'append a b', 'append a', 'append b', 'publish b'])
+  t.strictSame(rejections, ['refused'])
+  t.end()
+})
+
+test('once it is stopped nothing is tried again', async (t) => {
+  const stop = new AbortController()
+  const { steps, rejections } = await build(t, (_, call) => {
+    if (call === 2) stop.abort()
+    throw runsError('STORE_UNAVAILABLE')
+  }, stop.signal)
+  t.strictSame(steps, ['append a b', 'pause 50', 'append a b'])
+  t.strictSame(rejections, ['refused', 'refused'])
+  t.end()
+})

@@ -1,0 +1,98 @@
+import { test } from 'tap'
+import { MessageIds } from '../../lib/message-ids.ts'
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+
+test('the names that a provider gives are kept', (t) => {
+  const ids = new MessageIds()
+  t.strictSame([ids.ofDelta('text', 'm'), ids.ofDelta('thinking', 'm'), ids.ofDelta('text', 'm'), ids.ofEnd('m'), ids.ofWhole('text', 'm')], ['m', 'm', 'm', 'm', 'm'])
+  t.equal(ids.ofEnd('never-streamed'), 'never-streamed')
+  t.end()
+})
+
+test('deltas without a name are one message per kind, up to its end', (t) => {
+  const ids = new MessageIds()
+  const first = ids.ofDelta('text', undefined)
+  const thought = ids.ofDelta('thinking', undefined)
+  t.match([first, thought], [UUID, UUID])
+  t.not(first, thought)
+  t.strictSame([ids.ofDelta('text', undefined), ids.ofDelta('thinking', undefined)], [first, thought])
+  t.equal(ids.ofEnd(undefined), first)
+  t.equal(ids.ofEnd(undefined), null, 'it has ended already')
+  const second = ids.ofDelta('text', undefined)
+  t.not(second, first)
+  t.equal(ids.ofDelta('thinking', undefined), thought, 'reasoning goes on')
+  t.equal(ids.ofEnd(undefined), second)
+  t.end()
+})
+
+test('an end without a name ends nothing when no text is open', (t) => {
+  const ids = new MessageIds()
+  t.equal(ids.ofEnd(undefined), null)
+  ids.ofDelta('text', 'named')
+  ids.ofDelta('thinking', undefined)
+  t.equal(ids.ofEnd(undefined), null)
+  t.end()
+})
+
+test('a whole without a name is that of what was streamed without a name, ended or not', (t) => {
+  for (const ended of [false, true]) {
+    const ids = new MessageIds()
+    const streamed = ids.ofDelta('text', undefined)
+    if (ended) ids.ofEnd(undefined)
+    t.equal(ids.ofWhole('text', undefined), streamed)
+    const next = ids.ofWhole('text', undefined)
+    t.match(next, UUID)
+    t.not(next, streamed, 'the next whole is another message')
+    t.not(ids.ofDelta('text', undefined), streamed, 'and so are the next deltas')
+  }
+  t.end()
+})
+
+test('a whole of one kind leaves the other kind\'s message open', (t) => {
+  const ids = new MessageIds()
+  const text = ids.ofDelta('text', undefined)
+  const thought = ids.ofDelta('thinking', undefined)
+  t.equal(ids.ofWhole('thinking', undefined), thought)
+  t.equal(ids.ofDelta('text', undefined), text)
+  ids.over('thinking', 'm')
+  t.equal(ids.ofDelta('text', 'm'), 'm')
+  t.end()
+})
+
+test('a message that is over goes on as a new one, for its deltas and their end, and again after that one is over', (t) => {
+  const ids = new MessageIds()
+  ids.ofDelta('text', 'm')
+  ids.over('text', 'm')
+  const second = ids.ofDelta('text', 'm')
+  t.match(second, UUID)
+  t.equal(ids.ofDelta('text', 'm'), second)
+  t.equal(ids.ofEnd('m'), second)
+  ids.over('text', second)
+  const third = ids.ofDelta('text', 'm')
+  t.match(third, UUID)
+  t.not(third, second)
+  t.equal(ids.ofEnd('m'), third)
+  t.equal(ids.ofDelta('thinking', 'm'), 'm', 'reasoning under that name is not over')
+  t.end()
+})
+
+test('after an unnamed message was folded the next unnamed delta is a new one, and a late whole is still of the folded one', (t) => {
+  for (const ended of [false, true]) {
+    const ids = new MessageIds()
+    const first = ids.ofDelta('text', undefined)
+    if (ended) ids.ofEnd(undefined)
+    ids.over('text', first)
+    t.equal(ids.ofEnd(undefined), null, 'there is nothing to end')
+    t.equal(ids.ofWhole('text', undefined), first)
+    t.not(ids.ofDelta('text', undefined), first)
+
+    const others = new MessageIds()
+    const folded = others.ofDelta('text', undefined)
+    others.over('text', folded)
+    const next = others.ofDelta('text', undefined)
+    t.not(next, folded)
+    t.equal(others.ofWhole('text', undefined), next, 'the whole is of what was streamed last')
+  }
+  t.end()
+})

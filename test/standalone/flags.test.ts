@@ -1,0 +1,100 @@
+import { test } from 'tap'
+import { OPTIONS } from '../../plugins/options.ts'
+import { SETTINGS, UsageError, readSettings, variableOf } from '../../standalone/flags.ts'
+
+/** The settings that differ from their defaults. */
+function given (args: string[], env: NodeJS.ProcessEnv = {}): Record<string, unknown> {
+  const defaults = readSettings([], {}).values
+  return Object.fromEntries(Object.entries(readSettings(args, env).values).filter(([name, value]) => value !== defaults[name]))
+}
+
+function problemOf (args: string[], env: NodeJS.ProcessEnv = {}): string {
+  try {
+    readSettings(args, env)
+  } catch (error) {
+    return error instanceof UsageError ? error.message : `not a UsageError: ${String(error)}`
+  }
+  return 'none'
+}
+
+test('without flags and environment every setting has its default, and nothing is run', (t) => {
+  t.strictSame(readSettings([], {}), {
+    values: {
+      port: 3000,
+      host: '127.0.0.1',
+      db: './agent-runs.db',
+      provider: undefined,
+      logLevel: 'info',
+      defaultProvider: undefined,
+      prefix: '',
+      routes: true,
+      createOnMessage: true,
+      durability: 'normal',
+      heartbeatMs: 15_000,
+      stallTimeoutMs: 30_000,
+      runTimeoutMs: 0,
+      closeGraceMs: 3_000
+    },
+    command: [],
+    help: false
+  })
+  t.end()
+})
+
+test('every option of the plugin has a flag and a variable, and no two share one', (t) => {
+  for (const name of Object.keys(OPTIONS.properties)) t.ok(SETTINGS[name], name)
+  const flags = Object.values(SETTINGS).map(({ flag }) => flag)
+  t.equal(new Set(flags).size, flags.length)
+  t.ok(flags.every((flag) => /^[a-z]+(-[a-z]+)*$/.test(flag)), flags.join())
+  t.ok(Object.values(SETTINGS).every(({ description }) => description !== ''))
+  t.strictSame([variableOf('port'), variableOf('heartbeat-ms'), variableOf('create-on-message')], ['AGENT_RUNS_PORT', 'AGENT_RUNS_HEARTBEAT_MS', 'AGENT_RUNS_CREATE_ON_MESSAGE'])
+  t.end()
+})
+
+test('flags are read by type, in both spellings', (t) => {
+  t.strictSame(given(['--port', '0', '--heartbeat-ms=500', '--create-on-message', 'false', '--durability=full', '--prefix', '/api', '--log-level', 'silent']), {
+    port: 0, logLevel: 'silent', prefix: '/api', createOnMessage: false, durability: 'full', heartbeatMs: 500
+  })
+  t.strictSame(given(['--port', '1', '--port', '2']), { port: 2 }, 'the last one holds')
+  t.end()
+})
+
+test('the environment stands in for a flag that is not given', (t) => {
+  const env = { AGENT_RUNS_PORT: '8080', AGENT_RUNS_ROUTES: 'false', AGENT_RUNS_DB: '/data/runs.db', PORT: '1', AGENT_RUNS_UNKNOWN: 'x' }
+  t.strictSame(given([], env), { port: 8080, routes: false, db: '/data/runs.db' })
+  t.strictSame(given(['--port', '9090', '--routes=true'], env), { port: 9090, db: '/data/runs.db' })
+  t.end()
+})
+
+test('what stands after -- is the command, untouched, also where it looks like our flags', (t) => {
+  const { values, command, help } = readSettings(['--port', '1', '--', 'agent', '--port', '2', '--help', '--', ''], {})
+  t.strictSame([values['port'], command, help], [1, ['agent', '--port', '2', '--help', '--', ''], false])
+  t.strictSame(readSettings(['--'], {}).command, [])
+  t.end()
+})
+
+test('help is asked for in two ways', (t) => {
+  t.strictSame([['--help'], ['-h'], []].map((args) => readSettings(args, {}).help), [true, true, false])
+  t.end()
+})
+
+test('a value that makes no sense is named with the flag or variable that it came from', (t) => {
+  t.equal(problemOf(['--port', '80a']), '--port is "80a": it must be a whole number.')
+  t.equal(problemOf(['--port', '1.5']), '--port is "1.5": it must be a whole number.')
+  t.equal(problemOf(['--port=-1']), '--port is "-1": it must be a whole number.')
+  t.equal(problemOf(['--port=']), '--port is "": it must be a whole number.')
+  t.equal(problemOf(['--routes', 'yes']), '--routes is "yes": it must be true or false.')
+  t.equal(problemOf([], { AGENT_RUNS_CLOSE_GRACE_MS: '3s' }), 'AGENT_RUNS_CLOSE_GRACE_MS is "3s": it must be a whole number.')
+  t.equal(problemOf(['--close-grace-ms', '3s'], { AGENT_RUNS_CLOSE_GRACE_MS: '4s' }), '--close-grace-ms is "3s": it must be a whole number.')
+  t.equal(problemOf(['--close-grace-ms', '3'], { AGENT_RUNS_CLOSE_GRACE_MS: '4s' }), 'none', 'a variable that is not used does no harm')
+  t.end()
+})
+
+test('flags that do not exist, lack their value or are no flags are usage errors', (t) => {
+  t.match(problemOf(['--prot', '1']), /--prot/)
+  t.match(problemOf(['--port']), /--port/)
+  t.match(problemOf(['agent']), /agent/)
+  t.match(problemOf(['--help=yes']), /--help/)
+  t.notMatch(['--prot', '--port', 'agent', '--help=yes'].map((arg) => problemOf([arg])).join(' '), /not a UsageError/)
+  t.end()
+})
