@@ -55,6 +55,9 @@ export interface Envelope {
   timestamp: string
 }
 
+/** The fields that only we write. */
+export const ENVELOPE_FIELDS = ['kind', 'sessionId', 'runId', 'seq', 'provider', 'timestamp'] as const
+
 /** One event of one kind. */
 export type EventOf<K extends EventKind> = Envelope & { kind: K } & EventKinds[K]
 

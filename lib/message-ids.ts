@@ -4,22 +4,18 @@ import { randomUUID } from 'node:crypto'
 type Whole = 'text' | 'thinking'
 
 export class MessageIds {
-  /** The message that is streamed without a name, per kind. */
-  readonly #unnamed = new Map<Whole, { messageId: string, ended: boolean }>()
-  /** Messages whose durable whole is in the log. */
+  /** The message that is being streamed without a name: there is one at a time. */
+  #current: { whole: Whole, messageId: string, ended: boolean } | null = null
+  /** The last such message of each kind, whose whole the provider may still bring. */
+  readonly #last = new Map<Whole, string>()
+  /** Messages that have ended, or whose durable whole is in the log. */
   readonly #over = new Set<string>()
   /** Where deltas go that the provider still sends for a message that is over. */
   readonly #goesOn = new Map<string, string>()
 
   /** Of a delta. A message that is over goes on as a new one: a whole of its late words would replace all of it. */
   ofDelta (whole: Whole, named: string | undefined): string {
-    if (named === undefined) {
-      const current = this.#unnamed.get(whole)
-      if (current !== undefined && !current.ended) return current.messageId
-      const messageId = randomUUID()
-      this.#unnamed.set(whole, { messageId, ended: false })
-      return messageId
-    }
+    if (named === undefined) return this.#unnamed(whole)
     const key = `${whole}:${named}`
     const messageId = this.#goesOn.get(key) ?? named
     if (!this.#over.has(`${whole}:${messageId}`)) return messageId
@@ -30,29 +26,36 @@ export class MessageIds {
 
   /** Of a stream's end; null if no message is open that it could end. */
   ofEnd (named: string | undefined): string | null {
-    if (named !== undefined) return this.#goesOn.get(`text:${named}`) ?? named
-    const current = this.#unnamed.get('text')
-    if (current === undefined || current.ended) return null
-    current.ended = true
-    return current.messageId
+    if (named === undefined) {
+      if (this.#current === null || this.#current.ended) return null
+      this.#current.ended = true
+      return this.#current.messageId
+    }
+    const messageId = this.#goesOn.get(`text:${named}`) ?? this.#goesOn.get(`thinking:${named}`) ?? named
+    this.over('text', messageId)
+    this.over('thinking', messageId)
+    return messageId
   }
 
   /** Of a whole message; without a name, the one that was streamed last without a name. */
   ofWhole (whole: Whole, named: string | undefined): string {
-    if (named !== undefined) {
-      this.over(whole, named)
-      return named
-    }
-    const messageId = this.#unnamed.get(whole)?.messageId ?? randomUUID()
-    this.#unnamed.delete(whole)
+    const messageId = named ?? this.#last.get(whole) ?? randomUUID()
+    if (named === undefined) this.#last.delete(whole)
+    this.over(whole, messageId)
     return messageId
   }
 
-  /** The message's durable whole is in the log. */
+  /** Nothing more can be added to the message. */
   over (whole: Whole, messageId: string): void {
-    const unnamed = this.#unnamed.get(whole)
-    // Its next delta begins another message, but the provider may still bring its own whole of this one.
-    if (unnamed?.messageId === messageId) unnamed.ended = true
+    if (this.#current?.messageId === messageId) this.#current.ended = true
     else this.#over.add(`${whole}:${messageId}`)
+  }
+
+  #unnamed (whole: Whole): string {
+    if (this.#current !== null && this.#current.whole === whole && !this.#current.ended) return this.#current.messageId
+    const messageId = randomUUID()
+    this.#current = { whole, messageId, ended: false }
+    this.#last.set(whole, messageId)
+    return messageId
   }
 }

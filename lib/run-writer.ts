@@ -12,6 +12,9 @@ type Fields = Record<string, unknown>
 const DELTA_OF = { text: 'stream_delta', thinking: 'thinking_delta' } as const
 const WHOLE_OF = { stream_delta: 'text', thinking_delta: 'thinking' } as const
 
+/** No part of what is said; agents send them between the deltas of a message and its whole. */
+const ASIDE = new Set(['usage', 'plan'])
+
 /** The fields of a run's `complete`. */
 export function completeFields (sessionId: string, { exitCode, aborted, reason, usage, error }: RunEnding): EventKinds['complete'] {
   return {
@@ -30,6 +33,8 @@ export class RunWriter {
   readonly #scrubber: Scrubber
   readonly #fold = new Fold()
   readonly #ids = new MessageIds()
+  /** The message that the provider streams without a name. */
+  #unnamed: string | null = null
 
   constructor (log: RunLog, scrubber: Scrubber) {
     this.#log = log
@@ -49,7 +54,7 @@ export class RunWriter {
         return this.#whole(kind, fields)
       default:
         // The history keeps the order in which things were said and done.
-        if (kind === 'tool_use') this.#writeFolded(this.#fold.takeEnded())
+        if (!isTransient(kind, fields) && !ASIDE.has(kind)) this.#writeFolded(this.#fold.takeEnded())
         this.#append(kind, fields)
     }
   }
@@ -62,21 +67,32 @@ export class RunWriter {
   }
 
   #delta (kind: keyof typeof WHOLE_OF, fields: Fields): void {
-    const messageId = this.#ids.ofDelta(WHOLE_OF[kind], fields['messageId'] as string | undefined)
-    const content = this.#scrubber.delta(`${kind}:${messageId}`, fields['content'] as string)
-    this.#fold.delta(kind, messageId, content)
     // Snapshots are made by compaction only.
-    const { snapshot, fromSeq, ...rest } = fields
-    if (content !== '') this.#append(kind, { ...rest, messageId, content })
+    const { messageId: named, content: given, snapshot, fromSeq, ...rest } = fields as { messageId?: string, content: string } & Fields
+    const messageId = this.#ids.ofDelta(WHOLE_OF[kind], named)
+    if (named === undefined) this.#stream(messageId)
+    const content = this.#scrubber.delta(`${kind}:${messageId}`, given)
+    this.#fold.delta(kind, messageId, content)
+    if (content !== '') this.#appendDelta(kind, { ...rest, messageId }, content)
+  }
+
+  /** Without names there is one message at a time: another one's beginning is the end of the last. */
+  #stream (messageId: string): void {
+    if (this.#unnamed !== null && this.#unnamed !== messageId) this.#endMessage(this.#unnamed)
+    this.#unnamed = messageId
   }
 
   #streamEnd (fields: Fields): void {
     const messageId = this.#ids.ofEnd(fields['messageId'] as string | undefined)
     if (messageId === null) return
+    this.#endMessage(messageId)
+    this.#append('stream_end', { ...fields, messageId })
+  }
+
+  #endMessage (messageId: string): void {
     this.#release('stream_delta', messageId)
     this.#release('thinking_delta', messageId)
     this.#fold.end(messageId)
-    this.#append('stream_end', { ...fields, messageId })
   }
 
   #whole (kind: keyof typeof DELTA_OF, fields: Fields): void {
@@ -93,7 +109,7 @@ export class RunWriter {
     const content = this.#scrubber.flush(`${kind}:${messageId}`)
     if (content === '') return
     this.#fold.delta(kind, messageId, content)
-    this.#append(kind, { messageId, content })
+    this.#appendDelta(kind, { messageId }, content)
   }
 
   #writeFolded (messages: FoldedMessage[]): void {
@@ -103,8 +119,17 @@ export class RunWriter {
     }
   }
 
+  #appendDelta (kind: string, fields: Fields, content: string): void {
+    // The content is scrubbed as part of its stream: alone it may look like a short id.
+    const json = this.#scrubber.fields(fields).json.slice(0, -1)
+    this.#push(kind, fields, `${json},"content":${JSON.stringify(content)}}`)
+  }
+
   #append (kind: string, fields: Fields): void {
-    const { json } = this.#scrubber.fields(fields)
+    this.#push(kind, fields, this.#scrubber.fields(fields).json)
+  }
+
+  #push (kind: string, fields: Fields, json: string): void {
     this.#log.append({ kind: this.#scrubber.text(kind), transient: isTransient(kind, fields), timestamp: new Date().toISOString(), fields: json })
   }
 }

@@ -5,6 +5,8 @@
  * Ids under 8 characters are replaced only as whole values: as parts of text they would hit innocent words.
  */
 
+import { ENVELOPE_FIELDS } from './event.ts'
+
 const MIN_PART_LENGTH = 8
 const ID_FIELDS = ['session_id', 'providerSessionId', 'newSessionId', 'actualSessionId']
 
@@ -14,10 +16,12 @@ type Fields = Record<string, unknown>
 export class Scrubber {
   readonly #sessionId: string
   readonly #wholes = new Set<string>()
+  /** Ids that are replaced wherever they occur, longest first: one may be the start of another. */
   #parts: string[] = []
-  #needles: string[] = []
-  #firstCharacters = new Set<string>()
-  #longest = 0
+  #pattern: RegExp | null = null
+  /** What the JSON of anything that holds an id holds. */
+  readonly #needles: string[] = []
+  readonly #firstCharacters = new Set<string>()
   readonly #held = new Map<string, string>()
 
   constructor (sessionId: string, providerSessionIds: readonly string[]) {
@@ -27,27 +31,25 @@ export class Scrubber {
 
   /** From now on `id` does not leave. */
   add (id: string): void {
-    if (id === this.#sessionId) return
+    if (id === this.#sessionId || this.#wholes.has(id) || this.#parts.includes(id)) return
     if (id.length < MIN_PART_LENGTH) {
-      if (this.#wholes.has(id)) return
       this.#wholes.add(id)
       this.#needles.push(JSON.stringify(id))
       return
     }
     for (const form of new Set([id, encodeURIComponent(id.toWellFormed())])) {
-      if (this.#parts.includes(form)) continue
-      // Longest first: one id may be the start of another.
-      this.#parts = [...this.#parts, form].sort((a, b) => b.length - a.length)
+      this.#parts.push(form)
       this.#needles.push(JSON.stringify(form).slice(1, -1))
       this.#firstCharacters.add(form[0]!)
-      this.#longest = Math.max(this.#longest, form.length)
     }
+    this.#parts.sort((a, b) => b.length - a.length)
+    // Our own id comes first and is replaced by itself: it may hold a native one.
+    this.#pattern = new RegExp([this.#sessionId, ...this.#parts].map(escapeRegExp).join('|'), 'g')
   }
 
   /** `text` without native ids. */
   text (text: string): string {
-    if (this.#wholes.has(text)) return this.#sessionId
-    return this.#replaceParts(text)
+    return this.#wholes.has(text) ? this.#sessionId : this.#replaceParts(text)
   }
 
   /**
@@ -62,6 +64,8 @@ export class Scrubber {
     if (!this.#needles.some((needle) => json.includes(needle))) return { fields, json }
     // What is walked is what would be sent: the parsed JSON, not the provider's live objects.
     const clean = this.#walk(JSON.parse(json)) as Fields
+    // A key that was a native id is now one that the client chose.
+    for (const name of ENVELOPE_FIELDS) delete clean[name]
     return { fields: clean, json: JSON.stringify(clean) }
   }
 
@@ -70,12 +74,11 @@ export class Scrubber {
    * be the start of a native id.
    */
   delta (stream: string, content: string): string {
-    if (this.#parts.length === 0) return content
-    const text = this.#replaceParts(this.flush(stream) + content)
+    if (this.#pattern === null) return content
+    const text = this.flush(stream) + content
     const tail = this.#possibleStart(text)
-    if (tail === text.length) return text
-    this.#held.set(stream, text.slice(tail))
-    return text.slice(0, tail)
+    if (tail < text.length) this.#held.set(stream, text.slice(tail))
+    return this.#replaceParts(text.slice(0, tail))
   }
 
   /** What is held back of `stream`, which ends here. */
@@ -86,19 +89,24 @@ export class Scrubber {
   }
 
   #replaceParts (text: string): string {
-    for (const part of this.#parts) {
-      if (text.includes(part)) text = text.replaceAll(part, () => this.#sessionId)
-    }
-    return text
+    return this.#pattern === null ? text : text.replace(this.#pattern, this.#sessionId.replaceAll('$', '$$$$'))
   }
 
+  /** Where the first tail of `text` begins that could be the start of an id, and is not part of one that is complete. */
   #possibleStart (text: string): number {
-    for (let start = Math.max(0, text.length - this.#longest + 1); start < text.length; start++) {
+    for (let start = Math.max(0, text.length - this.#parts[0]!.length + 1); start < text.length; start++) {
       if (!this.#firstCharacters.has(text[start]!)) continue
       const tail = text.slice(start)
-      if (this.#parts.some((part) => part.startsWith(tail))) return start
+      if (this.#parts.some((part) => part.length > tail.length && part.startsWith(tail))) return this.#behindMatch(text, start)
     }
     return text.length
+  }
+
+  #behindMatch (text: string, position: number): number {
+    for (const { 0: match, index } of text.matchAll(this.#pattern!)) {
+      if (index < position && index + match.length > position) return index + match.length
+    }
+    return position
   }
 
   #walk (value: unknown): unknown {
@@ -107,4 +115,8 @@ export class Scrubber {
     if (typeof value !== 'object' || value === null) return value
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [this.text(key), this.#walk(item)]))
   }
+}
+
+function escapeRegExp (text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 }

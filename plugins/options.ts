@@ -67,7 +67,7 @@ export function resolveOptions ({ providers, store = './agent-runs.db', ...given
   }
   assertWritten(written)
   assertProviders(providers)
-  if (typeof store !== 'string' && typeof store?.append !== 'function') invalid('"store" must be the path of a SQLite file or a store.')
+  if (store === '' || (typeof store !== 'string' && typeof store?.append !== 'function')) invalid('"store" must be the path of a SQLite file or a store.')
   const names = Object.keys(providers)
   const { defaultProvider = names.length === 1 ? names[0]! : null, ...rest } = written
   if (defaultProvider !== null && !Object.hasOwn(providers, defaultProvider)) {
@@ -84,7 +84,7 @@ function assertWritten (options: Record<string, unknown>): asserts options is Wr
 }
 
 function assertProviders (providers: unknown): asserts providers is Record<string, Provider> {
-  if (typeof providers !== 'object' || providers === null || Object.keys(providers).length === 0) {
+  if (typeof providers !== 'object' || providers === null || Array.isArray(providers) || Object.keys(providers).length === 0) {
     invalid('"providers" must name at least one provider, such as { echo: echo() }.')
   }
   for (const [name, provider] of Object.entries(providers as Record<string, Partial<Provider> | undefined>)) {

@@ -22,8 +22,8 @@ export class CommandOutput {
     while (rest !== '') {
       const end = rest.indexOf('\n') + 1
       const line = end === 0 ? rest : rest.slice(0, end)
-      const mayBeJson = this.#atLineStart && line.startsWith('{')
-      if (mayBeJson && end === 0 && rest.length < MAX_JSON_LINE) {
+      const mayBeJson = this.#atLineStart && line.startsWith('{') && line.length < MAX_JSON_LINE
+      if (mayBeJson && end === 0) {
         this.#held = rest
         break
       }

@@ -1,7 +1,7 @@
 import { test } from 'tap'
 import { Channel, type Follower, type Format, type SharedEncoding } from '../../lib/channel.ts'
 import type { StoredEvent } from '../../lib/event.ts'
-import { storedEvent, storedEvents } from './memory-log.ts'
+import { storedEvent, storedEvents } from '../helpers/memory-log.ts'
 
 const ALL = { rows: Infinity, bytes: Infinity }
 const seqs = (events: StoredEvent[] | null): number[] | null => events && events.map(({ seq }) => seq)

@@ -3,7 +3,7 @@ import { test, type Test } from 'tap'
 import { runsError } from '../../lib/errors.ts'
 import type * as committerModule from '../../lib/committer.ts'
 import type { AppendGroup, Store } from '../../lib/store.ts'
-import { quietLogger } from './memory-log.ts'
+import { quietLogger } from '../helpers/memory-log.ts'
 
 async function build (t: Test, append: (groups: AppendGroup[], call: number) => void, stopped?: AbortSignal) {
   const steps: string[] = []

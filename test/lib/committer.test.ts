@@ -5,7 +5,7 @@ import type { PendingEvent, StoredEvent } from '../../lib/event.ts'
 import type { AppendGroup, AppendOutcome, Store } from '../../lib/store.ts'
 import type { RunEnding } from '../../lib/types.ts'
 import { latch } from '../helpers/latch.ts'
-import { quietLogger } from './memory-log.ts'
+import { quietLogger } from '../helpers/memory-log.ts'
 
 const ENDING: RunEnding = { exitCode: 0, aborted: false, reason: 'finished' }
 

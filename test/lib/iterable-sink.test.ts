@@ -4,7 +4,7 @@ import type { Event, StoredEvent } from '../../lib/event.ts'
 import type { Frame } from '../../lib/frames.ts'
 import { IterableSink } from '../../lib/iterable-sink.ts'
 import { Subscriber, type SubscriberOptions } from '../../lib/subscriber.ts'
-import { MemoryLog, storedEvent } from './memory-log.ts'
+import { MemoryLog, storedEvent } from '../helpers/memory-log.ts'
 
 /** A reader of a session with one event, from its cursor on, before its first `next`. */
 function build (more: Partial<SubscriberOptions> = {}, signal?: AbortSignal) {

@@ -10,27 +10,25 @@ test('the names that a provider gives are kept', (t) => {
   t.end()
 })
 
-test('deltas without a name are one message per kind, up to its end', (t) => {
+test('without names there is one message at a time: another kind, or an end, begins the next', (t) => {
   const ids = new MessageIds()
   const first = ids.ofDelta('text', undefined)
-  const thought = ids.ofDelta('thinking', undefined)
-  t.match([first, thought], [UUID, UUID])
-  t.not(first, thought)
-  t.strictSame([ids.ofDelta('text', undefined), ids.ofDelta('thinking', undefined)], [first, thought])
+  t.match(first, UUID)
+  t.equal(ids.ofDelta('text', undefined), first)
   t.equal(ids.ofEnd(undefined), first)
   t.equal(ids.ofEnd(undefined), null, 'it has ended already')
   const second = ids.ofDelta('text', undefined)
-  t.not(second, first)
-  t.equal(ids.ofDelta('thinking', undefined), thought, 'reasoning goes on')
-  t.equal(ids.ofEnd(undefined), second)
+  const thought = ids.ofDelta('thinking', undefined)
+  const third = ids.ofDelta('text', undefined)
+  t.equal(new Set([first, second, thought, third]).size, 4)
+  t.equal(ids.ofEnd(undefined), third)
   t.end()
 })
 
-test('an end without a name ends nothing when no text is open', (t) => {
+test('an end without a name ends nothing when nothing is streamed without one', (t) => {
   const ids = new MessageIds()
   t.equal(ids.ofEnd(undefined), null)
   ids.ofDelta('text', 'named')
-  ids.ofDelta('thinking', undefined)
   t.equal(ids.ofEnd(undefined), null)
   t.end()
 })
@@ -49,12 +47,12 @@ test('a whole without a name is that of what was streamed without a name, ended 
   t.end()
 })
 
-test('a whole of one kind leaves the other kind\'s message open', (t) => {
+test('a whole without a name is that of the last message of its kind', (t) => {
   const ids = new MessageIds()
-  const text = ids.ofDelta('text', undefined)
   const thought = ids.ofDelta('thinking', undefined)
+  const text = ids.ofDelta('text', undefined)
   t.equal(ids.ofWhole('thinking', undefined), thought)
-  t.equal(ids.ofDelta('text', undefined), text)
+  t.equal(ids.ofDelta('text', undefined), text, 'the other kind goes on')
   ids.over('thinking', 'm')
   t.equal(ids.ofDelta('text', 'm'), 'm')
   t.end()
@@ -73,6 +71,7 @@ test('a message that is over goes on as a new one, for its deltas and their end,
   t.match(third, UUID)
   t.not(third, second)
   t.equal(ids.ofEnd('m'), third)
+  t.not(ids.ofDelta('text', 'm'), third, 'an end is an end')
   t.equal(ids.ofDelta('thinking', 'm'), 'm', 'reasoning under that name is not over')
   t.end()
 })

@@ -1,5 +1,5 @@
 import { test, type Test } from 'tap'
-import { type Event, type Logger, type Provider, ProviderError, type ProviderEvent } from '../../index.ts'
+import { type Event, type Logger, type Provider, ProviderError, type ProviderEvent, type RunContext } from '../../index.ts'
 import { buildApp } from '../helpers/build-app.ts'
 import { latch } from '../helpers/latch.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
@@ -228,4 +228,60 @@ test('if the store does not keep a native id, the run goes on and says so in the
   t.strictSame(shape(events), ['text go', 'text I am s', 'complete finished 0'])
   t.match(errors, [/could not be kept/])
   await registry.close()
+})
+
+test('a provider that is stopped while it still makes its iterable hears of it, and its iterable is returned', async (t) => {
+  const [stopped, returned, made] = [latch(), latch(), latch()]
+  const run = async ({ signal }: RunContext) => {
+    signal.addEventListener('abort', () => stopped.open())
+    await made.promise
+    return { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}), return: async () => { returned.open(); return { done: true, value: undefined } } }) }
+  }
+  const app = await buildApp(t, { providers: { agent: { run: run as unknown as Run } }, store: ':memory:' })
+  await app.runs.startRun({ sessionId: 's', content: 'go' })
+  t.match(await app.runs.abortRun({ sessionId: 's' }), { reason: 'aborted' })
+  await stopped.promise
+  made.open()
+  await returned.promise
+})
+
+test('an event that cannot even be read fails the run, and its provider is stopped', async (t) => {
+  const finished = latch()
+  const hostile = { kind: 'text', get content (): string { throw new Error('no') } }
+  const events = await outcome(t, async function * ({ signal }) {
+    const aborted = new Promise<void>((resolve) => { signal.addEventListener('abort', () => resolve()) })
+    try {
+      yield hostile as unknown as ProviderEvent
+      await aborted
+    } finally {
+      finished.open()
+    }
+  })
+  t.strictSame(shape(events), ['text go', 'complete failed 1 PROVIDER_FAILED'])
+  await finished.promise
+})
+
+test('an error that cannot be logged ends the run like any other', async (t) => {
+  const thrown = Object.defineProperty(new Error('x'), 'message', { get () { throw new Error('unreadable') } })
+  const app = await buildApp(t, { providers: { agent: { async * run () { throw thrown } } }, store: ':memory:' }, { logger: { level: 'error', stream: { write () {} } } })
+  await app.runs.startRun({ sessionId: 's', content: 'go' })
+  for await (const event of app.runs.subscribe('s')) {
+    if (event.kind !== 'complete') continue
+    t.match(event, { reason: 'failed', error: { code: 'PROVIDER_FAILED' } })
+    break
+  }
+})
+
+test('what contradicts success in the provider\'s own complete is failure', async (t) => {
+  const endings: Array<[object, string]> = [
+    [{ exitCode: 0, error: { code: 'X', message: 'm' } }, 'complete failed 1 X'],
+    [{ exitCode: '0' }, 'complete failed 1'],
+    [{ exitCode: 1.5 }, 'complete failed 1'],
+    [{ error: Object.create(null) as object }, 'complete failed 1 PROVIDER_FAILED'],
+    [{ exitCode: 0 }, 'complete finished 0'],
+    [{}, 'complete finished 0']
+  ]
+  for (const [ending, expected] of endings) {
+    t.strictSame(shape(await outcome(t, async function * () { yield { kind: 'complete', ...ending } as ProviderEvent })), ['text go', expected])
+  }
 })

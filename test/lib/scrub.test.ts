@@ -174,3 +174,28 @@ test('a clean event is encoded and not walked; one that is no JSON throws', (t) 
   t.throws(() => scrubber.fields({ data: 1n }), TypeError)
   t.end()
 })
+
+test('of two ids of which one begins the other the longer is replaced, also when a stream cuts it', (t) => {
+  for (const cut of Array.from({ length: 11 }, (_, index) => index)) {
+    const scrubber = new Scrubber('SESSION', ['session-1', 'session-10'])
+    const parts = ['session-10'.slice(0, cut), 'session-10'.slice(cut), '!']
+    t.equal(parts.map((part) => scrubber.delta('m', part)).join('') + scrubber.flush('m'), 'SESSION!', `cut at ${cut}`)
+  }
+  const scrubber = new Scrubber('SESSION', ['session-1', '1-is-another'])
+  t.equal(scrubber.delta('m', 'session-1'), 'SESSION', 'the end of a whole id is not the start of the next')
+  t.end()
+})
+
+test('our own id stays as it is, also if a native one is part of it', (t) => {
+  const scrubber = new Scrubber('chat-abcdefgh', ['abcdefgh'])
+  t.equal(scrubber.text('see chat-abcdefgh and abcdefgh'), 'see chat-abcdefgh and chat-abcdefgh')
+  t.end()
+})
+
+test('a session id that is the name of an envelope\'s field cannot forge it', (t) => {
+  for (const id of ['kind', 'seq', 'sessionId', 'runId', 'provider', 'timestamp']) {
+    const { json } = new Scrubber(id, ['native-12345']).fields({ 'native-12345': 'complete', inner: { 'native-12345': 1 } })
+    t.strictSame(JSON.parse(json), { inner: { [id]: 1 } })
+  }
+  t.end()
+})

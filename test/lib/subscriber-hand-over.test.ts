@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { test } from 'tap'
 import { Channel } from '../../lib/channel.ts'
 import type { StoredEvent } from '../../lib/event.ts'
-import { MemoryLog, follow, type Following, storedEvents } from './memory-log.ts'
+import { MemoryLog, follow, type Following, storedEvents } from '../helpers/memory-log.ts'
 
 /** All orders of two sequences that keep each one's own. */
 function interleavings<T> (one: T[], two: T[]): T[][] {

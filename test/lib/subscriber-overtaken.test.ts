@@ -5,7 +5,7 @@ import { test } from 'tap'
 import { Channel } from '../../lib/channel.ts'
 import type { StoredEvent } from '../../lib/event.ts'
 import type { LogPage } from '../../lib/store.ts'
-import { MemoryLog, follow, storedEvents } from './memory-log.ts'
+import { MemoryLog, follow, storedEvents } from '../helpers/memory-log.ts'
 
 /** What a client that began after `cursor` must have been sent, up to `lastSeq`. */
 function everything (cursor: number, lastSeq: number): Array<number | string> {

@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import { Channel } from '../../lib/channel.ts'
-import { MemoryLog, follow, storedEvent } from './memory-log.ts'
+import { MemoryLog, follow, storedEvent } from '../helpers/memory-log.ts'
 
 /** Two runs, one after the other: 1–3 and 4–6; each ends with its `complete`. */
 function twoRuns (): { log: MemoryLog, channel: Channel } {

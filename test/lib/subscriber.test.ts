@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { test } from 'tap'
 import { Channel } from '../../lib/channel.ts'
 import type { ClosingFrame, GapFrame } from '../../lib/frames.ts'
-import { MemoryLog, follow, storedEvent, storedEvents } from './memory-log.ts'
+import { MemoryLog, follow, storedEvent, storedEvents } from '../helpers/memory-log.ts'
 
 const CLOSING: ClosingFrame = { kind: 'stream_closing', sessionId: 's', retryMs: 1_000 }
 

@@ -5,7 +5,7 @@ import type { Frame, GapFrame } from '../../lib/frames.ts'
 import type { Logger } from '../../lib/logger.ts'
 import type { LogPage, PageLimit } from '../../lib/store.ts'
 import { type Sink, Subscriber, type SubscriberOptions } from '../../lib/subscriber.ts'
-import { latch, type Latch } from '../helpers/latch.ts'
+import { latch, type Latch } from './latch.ts'
 
 const ignore = (): void => {}
 

@@ -1,0 +1,28 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { test } from 'tap'
+import { serveApp } from '../helpers/build-app.ts'
+import { SseClient } from '../helpers/read-sse.ts'
+import { scriptedProvider } from '../helpers/scripted-provider.ts'
+
+test('streams that were pipelined behind another end with their connection, and hold up nothing', async (t) => {
+  const { app, url } = await serveApp(t, { providers: { agent: scriptedProvider() } })
+  const { port, hostname } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  socket.write('GET /sessions/s/stream HTTP/1.1\r\nhost: x\r\n\r\n'.repeat(5))
+  await once(socket, 'data')
+  const other = await SseClient.open(`${url}/sessions/s/stream`)
+  socket.destroy()
+  await other.frame('chat_subscribed')
+  other.cut()
+  await app.close()
+  t.pass('closed')
+})
+
+test('a silent stream gets comments without blank lines, and no event is made of them', async (t) => {
+  const { url } = await serveApp(t, { providers: { agent: scriptedProvider() }, heartbeatMs: 100 })
+  const client = await SseClient.open(`${url}/sessions/s/stream`)
+  while (!client.raw.endsWith('\n:\n:\n')) await once(client.response, 'data')
+  client.cut()
+  t.match(client.raw, /^retry: 1000\nid: 0\ndata: \{"kind":"chat_subscribed"[^\n]*\}\n\n:\n:\n$/)
+})
