@@ -1,7 +1,8 @@
 /* What happens to the log of a session, each function inside one transaction of the caller. */
+import { planCompaction } from '../lib/compaction.ts'
 import { type CompleteEvent, eventEncoder, parseEvent, type PendingEvent, pendingEvent, type StoredEvent } from '../lib/event.ts'
 import { unfinishedMessages } from '../lib/fold.ts'
-import { completeFields } from '../lib/run-writer.ts'
+import { completeFields } from '../lib/run-ending.ts'
 import type { AppendGroup, AppendOutcome, HistoryPage, LogPage, PageLimit } from '../lib/store.ts'
 import type { RunEnding } from '../lib/types.ts'
 import type { LogRow, Queries, SessionRow } from './queries.ts'
@@ -56,6 +57,27 @@ export function closeRun (queries: Queries, runId: string, ending: RunEnding): {
   queries.setLastSeq.run({ sessionKey, lastSeq: last.seq, now: Date.now() })
   complete(queries, runKey, last.seq, ending)
   return { events, complete: parseEvent(last) as CompleteEvent }
+}
+
+/** Compacts a run; see `Store.compactRun`. */
+export function compactRun (queries: Queries, runId: string, keep: number): number {
+  const run = queries.run.get({ id: runId })
+  if (run === undefined) return 0
+  const { key: runKey, sessionKey, cursor, completeSeq } = run
+  const events: StoredEvent[] = []
+  for (const row of queries.eventsAfter({ sessionKey, after: cursor, limit: -1 })) {
+    const event = toStoredEvent(row)
+    if (event.runId !== runId) break
+    events.push(event)
+  }
+  const plan = planCompaction(events, keep)
+  if (completeSeq !== null) queries.setCompacted.run({ runKey })
+  const transient = events.reduce((count, event) => event.transient ? count + 1 : count, 0)
+  if (plan === null) return transient
+  for (const seq of plan.remove) queries.deleteEvent.run({ sessionKey, seq })
+  for (const { seq, json } of plan.rewrite) queries.rewriteEvent.run({ sessionKey, seq, json })
+  queries.setCompactedThrough.run({ sessionKey, through: plan.through })
+  return transient - plan.remove.length
 }
 
 function * parsed (rows: Iterable<LogRow>) {

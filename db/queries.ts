@@ -66,6 +66,14 @@ export function prepareQueries (connection: Database) {
       status: 'completed', completeSeq: sql`${p('completeSeq')}`, completedAt: sql`${p('now')}`, exitCode: sql`${p('exitCode')}`, aborted: sql`${p('aborted')}`, reason: sql`${p('reason')}`
     }).where(eq(runs.key, p('runKey'))).prepare(),
 
+    compactableRuns: db.select({ id: runs.id }).from(runs)
+      .where(and(sql`${runs.compacted} = 0 AND ${runs.status} = 'completed'`, lte(runs.completedAt, p('before')))).orderBy(asc(runs.completedAt)).limit(p('limit')).prepare(),
+    setCompacted: db.update(runs).set({ compacted: true }).where(eq(runs.key, p('runKey'))).prepare(),
+    setCompactedThrough: db.update(sessions)
+      .set({ compactedThrough: sql`max(${sessions.compactedThrough}, ${p('through')})` }).where(eq(sessions.key, p('sessionKey'))).prepare(),
+
+    deleteEvent: db.delete(events).where(and(eq(events.sessionKey, p('sessionKey')), eq(events.seq, p('seq')))).prepare(),
+    rewriteEvent: db.update(events).set({ json: sql`${p('json')}` }).where(and(eq(events.sessionKey, p('sessionKey')), eq(events.seq, p('seq')))).prepare(),
     insertEvent: db.insert(events).values({
       sessionKey: p('sessionKey'), seq: p('seq'), runKey: p('runKey'), kind: p('kind'), transient: p('transient'), json: p('json')
     }).prepare(),

@@ -32,8 +32,11 @@ export const runs = sqliteTable('agent_runs_runs', {
   completedAt: integer('completed_at'),
   exitCode: integer('exit_code'),
   aborted: integer({ mode: 'boolean' }),
-  reason: text({ enum: ['finished', 'failed', 'aborted', 'interrupted', 'timeout'] })
+  reason: text({ enum: ['finished', 'failed', 'aborted', 'interrupted', 'timeout'] }),
+  /** Whether its transient events were deleted after its end. */
+  compacted: integer({ mode: 'boolean' }).notNull().default(false)
 }, (table) => [
+  index('agent_runs_runs_compactable').on(table.completedAt).where(sql`${table.compacted} = 0 AND ${table.status} = 'completed'`),
   index('agent_runs_runs_session').on(table.sessionKey, table.key),
   // One running run per session: the database refuses the second, whoever asks.
   uniqueIndex('agent_runs_runs_running').on(table.sessionKey).where(sql`${table.status} = 'running'`)

@@ -11,7 +11,7 @@ import type {
 import { ANONYMOUS, type Owner, type RunEnding, type RunningRun, type RunState, type SessionState } from '../lib/types.ts'
 import { type Durability, openDatabase, whenFree } from './connection.ts'
 import { InstanceLocks } from './instance-lock.ts'
-import { appendGroup, closeRun, insertEvents, readHistory, readLog, type RunKeys } from './log.ts'
+import { appendGroup, closeRun, compactRun, insertEvents, readHistory, readLog, type RunKeys } from './log.ts'
 import { prepareQueries, type Queries, type SessionRow } from './queries.ts'
 import { toRunningRun, toRunState, toSession, toSessionState } from './rows.ts'
 
@@ -183,6 +183,14 @@ class SqliteStore implements Store {
       const session = owned(queries, sessionId, owner)
       return session && readHistory(queries, session, before, { rows: limit, bytes: MAX_HISTORY_BYTES })
     })
+  }
+
+  async compactRun (runId: string, keep: number): Promise<number> {
+    return this.#write((queries) => compactRun(queries, runId, keep))
+  }
+
+  async listCompactableRuns (completedBefore: number, limit: number): Promise<string[]> {
+    return this.#read((queries) => queries.compactableRuns.all({ before: completedBefore, limit }).map(({ id }) => id))
   }
 
   async lastSeqs (sessionIds: string[]): Promise<number[]> {

@@ -9,7 +9,9 @@ import { type CompleteEvent, type Event, parseEvent, pendingEvent } from './even
 import type { Logger } from './logger.ts'
 import type { Provider } from './provider.ts'
 import type { Recovery } from './recovery.ts'
-import { INTERRUPTED, Run } from './run.ts'
+import type { Retention } from './retention.ts'
+import { Run } from './run.ts'
+import { INTERRUPTED } from './run-ending.ts'
 import { Scrubber } from './scrub.ts'
 import type { RunStart, Store } from './store.ts'
 import { PAGE } from './subscriber.ts'
@@ -53,6 +55,7 @@ export interface LiveRunsOptions {
   createOnMessage: boolean
   runTimeoutMs: number
   subscriptions: Subscriptions
+  retention: Retention
   recovery: Recovery
   log: Logger
 }
@@ -72,7 +75,11 @@ export class LiveRuns {
 
   constructor (options: LiveRunsOptions) {
     this.#options = options
-    this.#committer = new Committer(options.store, options.subscriptions.publish, options.log, this.#stopped.signal)
+    const { store, subscriptions, retention, log } = options
+    this.#committer = new Committer(store, (sessionId, events) => {
+      subscriptions.publish(sessionId, events)
+      retention.committed(events)
+    }, log, this.#stopped.signal)
   }
 
   async start (request: StartRunRequest): Promise<StartedRun> {

@@ -1,7 +1,7 @@
 /* Ends runs from outside: those that a dead process left, and those that another instance drives. */
 import type { CompleteEvent } from './event.ts'
 import type { Logger } from './logger.ts'
-import { INTERRUPTED } from './run.ts'
+import { INTERRUPTED } from './run-ending.ts'
 import type { Store } from './store.ts'
 import type { Subscriptions } from './subscriptions.ts'
 import type { RunEnding } from './types.ts'

@@ -11,7 +11,8 @@ import { LiveRuns, type StartedRun, type StartRunRequest } from './live-runs.ts'
 import { guardedLogger, type Logger } from './logger.ts'
 import type { Provider } from './provider.ts'
 import { Recovery } from './recovery.ts'
-import { ABORTED } from './run.ts'
+import { Retention } from './retention.ts'
+import { ABORTED } from './run-ending.ts'
 import type { HistoryPage, LogPage, SessionPatch, Store } from './store.ts'
 import { PAGE } from './subscriber.ts'
 import { type Opening, type SubscriptionRequest, Subscriptions } from './subscriptions.ts'
@@ -40,6 +41,10 @@ export interface RegistryOptions {
   runTimeoutMs: number
   /** How long runs may go on when the server closes, in ms. */
   closeGraceMs: number
+  /** How long the transient events of a completed run are kept, in ms. */
+  completedRunMs: number
+  /** How many transient events a running run may have before the oldest are merged. */
+  maxTransientEventsPerRun: number
   log: Logger
 }
 
@@ -67,6 +72,7 @@ export class RunRegistry {
   readonly #closeGraceMs: number
   readonly #subscriptions: Subscriptions
   readonly #recovery: Recovery
+  readonly #retention: Retention
   readonly #live: LiveRuns
   #stopWatching: () => void = () => {}
 
@@ -77,9 +83,18 @@ export class RunRegistry {
     this.#closeGraceMs = closeGraceMs
     this.#subscriptions = new Subscriptions(store, log)
     this.#recovery = new Recovery(store, this.#subscriptions, log)
-    const { defaultProvider, createOnMessage, runTimeoutMs } = options
+    const { defaultProvider, createOnMessage, runTimeoutMs, completedRunMs, maxTransientEventsPerRun } = options
+    this.#retention = new Retention({ store, completedRunMs, maxTransientEventsPerRun, log })
     this.#live = new LiveRuns({
-      store, providers: this.#providers, defaultProvider, createOnMessage, runTimeoutMs, subscriptions: this.#subscriptions, recovery: this.#recovery, log
+      store,
+      providers: this.#providers,
+      defaultProvider,
+      createOnMessage,
+      runTimeoutMs,
+      subscriptions: this.#subscriptions,
+      retention: this.#retention,
+      recovery: this.#recovery,
+      log
     })
   }
 
@@ -89,6 +104,7 @@ export class RunRegistry {
     storesInUse.add(this.#store)
     await this.#recovery.closeOrphans()
     this.#stopWatching = this.#store.watch(() => this.#refresh())
+    this.#retention.open()
   }
 
   /**
@@ -98,6 +114,7 @@ export class RunRegistry {
   async close (): Promise<void> {
     await this.#live.close(this.#closeGraceMs)
     this.#stopWatching()
+    this.#retention.close()
     this.#subscriptions.finish(() => RETRY_MIN_MS + Math.round(Math.random() * RETRY_SPREAD_MS))
     storesInUse.delete(this.#store)
     await atMost(PROVIDER_GRACE_MS, Promise.allSettled([...this.#providers.values()].map(async (provider) => provider.close?.())))

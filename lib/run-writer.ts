@@ -1,9 +1,10 @@
 /* What a provider yields → what the run's log gets: without native ids, deltas folded, encoded once. */
 import type { RunLog } from './committer.ts'
-import { type EventKinds, isTransient, pendingEvent } from './event.ts'
+import { isTransient, pendingEvent } from './event.ts'
 import { Fold, type FoldedMessage } from './fold.ts'
 import { MessageIds } from './message-ids.ts'
 import type { CheckedEvent } from './provider-event.ts'
+import { completeFields } from './run-ending.ts'
 import type { Scrubber } from './scrub.ts'
 import type { RunEnding } from './types.ts'
 
@@ -14,19 +15,6 @@ const WHOLE_OF = { stream_delta: 'text', thinking_delta: 'thinking' } as const
 
 /** No part of what is said; agents send them between the deltas of a message and its whole. */
 const ASIDE = new Set(['usage', 'plan'])
-
-/** The fields of a run's `complete`. */
-export function completeFields (sessionId: string, { exitCode, aborted, reason, usage, error }: RunEnding): EventKinds['complete'] {
-  return {
-    exitCode,
-    success: exitCode === 0 && !aborted,
-    aborted,
-    reason,
-    actualSessionId: sessionId,
-    ...(usage && { usage }),
-    ...(error && { error })
-  }
-}
 
 export class RunWriter {
   readonly #log: RunLog

@@ -6,24 +6,13 @@ import { type CompleteEvent, parseEvent } from './event.ts'
 import type { Logger } from './logger.ts'
 import { type Provider, ProviderError, type RunContext } from './provider.ts'
 import { type CheckedEvent, checkProviderEvent } from './provider-event.ts'
+import { failed, FINISHED, TIMED_OUT } from './run-ending.ts'
 import { RunWriter } from './run-writer.ts'
 import type { Scrubber } from './scrub.ts'
-import type { RunEnding, RunError } from './types.ts'
+import type { RunEnding } from './types.ts'
 
 /** A provider that yields without ever waiting gives way to the rest of the process after so many events. */
 const EVENTS_PER_TURN = 512
-
-const FINISHED: RunEnding = { exitCode: 0, aborted: false, reason: 'finished' }
-const TIMED_OUT: RunEnding = { exitCode: 1, aborted: false, reason: 'timeout', error: runError('RUN_TIMEOUT') }
-
-/** Stopped on request. */
-export const ABORTED: RunEnding = { exitCode: 1, aborted: true, reason: 'aborted' }
-/** Its server stopped or died. */
-export const INTERRUPTED: RunEnding = { exitCode: 1, aborted: false, reason: 'interrupted', error: runError('RUN_INTERRUPTED') }
-
-function failed (error: RunError, exitCode = 1): RunEnding {
-  return { exitCode, aborted: false, reason: 'failed', error }
-}
 
 export interface RunOptions {
   provider: Provider

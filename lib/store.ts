@@ -137,6 +137,14 @@ export interface Store {
    */
   readHistory (sessionId: string, owner: Owner, options: { before: number | null, limit: number }): Promise<HistoryPage | null>
 
+  /**
+   * Merges and deletes transient events of a run, but about the newest `keep` (compaction.ts says which), and moves the
+   * session's `compactedThrough` in the same step. Answers how many the run has left.
+   */
+  compactRun (runId: string, keep: number): Promise<number>
+  /** Runs that were completed before a time (ms since 1970) and never compacted, oldest first. */
+  listCompactableRuns (completedBefore: number, limit: number): Promise<string[]>
+
   /** The seqs of the newest events of sessions; 0 for one that does not exist. */
   lastSeqs (sessionIds: string[]): Promise<number[]>
   /**

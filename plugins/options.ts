@@ -36,13 +36,22 @@ export const OPTIONS = Type.Object({
   }),
   closeGraceMs: Type.Integer({
     description: 'How long runs may go on once the server closes, before they are interrupted. Above 8,000 raise Fastify\'s `pluginTimeout` too: it limits closing.', default: 3_000, ...milliseconds
-  })
+  }),
+  retention: Type.Object({
+    completedRunMs: Type.Integer({
+      description: 'How long the deltas of a completed run are kept for replay; its whole messages stay.', default: 300_000, ...milliseconds
+    }),
+    maxTransientEventsPerRun: Type.Integer({
+      description: 'How many deltas a running run may have before the oldest are merged into snapshots.', default: 5_000, minimum: 2, maximum: Number.MAX_SAFE_INTEGER, flag: 'max-transient-events'
+    })
+  }, { additionalProperties: false })
 }, { additionalProperties: false })
 
 type Written = Static<typeof OPTIONS>
 
 /** Options of the plugin; see docs/options.md. */
-export interface AgentRunsOptions extends Partial<Written> {
+export interface AgentRunsOptions extends Partial<Omit<Written, 'retention'>> {
+  retention?: Partial<Written['retention']>
   /** The agents, by the name under which messages and sessions ask for them. At least one. */
   providers: Record<string, Provider>
   /** The path of a SQLite file (default './agent-runs.db'; ':memory:' keeps nothing), or a store, which stays yours to close. */
@@ -58,13 +67,7 @@ export interface ResolvedOptions extends Omit<Written, 'defaultProvider'> {
 
 /** Checks options once and fills in the defaults. Throws INVALID_PLUGIN_OPTIONS. */
 export function resolveOptions ({ providers, store = './agent-runs.db', ...given }: AgentRunsOptions): ResolvedOptions {
-  const written: Record<string, unknown> = {}
-  for (const [name, schema] of Object.entries<TSchema & { default?: unknown }>(OPTIONS.properties)) {
-    if (schema.default !== undefined) written[name] = schema.default
-  }
-  for (const [name, value] of Object.entries(given)) {
-    if (value !== undefined) written[name] = value
-  }
+  const written = withDefaults(OPTIONS.properties, given)
   assertWritten(written)
   assertProviders(providers)
   if (store === '' || (typeof store !== 'string' && typeof store?.append !== 'function')) invalid('"store" must be the path of a SQLite file or a store.')
@@ -76,11 +79,28 @@ export function resolveOptions ({ providers, store = './agent-runs.db', ...given
   return { ...rest, providers, store, defaultProvider }
 }
 
+/** An option's schema, or that of a group of options. */
+export type OptionSchema = TSchema & { type?: string, description?: string, default?: unknown, flag?: string, properties?: Record<string, OptionSchema> }
+
+function withDefaults (schemas: Record<string, OptionSchema>, given: unknown): Record<string, unknown> {
+  const options: Record<string, unknown> = {}
+  const values = (typeof given === 'object' && given !== null ? given : {}) as Record<string, unknown>
+  for (const [name, value] of Object.entries(values)) {
+    if (value !== undefined) options[name] = value
+  }
+  for (const [name, { default: otherwise, properties }] of Object.entries(schemas)) {
+    const value = values[name]
+    if (properties !== undefined && (value === undefined || typeof value === 'object')) options[name] = withDefaults(properties, value)
+    else if (value === undefined && otherwise !== undefined) options[name] = otherwise
+  }
+  return options
+}
+
 function assertWritten (options: Record<string, unknown>): asserts options is Written {
   const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTIONS.properties, name))
   if (unknown !== undefined) invalid(`there is no option "${unknown}".`)
   const [problem] = Value.Errors(OPTIONS, options)
-  if (problem !== undefined) invalid(`"${problem.instancePath.slice(1)}" ${problem.message}.`)
+  if (problem !== undefined) invalid(`"${problem.instancePath.slice(1).replaceAll('/', '.')}" ${problem.keyword === 'boolean' ? 'is no option' : problem.message}.`)
 }
 
 function assertProviders (providers: unknown): asserts providers is Record<string, Provider> {

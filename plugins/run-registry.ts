@@ -36,7 +36,7 @@ async function agentRuns (fastify: FastifyInstance, options: AgentRunsOptions): 
   if (store !== options.store) fastify.addHook('onClose', () => store.close())
   await store.open()
 
-  const registry = new RunRegistry({ ...resolved, store, log: fastify.log })
+  const registry = new RunRegistry({ ...resolved, ...resolved.retention, store, log: fastify.log })
   const sse = new SseConnections(resolved)
   // Before Fastify closes the server: it would wait for every open stream, for ever.
   fastify.addHook('preClose', async () => {

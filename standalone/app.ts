@@ -13,7 +13,14 @@ export async function buildApp ({ values, command: argv }: Settings): Promise<Fa
   const { port, host, db, provider, logLevel, ...options } = values
   const name = typeof provider === 'string' ? provider : argv.length > 0 ? 'command' : 'echo'
   const providers = { [name]: createProvider(name, argv) }
-  const app = Fastify({ logger: { level: String(logLevel) }, requestTimeout: REQUEST_TIMEOUT_MS })
+  const app = Fastify({
+    logger: { level: String(logLevel) },
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    // An EventSource that reconnects while we close must not get Fastify's 503, which it would take for final.
+    return503OnClosing: false,
+    // Connections on which nothing was ever asked would keep the server from closing.
+    forceCloseConnections: true
+  })
   app.get('/health', async () => ({ status: 'ok', runs: (await app.runs.listRunningRuns()).length }))
   await app.register(agentRuns, { ...options as Partial<AgentRunsOptions>, providers, store: String(db) })
   return app

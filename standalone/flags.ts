@@ -1,7 +1,6 @@
 /* The standalone server's flags and environment: every option of the plugin, and a few of its own. */
 import { parseArgs } from 'node:util'
-import type { TSchema } from 'typebox'
-import { OPTIONS } from '../plugins/options.ts'
+import { OPTIONS, type OptionSchema } from '../plugins/options.ts'
 
 export interface Setting {
   /** `--heartbeat-ms`, and AGENT_RUNS_HEARTBEAT_MS in the environment. */
@@ -9,6 +8,8 @@ export interface Setting {
   description: string
   default?: unknown
   read: (text: string) => unknown
+  /** The group of options that it belongs to. */
+  group?: string | undefined
 }
 
 /** A flag or variable that makes no sense; the message is for the person at the terminal. */
@@ -26,7 +27,7 @@ const SERVER: Record<string, Setting> = {
 }
 
 /** All settings, by name. */
-export const SETTINGS: Record<string, Setting> = { ...SERVER, ...pluginSettings() }
+export const SETTINGS: Record<string, Setting> = { ...SERVER, ...pluginSettings(OPTIONS.properties) }
 
 export interface Settings {
   values: Record<string, unknown>
@@ -40,13 +41,14 @@ export function readSettings (args: string[], env: NodeJS.ProcessEnv): Settings 
   const end = args.indexOf('--')
   const given = parse(end === -1 ? args : args.slice(0, end))
   const values: Record<string, unknown> = {}
-  for (const [name, { flag, default: otherwise, read }] of Object.entries(SETTINGS)) {
+  for (const [name, { flag, default: otherwise, read, group }] of Object.entries(SETTINGS)) {
     const variable = variableOf(flag)
     const text = given[flag] ?? env[variable]
-    values[name] = otherwise
+    const place = group === undefined ? values : (values[group] ??= {}) as Record<string, unknown>
+    place[name] = otherwise
     if (typeof text !== 'string') continue
     try {
-      values[name] = read(text)
+      place[name] = read(text)
     } catch (error) {
       throw new UsageError(`${given[flag] === undefined ? variable : `--${flag}`} is "${text}": ${(error as Error).message}`)
     }
@@ -68,12 +70,17 @@ function parse (args: string[]): Record<string, string | boolean | undefined> {
   }
 }
 
-function pluginSettings (): Record<string, Setting> {
-  return Object.fromEntries(Object.entries<TSchema & { type?: string, description?: string, default?: unknown }>(OPTIONS.properties).map(([name, schema]) => {
-    const { type, description = '', default: otherwise } = schema
-    const read = type === 'integer' ? toInteger : type === 'boolean' ? toBoolean : asIs
-    return [name, { flag: name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`), description, default: otherwise, read }]
-  }))
+function pluginSettings (schemas: Record<string, OptionSchema>, group?: string): Record<string, Setting> {
+  const settings: Record<string, Setting> = {}
+  for (const [name, { type, description = '', default: otherwise, properties, flag = kebab(name) }] of Object.entries(schemas)) {
+    if (properties !== undefined) Object.assign(settings, pluginSettings(properties, name))
+    else settings[name] = { flag, description, default: otherwise, read: type === 'integer' ? toInteger : type === 'boolean' ? toBoolean : asIs, group }
+  }
+  return settings
+}
+
+function kebab (name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
 }
 
 function toInteger (text: string): number {

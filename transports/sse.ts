@@ -75,6 +75,8 @@ export class SseConnection implements Sink<Buffer> {
   }
 
   frame (frame: Frame, cursor?: number): void {
+    // EventSource does not read frames, but it heeds this.
+    if (frame.kind === 'stream_closing') this.#write(`retry: ${frame.retryMs}\n`)
     this.#write(gatewayFrame(frame, cursor))
   }
 

@@ -32,10 +32,12 @@ CREATE TABLE `agent_runs_runs` (
 	`exit_code` integer,
 	`aborted` integer,
 	`reason` text,
+	`compacted` integer DEFAULT false NOT NULL,
 	FOREIGN KEY (`session_key`) REFERENCES `agent_runs_sessions`(`key`) ON UPDATE no action ON DELETE no action
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `agent_runs_runs_id_unique` ON `agent_runs_runs` (`id`);--> statement-breakpoint
+CREATE INDEX `agent_runs_runs_compactable` ON `agent_runs_runs` (`completed_at`) WHERE "agent_runs_runs"."compacted" = 0 AND "agent_runs_runs"."status" = 'completed';--> statement-breakpoint
 CREATE INDEX `agent_runs_runs_session` ON `agent_runs_runs` (`session_key`,`key`);--> statement-breakpoint
 CREATE UNIQUE INDEX `agent_runs_runs_running` ON `agent_runs_runs` (`session_key`) WHERE "agent_runs_runs"."status" = 'running';--> statement-breakpoint
 CREATE TABLE `agent_runs_sessions` (

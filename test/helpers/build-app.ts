@@ -6,7 +6,8 @@ import agentRuns, { type AgentRunsOptions } from '../../index.ts'
 import { tempDir } from './temp-dir.ts'
 
 export async function buildApp (t: Test, options: AgentRunsOptions, server: FastifyServerOptions = {}): Promise<FastifyInstance> {
-  const app = Fastify(server)
+  // A connection on which a client never asked anything would hold up the end of the test.
+  const app = Fastify({ forceCloseConnections: true, ...server })
   t.teardown(() => app.close())
   await app.register(agentRuns, { store: join(tempDir(t), 'runs.db'), closeGraceMs: 0, ...options })
   await app.ready()

@@ -12,7 +12,7 @@ import { tempDir } from '../helpers/temp-dir.ts'
 async function openRegistry (t: Test, agent: Provider, store: Store = sqliteStore({ path: ':memory:' }), closeGraceMs = 0): Promise<RunRegistry> {
   await store.open()
   const registry = new RunRegistry({
-    store, providers: { agent }, defaultProvider: 'agent', createOnMessage: true, runTimeoutMs: 0, closeGraceMs, log: silentLogger
+    store, providers: { agent }, defaultProvider: 'agent', createOnMessage: true, runTimeoutMs: 0, closeGraceMs, completedRunMs: 300_000, maxTransientEventsPerRun: 5_000, log: silentLogger
   })
   t.teardown(async () => {
     await registry.close()
@@ -49,7 +49,7 @@ test('two registries on one store object are refused by name, also after the fir
   const store = sqliteStore({ path: ':memory:' })
   const first = await openRegistry(t, scriptedProvider(), store)
   const second = new RunRegistry({
-    store, providers: { agent: scriptedProvider() }, defaultProvider: null, createOnMessage: true, runTimeoutMs: 0, closeGraceMs: 0, log: silentLogger
+    store, providers: { agent: scriptedProvider() }, defaultProvider: null, createOnMessage: true, runTimeoutMs: 0, closeGraceMs: 0, completedRunMs: 300_000, maxTransientEventsPerRun: 5_000, log: silentLogger
   })
   await t.rejects(second.open(), { code: 'STORE_IN_USE' })
   await first.close()

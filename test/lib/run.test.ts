@@ -217,6 +217,8 @@ test('if the store does not keep a native id, the run goes on and says so in the
     createOnMessage: true,
     runTimeoutMs: 0,
     closeGraceMs: 0,
+    completedRunMs: 300_000,
+    maxTransientEventsPerRun: 5_000,
     log: { debug: ignore, info: ignore, warn: ignore, error: (_, message) => { errors.push(message) } }
   })
   await registry.startRun({ sessionId: 's', content: 'go' })

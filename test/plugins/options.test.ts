@@ -28,7 +28,8 @@ test('with a provider and nothing else, every option has its documented default'
     heartbeatMs: 15_000,
     stallTimeoutMs: 30_000,
     runTimeoutMs: 0,
-    closeGraceMs: 3_000
+    closeGraceMs: 3_000,
+    retention: { completedRunMs: 300_000, maxTransientEventsPerRun: 5_000 }
   })
   t.end()
 })
@@ -46,7 +47,8 @@ test('what is given is kept, and undefined is not given', (t) => {
     heartbeatMs: 100,
     stallTimeoutMs: 100,
     runTimeoutMs: 1,
-    closeGraceMs: 0
+    closeGraceMs: 0,
+    retention: { completedRunMs: 0, maxTransientEventsPerRun: 2 }
   }
   t.strictSame(resolveOptions(given), given)
   t.equal(resolveOptions(given).store, store, 'a store is not copied')

@@ -5,7 +5,7 @@ import { SETTINGS, UsageError, readSettings, variableOf } from '../../standalone
 /** The settings that differ from their defaults. */
 function given (args: string[], env: NodeJS.ProcessEnv = {}): Record<string, unknown> {
   const defaults = readSettings([], {}).values
-  return Object.fromEntries(Object.entries(readSettings(args, env).values).filter(([name, value]) => value !== defaults[name]))
+  return Object.fromEntries(Object.entries(readSettings(args, env).values).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(defaults[name])))
 }
 
 function problemOf (args: string[], env: NodeJS.ProcessEnv = {}): string {
@@ -33,7 +33,8 @@ test('without flags and environment every setting has its default, and nothing i
       heartbeatMs: 15_000,
       stallTimeoutMs: 30_000,
       runTimeoutMs: 0,
-      closeGraceMs: 3_000
+      closeGraceMs: 3_000,
+      retention: { completedRunMs: 300_000, maxTransientEventsPerRun: 5_000 }
     },
     command: [],
     help: false
@@ -42,7 +43,8 @@ test('without flags and environment every setting has its default, and nothing i
 })
 
 test('every option of the plugin has a flag and a variable, and no two share one', (t) => {
-  for (const name of Object.keys(OPTIONS.properties)) t.ok(SETTINGS[name], name)
+  const { retention, ...rest } = OPTIONS.properties
+  for (const name of Object.keys({ ...rest, ...retention.properties })) t.ok(SETTINGS[name], name)
   const flags = Object.values(SETTINGS).map(({ flag }) => flag)
   t.equal(new Set(flags).size, flags.length)
   t.ok(flags.every((flag) => /^[a-z]+(-[a-z]+)*$/.test(flag)), flags.join())
@@ -56,6 +58,7 @@ test('flags are read by type, in both spellings', (t) => {
     port: 0, logLevel: 'silent', prefix: '/api', createOnMessage: false, durability: 'full', heartbeatMs: 500
   })
   t.strictSame(given(['--port', '1', '--port', '2']), { port: 2 }, 'the last one holds')
+  t.strictSame(given(['--max-transient-events', '64', '--completed-run-ms=10']), { retention: { completedRunMs: 10, maxTransientEventsPerRun: 64 } })
   t.end()
 })
 

@@ -1,0 +1,74 @@
+/*
+ * Which transient events of a run may go. Readers at any cursor still rebuild the same text: a delta goes only if its
+ * message's durable whole is there, or into a snapshot that holds the message's whole text so far and is set, not
+ * appended. A snapshot never crosses a durable event, so what was said keeps its place.
+ */
+import { parseEvent, type StoredEvent } from './event.ts'
+
+export interface CompactionPlan {
+  /** Seqs of events to delete. */
+  remove: number[]
+  /** Deltas that become snapshots, under their own seqs. */
+  rewrite: StoredEvent[]
+  /** Seqs at or below this may have holes now. */
+  through: number
+}
+
+interface StreamedMessage {
+  text: string
+  firstSeq: number
+  /** Its deltas since the last durable event. */
+  deltas: StoredEvent[]
+}
+
+const WHOLE_OF: Record<string, string> = { stream_delta: 'text', thinking_delta: 'thinking' }
+
+/** What to do to leave about `keep` transient events of a run, the newest; null if there are no more. `events`: all of the run, in order. */
+export function planCompaction (events: StoredEvent[], keep: number): CompactionPlan | null {
+  const transient = events.filter((event) => event.transient)
+  if (transient.length <= keep) return null
+  const through = transient[transient.length - keep - 1]!.seq
+  const wholes = new Set(events.filter(({ kind }) => kind === 'text' || kind === 'thinking').map((event) => `${event.kind}:${messageOf(event).messageId}`))
+  const messages = new Map<string, StreamedMessage>()
+  const plan: CompactionPlan = { remove: [], rewrite: [], through }
+  for (const event of events) {
+    if (event.seq > through) break
+    const whole = WHOLE_OF[event.kind]
+    if (!event.transient) merge(messages, plan)
+    else if (whole === undefined) plan.remove.push(event.seq)
+    else addDelta(messages, whole, event, wholes, plan)
+  }
+  merge(messages, plan)
+  return plan.remove.length === 0 ? null : plan
+}
+
+function addDelta (messages: Map<string, StreamedMessage>, whole: string, event: StoredEvent, wholes: ReadonlySet<string>, plan: CompactionPlan): void {
+  const { messageId, content, snapshot, fromSeq } = messageOf(event)
+  const key = `${whole}:${messageId}`
+  if (wholes.has(key)) {
+    plan.remove.push(event.seq)
+    return
+  }
+  let message = messages.get(key)
+  if (message === undefined) messages.set(key, message = { text: '', firstSeq: fromSeq ?? event.seq, deltas: [] })
+  message.text = snapshot === true ? content : message.text + content
+  message.deltas.push(event)
+}
+
+/** Makes one snapshot of the deltas of each message since the last durable event. */
+function merge (messages: Map<string, StreamedMessage>, plan: CompactionPlan): void {
+  for (const message of messages.values()) {
+    const last = message.deltas.pop()
+    if (last === undefined) continue
+    if (message.deltas.length > 0) {
+      plan.remove.push(...message.deltas.map(({ seq }) => seq))
+      const json = JSON.stringify({ ...parseEvent(last), content: message.text, snapshot: true, fromSeq: message.firstSeq })
+      plan.rewrite.push({ ...last, json })
+    }
+    message.deltas = []
+  }
+}
+
+function messageOf (event: StoredEvent): { messageId: string, content: string, snapshot?: true, fromSeq?: number } {
+  return parseEvent(event) as unknown as { messageId: string, content: string }
+}

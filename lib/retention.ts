@@ -1,0 +1,98 @@
+/* How long transient events are kept: a while after their run has ended, and so many while it runs. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { StoredEvent } from './event.ts'
+import type { Logger } from './logger.ts'
+import type { Store } from './store.ts'
+
+/** Runs that one look compacts; the next look goes on. */
+const RUNS_AT_ONCE = 100
+const LONGEST_INTERVAL_MS = 15_000
+
+export interface RetentionOptions {
+  store: Store
+  /** How long the transient events of a completed run stay, in ms. */
+  completedRunMs: number
+  /** How many transient events a running run may have before the oldest are merged. */
+  maxTransientEventsPerRun: number
+  log: Logger
+}
+
+export class Retention {
+  readonly #options: RetentionOptions
+  /** Of the running runs of this process: how many transient events there are, and at how many to compact. */
+  readonly #running = new Map<string, { count: number, limit: number }>()
+  readonly #due = new Set<string>()
+  #timer: NodeJS.Timeout | undefined
+  #compacting = false
+
+  constructor (options: RetentionOptions) {
+    this.#options = options
+  }
+
+  /** Begins to look for completed runs whose time is over, of whatever process. */
+  open (): void {
+    const interval = Math.min(LONGEST_INTERVAL_MS, Math.max(100, this.#options.completedRunMs / 10))
+    this.#timer = setInterval(() => { void this.#compactCompleted() }, interval).unref()
+  }
+
+  close (): void {
+    clearInterval(this.#timer)
+    this.#due.clear()
+  }
+
+  /** Counts what a run of this process has committed. */
+  committed (events: StoredEvent[]): void {
+    const { runId } = events[0]!
+    if (events.at(-1)!.kind === 'complete') {
+      this.#running.delete(runId)
+      return
+    }
+    const transient = events.reduce((count, event) => event.transient ? count + 1 : count, 0)
+    if (transient === 0) return
+    let run = this.#running.get(runId)
+    if (run === undefined) this.#running.set(runId, run = { count: 0, limit: this.#options.maxTransientEventsPerRun })
+    run.count += transient
+    if (run.count <= run.limit) return
+    this.#due.add(runId)
+    void this.#compactRunning()
+  }
+
+  async #compactRunning (): Promise<void> {
+    const { store, maxTransientEventsPerRun } = this.#options
+    const keep = Math.floor(maxTransientEventsPerRun / 2)
+    await this.#alone(async () => {
+      for (const runId of this.#due) {
+        this.#due.delete(runId)
+        const left = await store.compactRun(runId, keep)
+        // What cannot be merged is not tried again with every event.
+        const run = this.#running.get(runId)
+        if (run !== undefined) Object.assign(run, { count: left, limit: left + maxTransientEventsPerRun - keep })
+        await nextTurn()
+      }
+    })
+  }
+
+  async #compactCompleted (): Promise<void> {
+    const { store, completedRunMs } = this.#options
+    await this.#alone(async () => {
+      for (const runId of await store.listCompactableRuns(Date.now() - completedRunMs, RUNS_AT_ONCE)) {
+        await store.compactRun(runId, 0)
+        await nextTurn()
+      }
+    })
+    if (this.#due.size > 0) await this.#compactRunning()
+  }
+
+  /** One at a time; nobody waits for it, and what fails is tried again at the next occasion. */
+  async #alone (work: () => Promise<void>): Promise<void> {
+    if (this.#compacting) return
+    this.#compacting = true
+    try {
+      await work()
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'old events could not be compacted')
+    } finally {
+      this.#compacting = false
+    }
+  }
+}
