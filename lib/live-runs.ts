@@ -1,5 +1,6 @@
 /* The runs that this process drives: starts them, ends them, and ends them all at shutdown. */
 import { randomUUID } from 'node:crypto'
+import { setMaxListeners } from 'node:events'
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import { Value } from 'typebox/value'
 import { atMost } from './at-most.ts'
@@ -75,6 +76,8 @@ export class LiveRuns {
 
   constructor (options: LiveRunsOptions) {
     this.#options = options
+    // Each run that waits for a failing store listens.
+    setMaxListeners(0, this.#stopped.signal)
     const { store, subscriptions, retention, log } = options
     this.#committer = new Committer(store, (sessionId, events) => {
       subscriptions.publish(sessionId, events)

@@ -36,7 +36,7 @@ export interface SubscriberOptions {
   read: (after: number) => Promise<LogPage | null>
   /** Called once, when nothing more will be written. */
   onClose: () => void
-  /** The log could not be read; the sink has been ended and the client's cursor brings it back. */
+  /** The log could not be read, or the sink not be written; it has been ended, and the client's cursor brings it back. */
   onError: (error: unknown) => void
 }
 
@@ -97,8 +97,13 @@ export class Subscriber<Chunk> implements Follower {
     const cut = this.#cut(events)
     const chosen = cut === 0 ? events : events.slice(0, cut)
     this.#cursor = chosen.at(-1)!.seq
-    const chunk = chosen === events && shared !== undefined ? shared(this.#sink.format) : this.#sink.format.encode(chosen)
-    this.#full = !this.#sink.events(chunk)
+    try {
+      const chunk = chosen === events && shared !== undefined ? shared(this.#sink.format) : this.#sink.format.encode(chosen)
+      this.#full = !this.#sink.events(chunk)
+    } catch (error) {
+      // One broken sink must not stop the others, nor whoever publishes.
+      this.#fail(error)
+    }
     if (cut > 0) this.close()
     else if (this.#full && this.#mode === 'live') this.#mode = 'idle'
     return this.#mode === 'live'
@@ -146,9 +151,7 @@ export class Subscriber<Chunk> implements Follower {
         else if (!await this.#readPage()) return
       }
     } catch (error) {
-      if (this.#isClosed()) return
-      this.#close(null)
-      this.#options.onError(error)
+      this.#fail(error)
     }
   }
 
@@ -194,6 +197,12 @@ export class Subscriber<Chunk> implements Follower {
     this.#until.runId ??= events[0]!.runId
     const { runId: last } = this.#until
     return events.findIndex(({ kind, runId }) => kind === 'complete' && runId === last) + 1
+  }
+
+  #fail (error: unknown): void {
+    if (this.#isClosed()) return
+    this.#close(null)
+    this.#options.onError(error)
   }
 
   #isClosed (): boolean {

@@ -92,7 +92,7 @@ export class Subscriptions {
               this.#open.delete(subscriber)
               this.#channels.release(channel)
             },
-            onError: (error) => { this.#log.error({ err: error, sessionId }, 'a stream ended because the log could not be read') }
+            onError: (error) => { this.#log.error({ err: error, sessionId }, 'a stream broke; its client\'s cursor brings it back') }
           })
           this.#open.add(subscriber)
           subscriber.start()

@@ -6,6 +6,9 @@ import type { Test } from 'tap'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
+// Another transpiler's coverage of the same files would be merged line by wrong line.
+const WITHOUT_COVERAGE = { _TAPJS_PROCESSINFO_COVERAGE_: '0' }
+
 export class ScriptProcess {
   readonly process: ChildProcess
   readonly lines: string[] = []
@@ -61,7 +64,7 @@ export function spawnScript (t: Test, name: string, args: string[] = [], env: No
 /** Runs a module of the project, as `npm start` does. */
 export function spawnModule (t: Test, path: string, args: string[] = [], env: NodeJS.ProcessEnv = {}): ScriptProcess {
   const child = spawn(process.execPath, ['--import', 'tsx', path, ...args], {
-    cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, NODE_OPTIONS: '', ...env }
+    cwd: ROOT, stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...WITHOUT_COVERAGE, ...env }
   })
   const script = new ScriptProcess(child)
   t.teardown(() => { child.kill('SIGKILL') })

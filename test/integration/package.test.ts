@@ -81,7 +81,7 @@ test('the packed package', async (t) => {
     }
     for (const [name, source] of Object.entries(files)) {
       writeFileSync(join(project, name), source)
-      const { stdout } = await run(process.execPath, [...name.endsWith('.ts') ? ['--import', 'tsx'] : [], name], { cwd: project, env: { ...process.env, NODE_OPTIONS: '' } })
+      const { stdout } = await run(process.execPath, [...name.endsWith('.ts') ? ['--import', 'tsx'] : [], name], { cwd: project, env: { ...process.env, _TAPJS_PROCESSINFO_COVERAGE_: '0' } })
       t.equal(stdout, '202', name)
     }
   })

@@ -1,0 +1,92 @@
+import { test } from 'tap'
+import { buildApp } from '../helpers/build-app.ts'
+import { scriptedProvider } from '../helpers/scripted-provider.ts'
+
+type Method = 'GET' | 'POST' | 'PATCH'
+
+async function build (t: Parameters<typeof buildApp>[0], options: Partial<Parameters<typeof buildApp>[1]> = {}) {
+  const agent = scriptedProvider()
+  const app = await buildApp(t, { providers: { agent }, store: ':memory:', ...options })
+  const call = async (method: Method, url: string, payload?: object) => {
+    const response = await app.inject({ method, url, ...(payload && { payload }) })
+    return { status: response.statusCode, body: response.json<Record<string, unknown>>(), location: response.headers.location }
+  }
+  return { app, agent, call }
+}
+
+test('a session is created, read, renamed and listed; whose it is stays inside', async (t) => {
+  const { call } = await build(t, { prefix: '/api' })
+  const { status, body, location } = await call('POST', '/api/sessions', { id: 'a', provider: 'agent', title: 'First', metadata: { n: 1 } })
+  t.strictSame([status, location], [201, '/api/sessions/a'])
+  const { createdAt, updatedAt, ...rest } = body
+  t.strictSame(rest, {
+    id: 'a', provider: 'agent', title: 'First', metadata: { n: 1 }, isProcessing: false, runId: null, lastSeq: 0, compactedThrough: 0, pendingPermissions: []
+  })
+  t.strictSame([createdAt, updatedAt].map((time) => new Date(time as string).toISOString()), [createdAt, updatedAt])
+  t.strictSame((await call('GET', '/api/sessions/a')).body, body)
+  t.match((await call('PATCH', '/api/sessions/a', { title: null })).body, { title: null, metadata: { n: 1 } })
+  t.match((await call('PATCH', '/api/sessions/a', { metadata: {} })).body, { title: null, metadata: {} })
+
+  const { body: generated } = await call('POST', '/api/sessions', {})
+  t.match(generated, { id: /^[0-9a-f-]{36}$/, provider: null, title: null, metadata: {} })
+  const { body: { sessions } } = await call('GET', '/api/sessions')
+  t.strictSame((sessions as Array<{ id: string }>).map(({ id }) => id), [generated['id'], 'a'])
+  t.notMatch(JSON.stringify(sessions), /owner/)
+  t.match((await call('GET', `/api/sessions?limit=1&before=${generated['id'] as string}`)).body, { sessions: [{ id: 'a' }] })
+})
+
+test('sessions that exist, do not exist or make no sense are told apart by code', async (t) => {
+  const { call } = await build(t)
+  await call('POST', '/sessions', { id: 'a' })
+  const answers = {
+    'the id is taken': await call('POST', '/sessions', { id: 'a' }),
+    'the id is none': await call('POST', '/sessions', { id: '../a' }),
+    'no such provider': await call('POST', '/sessions', { provider: 'x' }),
+    'an unknown property': await call('POST', '/sessions', { name: 'x' }),
+    'no such session': await call('GET', '/sessions/b'),
+    'nothing to rename': await call('PATCH', '/sessions/b', { title: 'x' }),
+    'a limit that is none': await call('GET', '/sessions?limit=1e1'),
+    'a limit too high': await call('GET', '/sessions?limit=501'),
+    'runs of nobody': await call('GET', '/sessions/b/runs'),
+    'history of nobody': await call('GET', '/sessions/b/messages'),
+    'events of nobody': await call('GET', '/sessions/b/events'),
+    'no such run': await call('GET', '/runs/b')
+  }
+  t.strictSame(Object.fromEntries(Object.entries(answers).map(([name, { status, body }]) => [name, `${status} ${body['code'] as string}`])), {
+    'the id is taken': '409 SESSION_EXISTS',
+    'the id is none': '400 INVALID_REQUEST',
+    'no such provider': '400 UNSUPPORTED_PROVIDER',
+    'an unknown property': '400 INVALID_REQUEST',
+    'no such session': '404 SESSION_NOT_FOUND',
+    'nothing to rename': '404 SESSION_NOT_FOUND',
+    'a limit that is none': '400 INVALID_REQUEST',
+    'a limit too high': '400 INVALID_REQUEST',
+    'runs of nobody': '404 SESSION_NOT_FOUND',
+    'history of nobody': '404 SESSION_NOT_FOUND',
+    'events of nobody': '404 SESSION_NOT_FOUND',
+    'no such run': '404 RUN_NOT_FOUND'
+  })
+})
+
+test('runs are listed while they run, and kept with their session', async (t) => {
+  const { app, agent, call } = await build(t)
+  const first = await app.runs.startRun({ sessionId: 's', content: 'one' })
+  t.strictSame((await call('GET', '/runs')).body, {
+    runs: [{ runId: first.runId, sessionId: 's', provider: 'agent', startedAt: (await app.runs.getRun(first.runId))?.startedAt, lastSeq: 1 }]
+  })
+  t.match(await app.runs.getActiveRun('s'), { runId: first.runId, status: 'running', exitCode: null })
+  t.equal(await app.runs.isProcessing('s'), true)
+  ;(await agent.next()).end()
+  await app.runs.subscribe('s', { after: 1 }).next()
+  await app.runs.completeRun(first.runId, { exitCode: 0 })
+  t.equal(await app.runs.isProcessing('s'), false)
+  t.equal(await app.runs.getActiveRun('s'), null)
+  t.equal(await app.runs.isProcessing('none'), false)
+  const second = await app.runs.startRun({ sessionId: 's', content: 'two' })
+  t.match((await call('GET', '/sessions/s/runs')).body, { runs: [{ runId: second.runId, status: 'running', cursor: 2 }, { runId: first.runId, status: 'completed' }] })
+  t.match((await call('GET', '/sessions/s/runs?limit=1')).body, { runs: [{ runId: second.runId }] })
+  t.match((await call('GET', `/runs/${first.runId}`)).body, {
+    runId: first.runId, sessionId: 's', status: 'completed', cursor: 0, completeSeq: 2, exitCode: 0, success: true, aborted: false, reason: 'finished'
+  })
+  ;(await agent.next()).end()
+})
