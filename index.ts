@@ -10,10 +10,11 @@ export type { Cursor } from './lib/cursor.ts'
 export type { CompleteEvent, Envelope, Event, EventKind, EventKinds, EventOf } from './lib/event.ts'
 export type { ClosingFrame, Frame, GapFrame, SubscribedFrame } from './lib/frames.ts'
 export type { Logger } from './lib/logger.ts'
+export type { MessageContent, MessagePart } from './lib/message-content.ts'
 export { ProviderError } from './lib/provider.ts'
 export type { Provider, ProviderEvent, RunContext } from './lib/provider.ts'
 export type { ErrorCode, RunsError } from './lib/errors.ts'
 export type * from './lib/store.ts'
 export type {
-  CompleteReason, MessageContent, MessagePart, Metadata, Owner, RunEnding, RunError, RunningRun, RunState, Session, SessionState
+  CompleteReason, Metadata, Owner, RunEnding, RunError, RunningRun, RunState, Session, SessionState
 } from './lib/types.ts'

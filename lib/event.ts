@@ -1,5 +1,6 @@
 /* Events: their kinds, which of them are transient, and the one encoding in which they are stored and sent. */
-import type { CompleteReason, MessageContent, RunError } from './types.ts'
+import type { MessageContent } from './message-content.ts'
+import type { CompleteReason, RunError } from './types.ts'
 
 /**
  * The fields of each kind of event. Extend it by declaration merging to type kinds of your own:

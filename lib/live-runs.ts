@@ -8,6 +8,7 @@ import { Committer } from './committer.ts'
 import { runsError } from './errors.ts'
 import { type CompleteEvent, type Event, parseEvent, pendingEvent } from './event.ts'
 import type { Logger } from './logger.ts'
+import { type MessageContent, messageContentSchema } from './message-content.ts'
 import type { Provider } from './provider.ts'
 import type { Recovery } from './recovery.ts'
 import type { Retention } from './retention.ts'
@@ -17,7 +18,7 @@ import { Scrubber } from './scrub.ts'
 import type { RunStart, Store } from './store.ts'
 import { PAGE } from './subscriber.ts'
 import type { Subscriptions } from './subscriptions.ts'
-import type { MessageContent, Owner, RunEnding, SessionState } from './types.ts'
+import type { Owner, RunEnding, SessionState } from './types.ts'
 
 /** How long a shutdown waits for the terminals of runs that it ended itself. */
 const TERMINAL_GRACE_MS = 500
@@ -95,6 +96,7 @@ export class LiveRuns {
   async #start (request: StartRunRequest): Promise<StartedRun> {
     const { sessionId, owner = null, content, options = {} } = request
     const session = await this.#options.store.getSession(sessionId, owner)
+    assertContent(content)
     if (session === null && !this.#options.createOnMessage) throw runsError('SESSION_NOT_FOUND', [sessionId])
     const name = this.#providerName(request.provider, session)
     const provider = this.#options.providers.get(name)!
@@ -219,6 +221,10 @@ export class LiveRuns {
     }
     return null
   }
+}
+
+function assertContent (content: MessageContent): void {
+  if (!Value.Check(messageContentSchema, content)) throw runsError('INVALID_REQUEST', ['A message\'s content must be text or parts, and not empty.'])
 }
 
 function assertOptions (provider: Provider, options: Record<string, unknown>): void {

@@ -2,7 +2,8 @@
 import type { TSchema } from 'typebox'
 import type { Event, EventKind, EventKinds } from './event.ts'
 import type { Logger } from './logger.ts'
-import type { MessageContent, Metadata, RunError } from './types.ts'
+import type { MessageContent } from './message-content.ts'
+import type { Metadata, RunError } from './types.ts'
 
 /** What a provider may leave out is filled in by the run. */
 interface ProviderFields {

@@ -74,6 +74,7 @@ export class RunRegistry {
   readonly #recovery: Recovery
   readonly #retention: Retention
   readonly #live: LiveRuns
+  #opened = false
   #stopWatching: () => void = () => {}
 
   constructor ({ store, providers, closeGraceMs, log: hostLog, ...options }: RegistryOptions) {
@@ -102,6 +103,7 @@ export class RunRegistry {
   async open (): Promise<void> {
     if (storesInUse.has(this.#store)) throw runsError('STORE_IN_USE')
     storesInUse.add(this.#store)
+    this.#opened = true
     await this.#recovery.closeOrphans()
     this.#stopWatching = this.#store.watch(() => this.#refresh())
     this.#retention.open()
@@ -116,7 +118,8 @@ export class RunRegistry {
     this.#stopWatching()
     this.#retention.close()
     this.#subscriptions.finish(() => RETRY_MIN_MS + Math.round(Math.random() * RETRY_SPREAD_MS))
-    storesInUse.delete(this.#store)
+    if (this.#opened) storesInUse.delete(this.#store)
+    this.#opened = false
     await atMost(PROVIDER_GRACE_MS, Promise.allSettled([...this.#providers.values()].map(async (provider) => provider.close?.())))
   }
 
@@ -131,6 +134,7 @@ export class RunRegistry {
     const { id = randomUUID(), owner = ANONYMOUS, provider = null, title = null, metadata = {} } = session
     assertSessionId(id)
     if (provider !== null && !this.#providers.has(provider)) throw runsError('UNSUPPORTED_PROVIDER', [`There is no provider "${provider}".`])
+    assertMetadata(metadata)
     const created = await this.#store.createSession({ id, owner, provider, title, metadata })
     if (created === null) throw runsError('SESSION_EXISTS', [id])
     return created
@@ -148,6 +152,7 @@ export class RunRegistry {
 
   /** Changes the title or metadata; what is not given stays. Rejects with SESSION_NOT_FOUND. */
   async updateSession (sessionId: string, patch: SessionPatch, { owner = null }: OwnerOption = {}): Promise<SessionState> {
+    assertMetadata(patch.metadata)
     return found(await this.#store.updateSession(sessionId, owner, patch), sessionId)
   }
 
@@ -259,6 +264,14 @@ export class RunRegistry {
 
 function assertSessionId (id: string): void {
   if (typeof id !== 'string' || !SESSION_ID.test(id)) throw runsError('INVALID_REQUEST', ['A session id must match ' + SESSION_ID_PATTERN])
+}
+
+function assertMetadata (metadata: Metadata | undefined): void {
+  try {
+    JSON.stringify(metadata)
+  } catch {
+    throw runsError('INVALID_REQUEST', ['A session\'s metadata must be JSON, and not too deep.'])
+  }
 }
 
 function found<T> (value: T | null, sessionId: string): T {

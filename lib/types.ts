@@ -26,14 +26,6 @@ export type Owner = string | null
  */
 export const SESSION_ID_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$'
 
-/** A part of a message that is not plain text. Binary data is base64 in `data`, or stays where it is, at `url`. */
-export type MessagePart =
-  | { type: 'text', text: string }
-  | { type: 'image' | 'file', mimeType: string, data?: string, url?: string, name?: string }
-
-/** What a client posts: plain text, or parts. */
-export type MessageContent = string | MessagePart[]
-
 /** JSON that the app keeps with a session; never interpreted. */
 export type Metadata = Record<string, unknown>
 

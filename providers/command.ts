@@ -1,6 +1,6 @@
 /* Runs a command line agent: one process per message. */
 import { type Provider, ProviderError, type ProviderEvent, type RunContext } from '../lib/provider.ts'
-import type { MessageContent } from '../lib/types.ts'
+import type { MessageContent } from '../lib/message-content.ts'
 import { CommandOutput } from './command-output.ts'
 import { ProcessGroup } from './process-group.ts'
 

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Provider, ProviderEvent, RunContext } from '../lib/provider.ts'
-import type { MessageContent } from '../lib/types.ts'
+import type { MessageContent } from '../lib/message-content.ts'
 import { marker, parseScript, playScript } from './echo-script.ts'
 
 export interface EchoOptions {

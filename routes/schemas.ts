@@ -1,5 +1,6 @@
 /* What requests must look like, shared between routes. */
 import Type from 'typebox'
+import { messageContentSchema } from '../lib/message-content.ts'
 import { SESSION_ID_PATTERN } from '../lib/types.ts'
 
 const closed = { additionalProperties: false }
@@ -22,15 +23,8 @@ export const NewSession = Type.Object({
 
 export const SessionPatch = Type.Object({ title: Type.Optional(Title), metadata: Type.Optional(Metadata) }, closed)
 
-const binary = { mimeType: Type.String({ minLength: 1 }), name: Type.Optional(Type.String()) }
-const Part = Type.Union([
-  Type.Object({ type: Type.Literal('text'), text: Type.String() }, closed),
-  Type.Object({ type: Type.Union([Type.Literal('image'), Type.Literal('file')]), ...binary, data: Type.String() }, closed),
-  Type.Object({ type: Type.Union([Type.Literal('image'), Type.Literal('file')]), ...binary, url: Type.String() }, closed)
-])
-
 export const NewMessage = Type.Object({
-  content: Type.Union([Type.String({ minLength: 1 }), Type.Array(Part, { minItems: 1 })]),
+  content: messageContentSchema,
   provider: Type.Optional(Type.String()),
   options: Type.Optional(Type.Record(Type.String(), Type.Unknown()))
 }, closed)

@@ -86,8 +86,8 @@ export class SseConnection implements Sink<Buffer> {
 
   /** Keeps proxies from closing a stream that was silent since the last call. A socket that is still full gets nothing. */
   heartbeat (): void {
-    if (!this.#active && this.#response.writableLength === 0) this.#write(HEARTBEAT)
-    this.#active = false
+    if (this.#active) this.#active = false
+    else if (this.#response.writableLength === 0) this.#write(HEARTBEAT)
   }
 
   /** Cuts the connection. A pipelined response that waits for its turn has no socket of its own to be cut by. */

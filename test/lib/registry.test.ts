@@ -89,6 +89,36 @@ test('a run whose events the store refuses is ended from outside, and not even t
   t.match(events.at(-1), { kind: 'complete', runId, exitCode: 2, usage: { s: 1 }, error: { code: 'X', message: 'cannot resume s' } })
 })
 
+test('what a provider yields after the end of its run does not even reach the store', async (t) => {
+  const agent = scriptedProvider()
+  const store = sqliteStore({ path: ':memory:' })
+  const registry = await openRegistry(t, agent, store)
+  const kinds: string[] = []
+  const { append } = store
+  store.append = (groups) => {
+    kinds.push(...groups.flatMap(({ events }) => events.map(({ kind }) => kind)))
+    return append.call(store, groups)
+  }
+  await registry.startRun({ sessionId: 's', content: 'one' })
+  const deaf = await agent.next()
+  await registry.abortRun({ sessionId: 's' })
+  void deaf.emit({ kind: 'text', content: 'zombie' })
+  await registry.startRun({ sessionId: 's', content: 'two' })
+  const next = await agent.next()
+  await next.emit({ kind: 'status', text: 'alive' })
+  next.end()
+  await collect(registry.subscribe('s', { after: 3 }), ({ kind }) => kind === 'complete')
+  t.strictSame(kinds, ['complete', 'status', 'complete'])
+})
+
+test('content that is none is refused before anything is stored', async (t) => {
+  const registry = await openRegistry(t, scriptedProvider())
+  for (const content of [undefined, null, '', [], 5, [{ type: 'image', mimeType: 'image/png' }]]) {
+    await t.rejects(registry.startRun({ sessionId: 's', content: content as string }), { code: 'INVALID_REQUEST' })
+  }
+  t.equal(await registry.getSession('s'), null)
+})
+
 test('a start that is on its way when the registry closes is either refused or ended', async (t) => {
   const agent = scriptedProvider()
   const store = sqliteStore({ path: ':memory:' })

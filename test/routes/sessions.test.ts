@@ -36,13 +36,19 @@ test('a session is created, read, renamed and listed; whose it is stays inside',
 })
 
 test('sessions that exist, do not exist or make no sense are told apart by code', async (t) => {
-  const { call } = await build(t)
+  const { app, call } = await build(t)
   await call('POST', '/sessions', { id: 'a' })
+  const deep = async (url: string) => {
+    const payload = `{"metadata":{"a":${'['.repeat(50_000)}${']'.repeat(50_000)}}}`
+    const response = await app.inject({ method: 'PATCH', url, payload, headers: { 'content-type': 'application/json' } })
+    return { status: response.statusCode, body: response.json<Record<string, unknown>>() }
+  }
   const answers = {
     'the id is taken': await call('POST', '/sessions', { id: 'a' }),
     'the id is none': await call('POST', '/sessions', { id: '../a' }),
     'no such provider': await call('POST', '/sessions', { provider: 'x' }),
     'an unknown property': await call('POST', '/sessions', { name: 'x' }),
+    'metadata without end': await deep('/sessions/a'),
     'no such session': await call('GET', '/sessions/b'),
     'nothing to rename': await call('PATCH', '/sessions/b', { title: 'x' }),
     'a limit that is none': await call('GET', '/sessions?limit=1e1'),
@@ -57,6 +63,7 @@ test('sessions that exist, do not exist or make no sense are told apart by code'
     'the id is none': '400 INVALID_REQUEST',
     'no such provider': '400 UNSUPPORTED_PROVIDER',
     'an unknown property': '400 INVALID_REQUEST',
+    'metadata without end': '400 INVALID_REQUEST',
     'no such session': '404 SESSION_NOT_FOUND',
     'nothing to rename': '404 SESSION_NOT_FOUND',
     'a limit that is none': '400 INVALID_REQUEST',
