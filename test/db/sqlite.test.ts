@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import Database from 'better-sqlite3'
 import { test, type Test } from 'tap'
 import { sqliteStore } from '../../db/sqlite.ts'
 import { eventEncoder, pendingEvent, type PendingEvent, type StoredEvent } from '../../lib/event.ts'
@@ -211,4 +212,16 @@ test('sessions are listed newest first, in pages', async (t) => {
   t.strictSame(await ids(2, 'b'), ['a'])
   t.match(await store.updateSession('a', '', { title: null }), { title: null, metadata: { id: 'a' } })
   t.match(await store.updateSession('a', '', { metadata: { x: 1 } }), { title: null, metadata: { x: 1 } })
+})
+
+test('the database itself refuses a second running run of a session, whoever writes it', async (t) => {
+  const path = join(tempDir(t), 'runs.db')
+  const store = await openStore(t, path)
+  await start(store, 'r')
+  const database = new Database(path)
+  t.teardown(() => database.close())
+  const insert = database.prepare(`INSERT INTO agent_runs_runs (id, session_key, provider, status, instance_id, cursor, started_at)
+    SELECT ?, session_key, provider, ?, instance_id, cursor, started_at FROM agent_runs_runs WHERE id = 'r'`)
+  t.throws(() => insert.run('r2', 'running'), { code: 'SQLITE_CONSTRAINT_UNIQUE' })
+  t.equal(insert.run('r3', 'completed').changes, 1)
 })
