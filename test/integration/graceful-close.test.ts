@@ -52,6 +52,33 @@ test('close interrupts runs that go on, delivers their terminals, and ends every
   await stalled!.ended()
 })
 
+test('with return503OnClosing false, who comes while the server closes is served to the end, and messages are refused by code', async (t) => {
+  const agent = scriptedProvider()
+  const { app, url } = await serveApp(t, { providers: { agent }, closeGraceMs: 60_000 }, { return503OnClosing: false, pluginTimeout: 0 })
+  await postJson(`${url}/sessions/s/messages`, { content: 'go' })
+  const run = await agent.next()
+  const before = await SseClient.open(`${url}/sessions/s/stream`)
+  await before.frame('text')
+  const closed = app.close()
+  // Until the closing has come to the registry.
+  let refused = await postJson(`${url}/sessions/other/messages`, { content: 'x' })
+  while (refused.status === 202) {
+    (await agent.next()).end()
+    refused = await postJson(`${url}/sessions/other/messages`, { content: 'x' })
+  }
+  t.match(refused, { status: 503, body: { code: 'SHUTTING_DOWN', retryAfter: 5 } })
+  before.cut()
+  const after = await SseClient.open(`${url}/sessions/s/stream`, { headers: { 'last-event-id': '1' } })
+  await after.frame('chat_subscribed')
+  await run.emit({ kind: 'text', content: 'last words' })
+  run.end()
+  await after.ended()
+  await closed
+  t.strictSame(after.kinds, ['chat_subscribed', 'text', 'complete', 'stream_closing'])
+  const { retryMs } = after.frames.at(-1)!.data as { retryMs: number }
+  t.match(after.raw, `\nretry: ${retryMs}\ndata: {"kind":"stream_closing"`)
+})
+
 test('a stream that is being opened while the server closes ends too', async (t) => {
   const app = Fastify()
   t.teardown(() => app.close())
