@@ -30,7 +30,7 @@ test('close lets runs finish in their grace, and each stream ends behind the ter
 test('close interrupts runs that go on, delivers their terminals, and ends every stream: idle, waiting and stalled ones', async (t) => {
   const agent = scriptedProvider()
   const closedProvider = latch()
-  const { app, url } = await serveApp(t, { providers: { agent: { ...agent, close: async () => closedProvider.open() } }, closeGraceMs: 0 })
+  const { app, url } = await serveApp(t, { providers: { agent: { ...agent, close: async () => closedProvider.open() } }, closeGraceMs: 0 }, { forceCloseConnections: false })
   await postJson(`${url}/sessions/s/messages`, { content: 'go' })
   const run = await agent.next()
   await run.emit({ kind: 'stream_delta', messageId: 'm', content: 'half' })

@@ -60,28 +60,24 @@ export const others = [sqliteStore({ path: 'x.db' }), command({ command: 'ls' })
 
 // Says what happened in the app of a snippet, then leaves.
 const PROBE = `
-const answer = await app.inject({ method: 'POST', url: '/sessions/s/messages', payload: { content: 'hi' } })
-process.stdout.write(String(answer.statusCode))
-await app.close()
+async function probe () {
+  const answer = await app.inject({ method: 'POST', url: '/sessions/s/messages', payload: { content: 'hi' } })
+  process.stdout.write(String(answer.statusCode))
+  await app.close()
+}
 `
 
 test('the packed package', async (t) => {
   const project = await installPacked(t)
 
   await t.test('runs the README\'s snippet in TypeScript, ESM and CommonJS, with its migrations', async (t) => {
-    const code = snippet('ts').replace('port: 3000', 'port: 0')
-    const files = {
-      'app.ts': code + PROBE,
-      'app.mjs': code + PROBE,
-      'app.cjs': `
-        const app = require('fastify')()
-        const { echo } = require('fastify-agent-runs/providers/echo')
-        app.register(require('fastify-agent-runs'), { providers: { echo: echo() } })
-        void (async () => { ${PROBE} })()`
-    }
+    const code = snippet('ts').replace('port: 3000', 'port: 0').replace('throw error', 'throw error; void probe()') + PROBE
+    const required = code.replaceAll(/import (\S+) from (\S+)/g, 'const $1 = require($2)').replace('import { echo } from', 'const { echo } = require(')
+      .replace("providers/echo'", "providers/echo')")
+    const files = { 'app.ts': code, 'app.mjs': code, 'app.cjs': required }
     for (const [name, source] of Object.entries(files)) {
       writeFileSync(join(project, name), source)
-      const { stdout } = await run(process.execPath, [...name.endsWith('.ts') ? ['--import', 'tsx'] : [], name], { cwd: project, env: { ...process.env, _TAPJS_PROCESSINFO_COVERAGE_: '0' } })
+      const { stdout } = await run(process.execPath, [...name.endsWith('ts') ? ['--import', 'tsx'] : [], name], { cwd: project, env: { ...process.env, _TAPJS_PROCESSINFO_COVERAGE_: '0' } })
       t.equal(stdout, '202', name)
     }
   })

@@ -120,6 +120,16 @@ test('a provider that never waits for anything starves nobody', async (t) => {
   t.ok(yielded < 200_000)
 })
 
+test('of a provider that never waits little is uncommitted at a time, in bytes too', async (t) => {
+  let yielded = 0
+  const run: Run = async function * () { for (; yielded < 1_000; yielded++) yield text('x'.repeat(100_000)) }
+  const app = await buildApp(t, { providers: { agent: { run } }, store: ':memory:' })
+  await app.runs.startRun({ sessionId: 's', content: 'go' })
+  await new Promise((resolve) => { setImmediate(resolve) })
+  t.ok(yielded < 20, `${yielded} events of 100 kB in a turn`)
+  await app.runs.abortRun({ sessionId: 's' })
+})
+
 test('a flood of garbage starves nobody either', async (t) => {
   let yielded = 0
   const run: Run = async function * () { for (;; yielded++) yield null as unknown as ProviderEvent }

@@ -1,4 +1,4 @@
-/* Serves a provider that streams argv[3] MB as fast as it may; GET /rss tells the memory in use. */
+/* Serves a provider that streams argv[3] MB as fast as it may; GET /memory tells what it holds. */
 import Fastify from 'fastify'
 import agentRuns, { type ProviderEvent } from '../../../index.ts'
 
@@ -11,5 +11,5 @@ async function * flood (): AsyncGenerator<ProviderEvent> {
 
 const app = Fastify()
 await app.register(agentRuns, { providers: { flood: { run: flood } }, store: process.argv[2]! })
-app.get('/rss', async () => ({ rss: process.memoryUsage().rss }))
+app.get('/memory', async () => process.memoryUsage())
 process.stdout.write(`listening ${await app.listen({ port: 0, host: '127.0.0.1' })}\n`)
