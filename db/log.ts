@@ -71,7 +71,7 @@ export function compactRun (queries: Queries, runId: string, keep: number): numb
     events.push(event)
   }
   const plan = planCompaction(events, keep)
-  if (completeSeq !== null) queries.setCompacted.run({ runKey })
+  if (completeSeq !== null && keep === 0) queries.setCompacted.run({ runKey })
   const transient = events.reduce((count, event) => event.transient ? count + 1 : count, 0)
   if (plan === null) return transient
   for (const seq of plan.remove) queries.deleteEvent.run({ sessionKey, seq })

@@ -69,6 +69,7 @@ class SqliteStore implements Store {
     this.#database?.close()
     this.#database = null
     this.#transact = null
+    this.#opening = null
     this.#locks?.release()
   }
 

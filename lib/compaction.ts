@@ -1,9 +1,9 @@
 /*
  * Which transient events of a run may go. Readers at any cursor still rebuild the same text: a delta goes only if its
  * message's durable whole is there, or into a snapshot that holds the message's whole text so far and is set, not
- * appended. A snapshot never crosses a durable event, so what was said keeps its place.
+ * appended. A snapshot never crosses a durable event that is part of what is said, so everything keeps its place.
  */
-import { parseEvent, type StoredEvent } from './event.ts'
+import { ASIDE_KINDS, parseEvent, type StoredEvent } from './event.ts'
 
 export interface CompactionPlan {
   /** Seqs of events to delete. */
@@ -34,9 +34,9 @@ export function planCompaction (events: StoredEvent[], keep: number): Compaction
   for (const event of events) {
     if (event.seq > through) break
     const whole = WHOLE_OF[event.kind]
-    if (!event.transient) merge(messages, plan)
-    else if (whole === undefined) plan.remove.push(event.seq)
-    else addDelta(messages, whole, event, wholes, plan)
+    if (event.transient && whole === undefined) plan.remove.push(event.seq)
+    else if (event.transient) addDelta(messages, whole!, event, wholes, plan)
+    else if (!ASIDE_KINDS.has(event.kind)) merge(messages, plan)
   }
   merge(messages, plan)
   return plan.remove.length === 0 ? null : plan
@@ -60,9 +60,11 @@ function merge (messages: Map<string, StreamedMessage>, plan: CompactionPlan): v
   for (const message of messages.values()) {
     const last = message.deltas.pop()
     if (last === undefined) continue
-    if (message.deltas.length > 0) {
+    const json = JSON.stringify({ ...parseEvent(last), content: message.text, snapshot: true, fromSeq: message.firstSeq })
+    const merged = message.deltas.reduce((bytes, delta) => bytes + delta.json.length, last.json.length)
+    // A few words of a long message are shorter than all of it so far: many snapshots would grow with its square.
+    if (message.deltas.length > 0 && json.length <= merged) {
       plan.remove.push(...message.deltas.map(({ seq }) => seq))
-      const json = JSON.stringify({ ...parseEvent(last), content: message.text, snapshot: true, fromSeq: message.firstSeq })
       plan.rewrite.push({ ...last, json })
     }
     message.deltas = []

@@ -97,6 +97,9 @@ const DURABLE_KINDS = new Set([
   'text', 'thinking', 'tool_use', 'tool_result', 'permission_request', 'permission_resolved', 'permission_cancelled', 'plan', 'usage', 'error', 'complete'
 ])
 
+/** Durable, but no part of what is said: agents send them between the deltas of a message, or before its whole. */
+export const ASIDE_KINDS: ReadonlySet<string> = new Set(['usage', 'plan'])
+
 /** Whether an event only matters while fresh; all others are the history. `custom` and kinds of your own may say so. */
 export function isTransient (kind: string, fields: { transient?: unknown }): boolean {
   return TRANSIENT_KINDS.has(kind) || (fields.transient === true && !DURABLE_KINDS.has(kind))

@@ -74,6 +74,8 @@ export class LiveRuns {
   /** Aborted at the end of a shutdown: nothing is tried again. */
   readonly #stopped = new AbortController()
   #closing = false
+  /** What is claimed from now on is ended at once. */
+  #interrupting = false
 
   constructor (options: LiveRunsOptions) {
     this.#options = options
@@ -138,8 +140,9 @@ export class LiveRuns {
     this.#closing = true
     const all = (): Promise<unknown> => Promise.all([...this.#runs.values()].map((run) => run.completed))
     await atMost(graceMs, Promise.allSettled(this.#starting).then(all))
+    this.#interrupting = true
     for (const run of this.#runs.values()) void run.end(INTERRUPTED)
-    await atMost(TERMINAL_GRACE_MS, all())
+    await atMost(TERMINAL_GRACE_MS, Promise.allSettled(this.#starting).then(all))
     this.#stopped.abort()
   }
 
@@ -200,8 +203,9 @@ export class LiveRuns {
     void run.completed.then(() => {
       this.#runs.delete(runId)
       this.#driven.delete(runId)
+      this.#options.retention.forget(runId)
     })
-    if (this.#stopped.signal.aborted) void run.end(INTERRUPTED)
+    if (this.#interrupting) void run.end(INTERRUPTED)
     else run.start()
   }
 

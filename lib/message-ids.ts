@@ -39,16 +39,22 @@ export class MessageIds {
 
   /** Of a whole message; without a name, the one that was streamed last without a name. */
   ofWhole (whole: Whole, named: string | undefined): string {
-    const messageId = named ?? this.#last.get(whole) ?? randomUUID()
-    if (named === undefined) this.#last.delete(whole)
+    const messageId = named === undefined ? this.#last.get(whole) ?? randomUUID() : this.#open(whole, named)
     this.over(whole, messageId)
     return messageId
   }
 
-  /** Nothing more can be added to the message. */
+  /** Nothing more can be added to the message: it has ended, or its durable whole is in the log. */
   over (whole: Whole, messageId: string): void {
+    if (this.#last.get(whole) === messageId) this.#last.delete(whole)
     if (this.#current?.messageId === messageId) this.#current.ended = true
     else this.#over.add(`${whole}:${messageId}`)
+  }
+
+  /** Of a message's next part under its name: an agent may say several things under one. */
+  #open (whole: Whole, named: string): string {
+    const next = this.#goesOn.get(`${whole}:${named}`)
+    return next === undefined || this.#over.has(`${whole}:${next}`) ? named : next
   }
 
   #unnamed (whole: Whole): string {

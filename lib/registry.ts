@@ -218,7 +218,8 @@ export class RunRegistry {
     let lastSeq = Number.MAX_SAFE_INTEGER
     for (let cursor = after, first = true; cursor < lastSeq; first = false) {
       const page = found(await this.#store.read(sessionId, owner, cursor, PAGE), sessionId)
-      if (first) lastSeq = page.session.lastSeq
+      // What is compacted while we read may have gone into a snapshot further on.
+      lastSeq = first ? page.session.lastSeq : Math.max(lastSeq, page.session.compactedThrough)
       for (const event of page.events) {
         if (event.seq <= lastSeq) yield parseEvent(event)
       }

@@ -22,8 +22,11 @@ export class Retention {
   /** Of the running runs of this process: how many transient events there are, and at how many to compact. */
   readonly #running = new Map<string, { count: number, limit: number }>()
   readonly #due = new Set<string>()
+  /** Not tried again by this process. */
+  readonly #failed = new Set<string>()
   #timer: NodeJS.Timeout | undefined
   #compacting = false
+  #closed = false
 
   constructor (options: RetentionOptions) {
     this.#options = options
@@ -36,6 +39,7 @@ export class Retention {
   }
 
   close (): void {
+    this.#closed = true
     clearInterval(this.#timer)
     this.#due.clear()
   }
@@ -43,10 +47,6 @@ export class Retention {
   /** Counts what a run of this process has committed. */
   committed (events: StoredEvent[]): void {
     const { runId } = events[0]!
-    if (events.at(-1)!.kind === 'complete') {
-      this.#running.delete(runId)
-      return
-    }
     const transient = events.reduce((count, event) => event.transient ? count + 1 : count, 0)
     if (transient === 0) return
     let run = this.#running.get(runId)
@@ -57,17 +57,22 @@ export class Retention {
     void this.#compactRunning()
   }
 
+  /** The run has ended; its time as a completed one begins. */
+  forget (runId: string): void {
+    this.#running.delete(runId)
+    this.#due.delete(runId)
+  }
+
   async #compactRunning (): Promise<void> {
-    const { store, maxTransientEventsPerRun } = this.#options
+    const { maxTransientEventsPerRun } = this.#options
     const keep = Math.floor(maxTransientEventsPerRun / 2)
     await this.#alone(async () => {
       for (const runId of this.#due) {
         this.#due.delete(runId)
-        const left = await store.compactRun(runId, keep)
+        const left = await this.#compact(runId, keep)
         // What cannot be merged is not tried again with every event.
         const run = this.#running.get(runId)
-        if (run !== undefined) Object.assign(run, { count: left, limit: left + maxTransientEventsPerRun - keep })
-        await nextTurn()
+        if (run !== undefined) Object.assign(run, { count: left ?? run.count, limit: (left ?? run.count) + maxTransientEventsPerRun - keep })
       }
     })
   }
@@ -75,22 +80,38 @@ export class Retention {
   async #compactCompleted (): Promise<void> {
     const { store, completedRunMs } = this.#options
     await this.#alone(async () => {
-      for (const runId of await store.listCompactableRuns(Date.now() - completedRunMs, RUNS_AT_ONCE)) {
-        await store.compactRun(runId, 0)
-        await nextTurn()
-      }
+      let found: string[]
+      do {
+        found = await store.listCompactableRuns(Date.now() - completedRunMs, RUNS_AT_ONCE + this.#failed.size)
+        found = found.filter((runId) => !this.#failed.has(runId))
+        for (const runId of found) await this.#compact(runId, 0)
+      } while (found.length >= RUNS_AT_ONCE && !this.#closed)
     })
     if (this.#due.size > 0) await this.#compactRunning()
   }
 
-  /** One at a time; nobody waits for it, and what fails is tried again at the next occasion. */
+  /** How many transient events the run has left; null if it could not be compacted, which costs the others nothing. */
+  async #compact (runId: string, keep: number): Promise<number | null> {
+    if (this.#closed) return null
+    try {
+      return await this.#options.store.compactRun(runId, keep)
+    } catch (error) {
+      this.#failed.add(runId)
+      this.#options.log.warn({ err: error, runId }, 'the old events of a run could not be compacted')
+      return null
+    } finally {
+      await nextTurn()
+    }
+  }
+
+  /** One at a time; nobody waits for it. */
   async #alone (work: () => Promise<void>): Promise<void> {
     if (this.#compacting) return
     this.#compacting = true
     try {
       await work()
     } catch (error) {
-      this.#options.log.warn({ err: error }, 'old events could not be compacted')
+      if (!this.#closed) this.#options.log.warn({ err: error }, 'runs could not be looked up to be compacted')
     } finally {
       this.#compacting = false
     }

@@ -1,6 +1,6 @@
 /* What a provider yields → what the run's log gets: without native ids, deltas folded, encoded once. */
 import type { RunLog } from './committer.ts'
-import { isTransient, pendingEvent } from './event.ts'
+import { ASIDE_KINDS, isTransient, pendingEvent } from './event.ts'
 import { Fold, type FoldedMessage } from './fold.ts'
 import { MessageIds } from './message-ids.ts'
 import type { CheckedEvent } from './provider-event.ts'
@@ -12,9 +12,6 @@ type Fields = Record<string, unknown>
 
 const DELTA_OF = { text: 'stream_delta', thinking: 'thinking_delta' } as const
 const WHOLE_OF = { stream_delta: 'text', thinking_delta: 'thinking' } as const
-
-/** No part of what is said; agents send them between the deltas of a message and its whole. */
-const ASIDE = new Set(['usage', 'plan'])
 
 export class RunWriter {
   readonly #log: RunLog
@@ -42,7 +39,7 @@ export class RunWriter {
         return this.#whole(kind, fields)
       default:
         // The history keeps the order in which things were said and done.
-        if (!isTransient(kind, fields) && !ASIDE.has(kind)) this.#writeFolded(this.#fold.takeEnded())
+        if (!isTransient(kind, fields) && !ASIDE_KINDS.has(kind)) this.#writeFolded(this.#fold.takeEnded())
         this.#append(kind, fields)
     }
   }

@@ -75,9 +75,10 @@ export class Scrubber {
    */
   delta (stream: string, content: string): string {
     if (this.#pattern === null) return content
-    const text = this.flush(stream) + content
+    const text = (this.#held.get(stream) ?? '') + content
     const tail = this.#possibleStart(text)
     if (tail < text.length) this.#held.set(stream, text.slice(tail))
+    else this.#held.delete(stream)
     return this.#replaceParts(text.slice(0, tail))
   }
 
@@ -85,7 +86,8 @@ export class Scrubber {
   flush (stream: string): string {
     const held = this.#held.get(stream) ?? ''
     this.#held.delete(stream)
-    return held
+    // The start of a long id may hold the whole of a shorter one.
+    return this.#replaceParts(held)
   }
 
   #replaceParts (text: string): string {

@@ -119,3 +119,13 @@ test('whatever was compacted when, a client at any cursor rebuilds the same mess
   t.pass('3,000 random logs')
   t.end()
 })
+
+test('many durable events in one long message do not make the log grow with its square', (t) => {
+  const pending = Array.from({ length: 300 }, () => [...Array.from({ length: 5 }, () => delta('m', 'twenty characters...')), tool]).flat()
+  const bytes = (events: StoredEvent[]) => events.reduce((sum, { json }) => sum + json.length, 0)
+  const original = log(pending)
+  t.ok(bytes(compact(original, 0).events) <= bytes(original))
+  const aside = log(pending.map((event) => event === tool ? pendingEvent('usage', { inputTokens: 1 }) : event))
+  t.strictSame(compact(aside, 0).events.filter(({ transient }) => transient).length, 1, 'what is no part of what is said is no boundary')
+  t.end()
+})

@@ -76,22 +76,26 @@ test('a message that is over goes on as a new one, for its deltas and their end,
   t.end()
 })
 
-test('after an unnamed message was folded the next unnamed delta is a new one, and a late whole is still of the folded one', (t) => {
+test('after an unnamed message was folded both the next unnamed delta and the next unnamed whole are new ones', (t) => {
   for (const ended of [false, true]) {
     const ids = new MessageIds()
     const first = ids.ofDelta('text', undefined)
     if (ended) ids.ofEnd(undefined)
     ids.over('text', first)
     t.equal(ids.ofEnd(undefined), null, 'there is nothing to end')
-    t.equal(ids.ofWhole('text', undefined), first)
+    t.not(ids.ofWhole('text', undefined), first, 'it would replace what was said before')
     t.not(ids.ofDelta('text', undefined), first)
-
-    const others = new MessageIds()
-    const folded = others.ofDelta('text', undefined)
-    others.over('text', folded)
-    const next = others.ofDelta('text', undefined)
-    t.not(next, folded)
-    t.equal(others.ofWhole('text', undefined), next, 'the whole is of what was streamed last')
   }
+  t.end()
+})
+
+test('several blocks under one name are several messages, each with its own whole', (t) => {
+  const ids = new MessageIds()
+  t.equal(ids.ofDelta('text', 'm'), 'm')
+  t.equal(ids.ofWhole('text', 'm'), 'm')
+  const second = ids.ofDelta('text', 'm')
+  t.not(second, 'm')
+  t.equal(ids.ofWhole('text', 'm'), second)
+  t.equal(ids.ofWhole('text', 'm'), 'm', 'a whole without deltas is of the name')
   t.end()
 })

@@ -199,3 +199,14 @@ test('a session id that is the name of an envelope\'s field cannot forge it', (t
   }
   t.end()
 })
+
+test('what is held back as the start of one id may be the whole of another, and does not come out', (t) => {
+  for (const [ids, text, clean] of [
+    [['thread-100', 'thread-1001'], 'resume thread-100', 'resume SESSION'],
+    [['abcdefgh-1', 'proj/abcdefgh-1/x'], 'in proj/abcdefgh-1', 'in proj/SESSION']
+  ] as const) {
+    const scrubber = new Scrubber('SESSION', ids)
+    t.equal(scrubber.delta('m', text) + scrubber.flush('m'), clean)
+  }
+  t.end()
+})

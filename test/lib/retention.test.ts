@@ -1,0 +1,48 @@
+import { test } from 'tap'
+import type { Store } from '../../index.ts'
+import { sqliteStore } from '../../db/sqlite.ts'
+import { eventEncoder, pendingEvent } from '../../lib/event.ts'
+import { silentLogger } from '../../lib/logger.ts'
+import { Retention } from '../../lib/retention.ts'
+import { latch } from '../helpers/latch.ts'
+
+test('a run that cannot be compacted does not keep the others from it, and is not tried for ever', async (t) => {
+  const done = latch()
+  const tried: string[] = []
+  const store = {
+    listCompactableRuns: async () => ['bad', 'one', 'two'].filter((runId) => runId === 'bad' || !tried.includes(runId)),
+    compactRun: async (runId: string) => {
+      tried.push(runId)
+      if (runId === 'bad') throw new Error('too big')
+      if (runId === 'two') done.open()
+      return 0
+    }
+  }
+  const alive = setInterval(() => {}, 1e6)
+  const retention = new Retention({ store: store as unknown as Store, completedRunMs: 0, maxTransientEventsPerRun: 10, log: silentLogger })
+  t.teardown(() => {
+    clearInterval(alive)
+    retention.close()
+  })
+  retention.open()
+  await done.promise
+  t.strictSame(tried, ['bad', 'one', 'two'])
+})
+
+test('a run that is compacted late, after its end, is still compacted as a completed one', async (t) => {
+  const store = sqliteStore({ path: ':memory:' })
+  t.teardown(() => store.close())
+  await store.open()
+  await store.startRun({ runId: 'r', sessionId: 's', owner: null, provider: 'p', message: pendingEvent('text', { role: 'user', messageId: 'u', content: 'go' }), createSession: true })
+  const encode = eventEncoder({ sessionId: 's', runId: 'r', provider: 'p' })
+  const events = [
+    ...['a', 'b', 'c'].map((content) => pendingEvent('stream_delta', { messageId: 'm', content })),
+    pendingEvent('text', { role: 'assistant', messageId: 'm', content: 'abc' }),
+    pendingEvent('complete', { exitCode: 0, success: true, aborted: false, reason: 'finished', actualSessionId: 's' })
+  ].map((event, index) => encode(event, index + 2))
+  await store.append([{ runId: 'r', events, ending: { exitCode: 0, aborted: false, reason: 'finished' } }])
+  t.equal(await store.compactRun('r', 2), 2)
+  t.strictSame(await store.listCompactableRuns(Date.now() + 1, 10), ['r'])
+  t.equal(await store.compactRun('r', 0), 0)
+  t.strictSame(await store.listCompactableRuns(Date.now() + 1, 10), [])
+})
