@@ -1,32 +1,13 @@
 import { test } from 'tap'
-import type { Store } from '../../index.ts'
 import { sqliteStore } from '../../db/sqlite.ts'
-import { silentLogger } from '../../lib/logger.ts'
-import { RunRegistry } from '../../lib/registry.ts'
 import { latch } from '../helpers/latch.ts'
+import { openRegistry } from '../helpers/open-registry.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
-
-async function openRegistry (store: Store, agent = scriptedProvider()) {
-  await store.open()
-  const registry = new RunRegistry({
-    store,
-    providers: { agent },
-    defaultProvider: 'agent',
-    createOnMessage: true,
-    runTimeoutMs: 0,
-    closeGraceMs: 0,
-    completedRunMs: 300_000,
-    maxTransientEventsPerRun: 5_000,
-    log: silentLogger
-  })
-  await registry.open()
-  return { registry, agent }
-}
 
 test('a run that is claimed while the others are being interrupted is interrupted too, and its provider never starts', async (t) => {
   const store = sqliteStore({ path: ':memory:' })
-  t.teardown(() => store.close())
-  const { registry, agent } = await openRegistry(store)
+  const agent = scriptedProvider()
+  const registry = await openRegistry(t, agent, store)
   await registry.startRun({ sessionId: 'a', content: 'go' })
   await agent.next()
   const [claiming, claim, appending, append] = [latch(), latch(), latch(), latch()]
@@ -58,9 +39,8 @@ test('a run that is claimed while the others are being interrupted is interrupte
 
 test('what was there when a replay began is all in it, also if it is compacted meanwhile', async (t) => {
   const store = sqliteStore({ path: ':memory:' })
-  t.teardown(() => store.close())
-  const { registry, agent } = await openRegistry(store)
-  t.teardown(() => registry.close())
+  const agent = scriptedProvider()
+  const registry = await openRegistry(t, agent, store)
   const { runId } = await registry.startRun({ sessionId: 's', content: 'go' })
   const run = await agent.next()
   const say = async (from: number, to: number): Promise<void> => {

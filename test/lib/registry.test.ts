@@ -1,26 +1,12 @@
 import { symlinkSync } from 'node:fs'
 import { join } from 'node:path'
-import { test, type Test } from 'tap'
-import type { Event, Frame, Provider, Store } from '../../index.ts'
+import { test } from 'tap'
+import type { Event, Frame } from '../../index.ts'
 import { sqliteStore } from '../../db/sqlite.ts'
-import { silentLogger } from '../../lib/logger.ts'
-import { RunRegistry } from '../../lib/registry.ts'
 import { latch } from '../helpers/latch.ts'
+import { makeRegistry, openRegistry } from '../helpers/open-registry.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
-
-async function openRegistry (t: Test, agent: Provider, store: Store = sqliteStore({ path: ':memory:' }), closeGraceMs = 0): Promise<RunRegistry> {
-  await store.open()
-  const registry = new RunRegistry({
-    store, providers: { agent }, defaultProvider: 'agent', createOnMessage: true, runTimeoutMs: 0, closeGraceMs, completedRunMs: 300_000, maxTransientEventsPerRun: 5_000, log: silentLogger
-  })
-  t.teardown(async () => {
-    await registry.close()
-    await store.close()
-  })
-  await registry.open()
-  return registry
-}
 
 async function collect (items: AsyncIterable<Event | Frame>, last: (item: Event | Frame) => boolean): Promise<string[]> {
   const seen: string[] = []
@@ -48,9 +34,7 @@ test('who waits for a session that comes to be somebody else\'s is ended, and se
 test('two registries on one store object are refused by name, also after the first was closed and opened anew', async (t) => {
   const store = sqliteStore({ path: ':memory:' })
   const first = await openRegistry(t, scriptedProvider(), store)
-  const second = new RunRegistry({
-    store, providers: { agent: scriptedProvider() }, defaultProvider: null, createOnMessage: true, runTimeoutMs: 0, closeGraceMs: 0, completedRunMs: 300_000, maxTransientEventsPerRun: 5_000, log: silentLogger
-  })
+  const second = makeRegistry(scriptedProvider(), store)
   await t.rejects(second.open(), { code: 'STORE_IN_USE' })
   await first.close()
   await second.open()
@@ -122,7 +106,7 @@ test('content that is none is refused before anything is stored', async (t) => {
 test('a start that is on its way when the registry closes is either refused or ended', async (t) => {
   const agent = scriptedProvider()
   const store = sqliteStore({ path: ':memory:' })
-  const registry = await openRegistry(t, agent, store, 10_000)
+  const registry = await openRegistry(t, agent, store, { closeGraceMs: 10_000 })
   const claiming = latch()
   const goOn = latch()
   const { startRun } = store

@@ -1,7 +1,10 @@
 import { test, type Test } from 'tap'
-import { type Event, type Logger, type Provider, ProviderError, type ProviderEvent, type RunContext } from '../../index.ts'
+import { type Event, type Provider, ProviderError, type ProviderEvent, type RunContext } from '../../index.ts'
+import { sqliteStore } from '../../db/sqlite.ts'
+import { silentLogger } from '../../lib/logger.ts'
 import { buildApp } from '../helpers/build-app.ts'
 import { latch } from '../helpers/latch.ts'
+import { openRegistry } from '../helpers/open-registry.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
 
 type Run = Provider['run']
@@ -212,25 +215,11 @@ test('what a provider knows of its run', async (t) => {
 })
 
 test('if the store does not keep a native id, the run goes on and says so in the log', async (t) => {
-  const { sqliteStore } = await import('../../db/sqlite.ts')
   const store = sqliteStore({ path: ':memory:' })
-  t.teardown(() => store.close())
   store.setProviderSessionId = () => Promise.reject(new Error('disk on fire'))
   const errors: string[] = []
-  const ignore: Logger['info'] = () => {}
-  const { RunRegistry } = await import('../../lib/registry.ts')
-  await store.open()
-  const registry = new RunRegistry({
-    store,
-    providers: { agent: { async * run () { yield { kind: 'session_created', newSessionId: 'native-id-1' }; yield text('I am native-id-1') } } },
-    defaultProvider: 'agent',
-    createOnMessage: true,
-    runTimeoutMs: 0,
-    closeGraceMs: 0,
-    completedRunMs: 300_000,
-    maxTransientEventsPerRun: 5_000,
-    log: { debug: ignore, info: ignore, warn: ignore, error: (_, message) => { errors.push(message) } }
-  })
+  const run: Run = async function * () { yield { kind: 'session_created', newSessionId: 'native-id-1' }; yield text('I am native-id-1') }
+  const registry = await openRegistry(t, { run }, store, { log: { ...silentLogger, error: (_, message) => { errors.push(message) } } })
   await registry.startRun({ sessionId: 's', content: 'go' })
   const events: Event[] = []
   for await (const event of registry.subscribe('s')) {
@@ -239,7 +228,6 @@ test('if the store does not keep a native id, the run goes on and says so in the
   }
   t.strictSame(shape(events), ['text go', 'text I am s', 'complete finished 0'])
   t.match(errors, [/could not be kept/])
-  await registry.close()
 })
 
 test('a provider that is stopped while it still makes its iterable hears of it, and its iterable is returned', async (t) => {

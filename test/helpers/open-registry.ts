@@ -1,0 +1,33 @@
+/* A registry without Fastify, with the options of a plugin that says nothing; closed with the test. */
+import type { Test } from 'tap'
+import type { Provider, Store } from '../../index.ts'
+import { sqliteStore } from '../../db/sqlite.ts'
+import { silentLogger } from '../../lib/logger.ts'
+import { type RegistryOptions, RunRegistry } from '../../lib/registry.ts'
+
+/** A registry on `store`, not open yet. */
+export function makeRegistry (agent: Provider, store: Store, options: Partial<RegistryOptions> = {}): RunRegistry {
+  return new RunRegistry({
+    store,
+    providers: { agent },
+    defaultProvider: 'agent',
+    createOnMessage: true,
+    runTimeoutMs: 0,
+    closeGraceMs: 0,
+    completedRunMs: 300_000,
+    maxTransientEventsPerRun: 5_000,
+    log: silentLogger,
+    ...options
+  })
+}
+
+export async function openRegistry (t: Test, agent: Provider, store: Store = sqliteStore({ path: ':memory:' }), options: Partial<RegistryOptions> = {}): Promise<RunRegistry> {
+  const registry = makeRegistry(agent, store, options)
+  t.teardown(async () => {
+    await registry.close()
+    await store.close()
+  })
+  await store.open()
+  await registry.open()
+  return registry
+}
