@@ -5,9 +5,11 @@
  * - A store that cannot serve now (locked, full, unreachable) rejects with STORE_UNAVAILABLE; trying again is safe. One
  *   that never will rejects with STORE_FAILED.
  * - `owner` is compared with whose session it is: to anyone else the session does not exist.
+ * - A session that was deleted is SESSION_DELETED to its owner, from every method that answers null for one that does
+ *   not exist, and does not exist for others.
  * - Several instances (processes, or plugins in one process) may use one database at once.
  */
-import type { CompleteEvent, PendingEvent, StoredEvent } from './event.ts'
+import type { CompleteEvent, PendingEvent, RunIdentity, StoredEvent } from './event.ts'
 import type { Metadata, Owner, RunEnding, RunningRun, RunState, Session, SessionState } from './types.ts'
 
 export interface NewSession {
@@ -23,6 +25,9 @@ export interface SessionPatch {
   metadata?: Metadata
 }
 
+/** What to do with a message whose session is busy: refuse it, let it wait its turn, or end the running run for it. */
+export type OnBusy = 'reject' | 'queue' | 'interrupt'
+
 export interface NewRun {
   runId: string
   sessionId: string
@@ -31,30 +36,62 @@ export interface NewRun {
   provider: string
   /** The user's message: the run's first event. */
   message: PendingEvent
+  /** What the client wants of the provider; kept while the run waits. */
+  options: Record<string, unknown>
   /** Whether a session that does not exist is created. */
   createSession: boolean
+  onBusy: OnBusy
+  /** What the message may become, unless it is a repeat: a run at once, only a run that waits, or nothing. */
+  admit: 'run' | 'queue' | 'nothing'
+  /** How many runs may wait in the session. */
+  maxQueued: number
+  /** The client's key for this message, and a hash of what it asked for. */
+  idempotency: { key: string, hash: string } | null
+}
+
+/** A run that this instance is to drive from now on. */
+export interface ClaimedRun {
+  run: RunIdentity
+  session: Session
+  options: Record<string, unknown>
+  /** The stored message; its seq is the run's first. */
+  message: StoredEvent
+  /** The native id last announced for this session and provider. */
+  providerSessionId: string | null
+  /** Every native id that the session ever had, of any provider. */
+  providerSessionIds: string[]
+}
+
+/** How a session's queue moved on. */
+export interface Promotion {
+  sessionId: string
+  /** What was appended, in order: ends of runs, messages whose turn came. */
+  events: StoredEvent[]
+  /** The run whose turn it is now, if any. */
+  claimed: ClaimedRun | null
 }
 
 export type RunStart =
+  /** Durable: as a run that is claimed by the promotion, or one that waits, or, for a repeat, as it was before. */
   | {
-    outcome: 'started'
-    session: Session
-    /** The stored message; its seq is the run's first. */
-    message: StoredEvent
-    /** The native id last announced for this session and provider. */
-    providerSessionId: string | null
-    /** Every native id that the session ever had, of any provider. */
-    providerSessionIds: string[]
+    outcome: 'accepted'
+    run: RunState
+    /** What the first answer said, or says now: a seq from which the run is followed without missing anything. */
+    cursor: number
+    promotion: Promotion
   }
-  /** A run is running since `cursor`; `instanceId` drives it. */
-  | { outcome: 'busy', runId: string, cursor: number, instanceId: string }
-  | { outcome: 'not-found' }
+  /** Another run is in the way, since `cursor`; `instanceId` drives it (null: it waits itself). */
+  | { outcome: 'busy', runId: string, cursor: number, instanceId: string | null }
+  /** `admit` did not allow what the message would have become. */
+  | { outcome: 'refused' }
 
 /** Consecutive events of one run, and its end if the last of them is its `complete`. */
 export interface AppendGroup {
   runId: string
   events: StoredEvent[]
   ending: RunEnding | null
+  /** Whether the ending promotes the session's next waiting run. */
+  promote: boolean
 }
 
 /**
@@ -62,6 +99,20 @@ export interface AppendGroup {
  * seqs do not follow the session's newest event.
  */
 export type AppendOutcome = 'ok' | 'stale' | 'conflict'
+
+export interface AppendAnswer {
+  outcome: AppendOutcome
+  /** What the ending of the group set in motion; null if nothing. */
+  promotion: Promotion | null
+}
+
+/** A run that was ended from outside. */
+export interface ClosedRun {
+  /** The terminal event that holds. */
+  complete: CompleteEvent
+  /** The events that were appended (none if the run had ended before), and what they set in motion. */
+  promotion: Promotion
+}
 
 /** Part of a log, read in one snapshot with the session's state. */
 export interface LogPage {
@@ -91,42 +142,73 @@ export interface PageLimit {
 export interface Store {
   /** This instance, as `busy` names it. Random. */
   readonly instanceId: string
+  /** An instance that has not renewed its lease for this long is taken for dead, in ms. */
+  readonly leaseMs: number
 
   /**
-   * Opens the database and brings its schema up to date; safe when several instances do so at once. Idempotent.
-   * Rejects with STORE_SCHEMA_NEWER or STORE_INVALID.
+   * Opens the database, brings its schema up to date, and finishes deletions that were cut off; safe when several
+   * instances do so at once. Idempotent. Rejects with STORE_SCHEMA_NEWER or STORE_INVALID.
    */
   open (): Promise<void>
   /** Releases everything. Idempotent. */
   close (): Promise<void>
 
-  /** Creates a session; null if the id is taken, by whomever. */
+  /** Creates a session; null if the id is taken, or was, by whomever. */
   createSession (session: NewSession): Promise<SessionState | null>
   getSession (sessionId: string, owner: Owner): Promise<SessionState | null>
   /** The owner's sessions, newest first; after the session `before`, if given. */
   listSessions (owner: Owner, options: { limit: number, before: string | null }): Promise<SessionState[]>
   updateSession (sessionId: string, owner: Owner, patch: SessionPatch): Promise<SessionState | null>
+  /**
+   * Deletes a session for good: its runs, whatever their state, end without a word, its events go, its id is never used
+   * again. With `idleSince` (ms since 1970) only if it is not busy and was not touched since. Answers whether it did.
+   */
+  deleteSession (sessionId: string, owner: Owner, options?: { idleSince?: number }): Promise<boolean>
+  /** Sessions that are not busy and were not touched since a time (ms since 1970), longest ago first. */
+  listIdleSessions (since: number, limit: number): Promise<string[]>
 
-  /** Claims the session's one running slot, creates the session if need be, and appends the message under the next seq. */
+  /**
+   * Takes a message in. In this order: a repeat (same idempotency key and hash) is accepted as it was; the session is
+   * created if need be; a busy session is dealt with by `onBusy`; the message's run starts, or waits: behind those that
+   * wait already, `interrupt` before them. `interrupt` ends the running run as aborted in the same step. Whenever
+   * `admit` is `run` and the session's slot is free, its first waiting run is claimed.
+   * Rejects with SESSION_NOT_FOUND, SESSION_DELETED, IDEMPOTENCY_KEY_REUSED, QUEUE_FULL.
+   */
   startRun (run: NewRun): Promise<RunStart>
+  /**
+   * Claims the run that waits longest at the head of a queue whose session has no running run, and appends its message.
+   * Null if there is none.
+   */
+  claimQueuedRun (): Promise<Promotion | null>
+  /**
+   * Takes a waiting run's turn from it: when it comes, the run's message and an aborted `complete` are appended, and the
+   * next is promoted. False if the run does not wait (any more).
+   */
+  cancelQueuedRun (runId: string): Promise<boolean>
   getRun (runId: string, owner: Owner): Promise<RunState | null>
-  /** A session's runs, newest first. */
+  /** A session's runs, those that were accepted last first. */
   listRuns (sessionId: string, owner: Owner, options: { limit: number }): Promise<RunState[]>
   listRunningRuns (owner: Owner): Promise<RunningRun[]>
 
   /**
    * Appends to runs that this instance drives. Each group is all or nothing and independent of the others; one answer
-   * per group. Sending a group again that was stored is `ok`. A group with an ending completes its run in the same step.
+   * per group. Sending a group again that was stored is `ok`, and answers again what its ending set in motion. A group
+   * with an ending completes its run in the same step.
    */
-  append (groups: AppendGroup[]): Promise<AppendOutcome[]>
+  append (groups: AppendGroup[]): Promise<AppendAnswer[]>
 
   /**
    * Ends a run from outside: for an instance that died, or another that lives and will see `stale`. Appends the
-   * messages that stored deltas leave unfinished, then `complete`. A run that has ended keeps its terminal. Answers the
-   * appended events (none if it had ended) and the terminal that holds; null if there is no such run.
+   * messages that stored deltas leave unfinished, then `complete`, and promotes the next waiting run if asked to. A run
+   * that has ended keeps its terminal. Null if there is no such run, or it waits.
    */
-  closeRun (runId: string, ending: RunEnding): Promise<{ events: StoredEvent[], complete: CompleteEvent } | null>
-  /** The runs of instances that are certainly dead. */
+  closeRun (runId: string, ending: RunEnding, options: { promote: boolean }): Promise<ClosedRun | null>
+  /** Says that this instance is alive and drives runs. */
+  renewLease (): Promise<void>
+  /**
+   * The runs of other instances that are dead: certainly, or their lease was seen to stand still for `leaseMs` by this
+   * instance's own monotonic clock.
+   */
   listOrphanedRuns (): Promise<Array<{ runId: string, sessionId: string }>>
 
   /** What is retained after a seq; null if the session does not exist. */
@@ -145,8 +227,8 @@ export interface Store {
   /** Runs that were completed before a time (ms since 1970) and never compacted, oldest first. */
   listCompactableRuns (completedBefore: number, limit: number): Promise<string[]>
 
-  /** The seqs of the newest events of sessions; 0 for one that does not exist. */
-  lastSeqs (sessionIds: string[]): Promise<number[]>
+  /** The seqs of the newest events of sessions: 0 for one that does not exist, null for one that was deleted. */
+  lastSeqs (sessionIds: string[]): Promise<Array<number | null>>
   /**
    * Calls `listener` soon after another instance has committed something, and again if it rejects, until the answered
    * function is called. A hint: it may come late, once for many commits, or for nothing; never twice at a time.

@@ -44,10 +44,12 @@ export interface Session {
 
 /** A session with the state of its log, all from one snapshot of the store. */
 export interface SessionState extends Session {
-  /** True while a run is running. */
+  /** True while a run is running or waits. */
   isProcessing: boolean
   /** The running run, else null. */
   runId: string | null
+  /** The runs that wait, next first. */
+  queue: string[]
   /** The seq of the newest event; 0 = none yet. */
   lastSeq: number
   /** Seqs at or below this may have holes (transient events gone, durable ones there); above it never. */
@@ -81,15 +83,20 @@ export interface RunState {
   runId: string
   sessionId: string
   provider: string
-  status: 'running' | 'completed'
-  /** The seq before the run's first event. */
+  /** A queued run waits for the session's other runs, or for one of the process's slots. */
+  status: 'queued' | 'running' | 'completed'
+  /** The seq before the run's first event; while it waits, one from which nothing of it will be missed. */
   cursor: number
-  /** The seq of its `complete`; null while it is running. */
+  /** The seq of its `complete`; null before. */
   completeSeq: number | null
-  startedAt: string
+  /** When its message was accepted. */
+  createdAt: string
+  /** Null while it waits. */
+  startedAt: string | null
   completedAt: string | null
   exitCode: number | null
   success: boolean | null
+  /** Already true of a run that waits but will not run: its `complete` comes in its turn. */
   aborted: boolean | null
   reason: CompleteReason | null
 }
