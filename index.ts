@@ -5,10 +5,11 @@ export default agentRuns
 export { agentRuns }
 export type { AgentRunsOptions } from './plugins/options.ts'
 export type { RunRegistry, History, OwnerOption } from './lib/registry.ts'
-export type { StartRunRequest, StartedRun } from './lib/live-runs.ts'
+export type { StartRunRequest, StartedRun } from './lib/run-starter.ts'
+export type { Limits } from './lib/limits.ts'
 export type { Cursor } from './lib/cursor.ts'
 export type { CompleteEvent, Envelope, Event, EventKind, EventKinds, EventOf } from './lib/event.ts'
-export type { ClosingFrame, Frame, GapFrame, SubscribedFrame } from './lib/frames.ts'
+export type { ClosingFrame, DeletedFrame, Frame, GapFrame, SubscribedFrame } from './lib/frames.ts'
 export type { Logger } from './lib/logger.ts'
 export type { MessageContent, MessagePart } from './lib/message-content.ts'
 export { ProviderError } from './lib/provider.ts'

@@ -1,8 +1,10 @@
-/* One SQLite connection: how it is opened, how it is told to wait, what its errors mean. */
+/* One SQLite connection: how it is opened, how it is told to wait, what its errors mean, how others' commits are seen. */
+import { statSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import SqliteDatabase, { type Database } from 'better-sqlite3'
-import { isRunsError, runsError } from '../lib/errors.ts'
+import SqliteDatabase, { type Database, type Transaction } from 'better-sqlite3'
+import { isRunsError, type RunsError, runsError } from '../lib/errors.ts'
 import { migrate } from './migrate.ts'
+import { prepareQueries, type Queries } from './queries.ts'
 
 /** A busy database blocks the event loop for at most this long; longer waits happen between turns. */
 const BUSY_TIMEOUT_MS = 100
@@ -11,36 +13,128 @@ const BUSY_DELAYS = [10, 25, 50, 100, 200, 400, 800]
 /** Pages of 4 KiB; the default of 1,000 checkpoints so often that a busy log stalls. */
 const WAL_AUTOCHECKPOINT_PAGES = 8_000
 const CACHE_KIB = 64 * 1024
+/** How often to look for the commits of other instances. */
+const WATCH_INTERVAL_MS = 200
+
+export const MEMORY = ':memory:'
 
 /** `normal` survives the death of the process; `full` a power loss too, at the price of an fsync per commit. */
 export type Durability = 'normal' | 'full'
 
-/** Opens the database at `path`, creating and migrating it as need be. Rejects with STORE_INVALID, STORE_SCHEMA_NEWER. */
-export async function openDatabase (path: string, durability: Durability): Promise<Database> {
-  // Others may be creating it at this moment: switching to WAL does not wait for a lock as statements do.
-  return whenFree(() => {
-    let database: Database | undefined
-    try {
-      database = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS })
-      database.pragma('journal_mode = WAL')
-      database.pragma(`synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`)
-      database.pragma(`wal_autocheckpoint = ${WAL_AUTOCHECKPOINT_PAGES}`)
-      database.pragma(`cache_size = -${CACHE_KIB}`)
-      migrate(database)
-      return database
-    } catch (error) {
-      database?.close()
-      if (isRunsError(error) || isBusy(error)) throw error
-      throw runsError('STORE_INVALID', [path, error instanceof Error ? error.message : String(error)], { cause: error })
+type Work = (queries: Queries) => unknown
+
+/** A database in use. Its methods reject with STORE_UNAVAILABLE while it is busy or full, with STORE_FAILED if it is broken. */
+export class Connection {
+  readonly #database: Database
+  readonly #owned: boolean
+  readonly #transaction: Transaction<(work: Work) => unknown>
+  readonly #version: { get: () => number | undefined }
+  /** The file that was opened; null if it is none of ours, or none at all. */
+  readonly #inode: number | null
+  #gone = false
+
+  private constructor (database: Database, owned: boolean) {
+    this.#database = database
+    this.#owned = owned
+    const queries = prepareQueries(database)
+    this.#transaction = database.transaction((work: Work) => work(queries))
+    // Counts the commits of all connections but this one, without reading the database.
+    this.#version = database.prepare<[], number>('PRAGMA data_version').pluck()
+    this.#inode = owned && database.name !== MEMORY ? statSync(database.name).ino : null
+  }
+
+  /** Opens the database at `path`, creating and migrating it as need be. Rejects with STORE_INVALID, STORE_SCHEMA_NEWER. */
+  static async open (path: string, durability: Durability): Promise<Connection> {
+    // Others may be creating it at this moment: switching to WAL does not wait for a lock as statements do.
+    return whenFree(() => {
+      let database: Database | undefined
+      try {
+        database = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS })
+        database.pragma('journal_mode = WAL')
+        database.pragma(`synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`)
+        database.pragma(`wal_autocheckpoint = ${WAL_AUTOCHECKPOINT_PAGES}`)
+        database.pragma(`cache_size = -${CACHE_KIB}`)
+        // A log that is broken somewhere must not be served until a client happens upon the place.
+        const found = database.pragma('quick_check(1)', { simple: true })
+        if (found !== 'ok') throw runsError('STORE_INVALID', [path, String(found)])
+        migrate(database)
+        return new Connection(database, true)
+      } catch (error) {
+        database?.close()
+        throw openingError(path, error)
+      }
+    })
+  }
+
+  /** Uses a database that somebody else opened, set up, and will close. Rejects as `open`. */
+  static async use (database: Database): Promise<Connection> {
+    return whenFree(() => {
+      try {
+        assertUsable(database)
+        migrate(database)
+        return new Connection(database, false)
+      } catch (error) {
+        throw openingError(database.name, error)
+      }
+    })
+  }
+
+  /** Closes what was opened. Idempotent. */
+  close (): void {
+    this.#gone = true
+    if (this.#owned) this.#database.close()
+  }
+
+  /** One transaction that writes: it takes the write lock first, so that nothing it has read can change. */
+  async write<T> (work: (queries: Queries) => T): Promise<T> {
+    return whenFree(() => this.#usable().immediate(work) as T)
+  }
+
+  /** One transaction that only reads: all of it is of one snapshot. */
+  async read<T> (work: (queries: Queries) => T): Promise<T> {
+    return whenFree(() => this.#usable().deferred(work) as T)
+  }
+
+  /** See `Store.watch`. */
+  watch (listener: () => Promise<void>): () => void {
+    let seen = this.#version.get()
+    let listening = false
+    const look = async (): Promise<void> => {
+      if (listening || this.#gone) return
+      listening = true
+      try {
+        this.#assertThere()
+        const now = this.#version.get()
+        if (now === seen) return
+        await listener()
+        seen = now
+      } catch {
+        // The version is not taken as seen: the next look tries again.
+      } finally {
+        listening = false
+      }
     }
-  })
+    const poll = setInterval(() => { void look() }, WATCH_INTERVAL_MS).unref()
+    return () => clearInterval(poll)
+  }
+
+  #usable (): Transaction<(work: Work) => unknown> {
+    if (this.#gone || !this.#database.open) throw unavailable('the store is not open')
+    // Of the host: what we wrote now would be rolled back with it.
+    if (this.#database.inTransaction) throw unavailable('the database is in a transaction')
+    return this.#transaction
+  }
+
+  /** A file that was removed or replaced still takes what is written, and nobody will ever read it. */
+  #assertThere (): void {
+    if (this.#inode === null || statSync(this.#database.name, { throwIfNoEntry: false })?.ino === this.#inode) return
+    this.#database.close()
+    throw runsError('STORE_FAILED')
+  }
 }
 
-/**
- * Does `work` when the database is free; waits off the loop. Rejects with STORE_UNAVAILABLE if it stays busy or is full,
- * with STORE_FAILED for anything else that SQLite says.
- */
-export async function whenFree<T> (work: () => T): Promise<T> {
+/** Does `work` when the database is free; waits off the loop. */
+async function whenFree<T> (work: () => T): Promise<T> {
   for (const pause of [...BUSY_DELAYS, null]) {
     try {
       return work()
@@ -50,6 +144,21 @@ export async function whenFree<T> (work: () => T): Promise<T> {
     }
   }
   throw new Error('unreachable')
+}
+
+function assertUsable (database: Database): void {
+  if (typeof database.prepare !== 'function' || !database.open) throw new Error('it is not open')
+  if (database.readonly) throw new Error('it is read-only')
+  if (typeof database.prepare('SELECT 1').pluck().get() !== 'number') throw new Error('its integers are BigInt (defaultSafeIntegers)')
+}
+
+function openingError (path: string, error: unknown): unknown {
+  if (isRunsError(error) || isBusy(error)) return error
+  return runsError('STORE_INVALID', [path, error instanceof Error ? error.message : String(error)], { cause: error })
+}
+
+function unavailable (why: string): RunsError {
+  return runsError('STORE_UNAVAILABLE', [], { cause: new Error(why) })
 }
 
 // SQLite's own words may name files and tables: they stay in the cause.

@@ -1,62 +1,32 @@
-/* What happens to the log of a session, each function inside one transaction of the caller. */
+/* What happens to the log of a session. Each function is inside one transaction of the caller. */
 import { planCompaction } from '../lib/compaction.ts'
-import { type CompleteEvent, eventEncoder, parseEvent, type PendingEvent, pendingEvent, type StoredEvent } from '../lib/event.ts'
-import { unfinishedMessages } from '../lib/fold.ts'
-import { completeFields } from '../lib/run-ending.ts'
+import type { StoredEvent } from '../lib/event.ts'
 import type { AppendGroup, AppendOutcome, HistoryPage, LogPage, PageLimit } from '../lib/store.ts'
-import type { RunEnding } from '../lib/types.ts'
 import type { LogRow, Queries, SessionRow } from './queries.ts'
 import { toSessionState, toStoredEvent } from './rows.ts'
 
+/** Where a run is. */
 export interface RunKeys {
   runKey: number
   sessionKey: number
+  sessionId: string
 }
 
-export function insertEvents (queries: Queries, { runKey, sessionKey }: RunKeys, events: StoredEvent[]): void {
+export function insertEvents (queries: Queries, { runKey, sessionKey }: Pick<RunKeys, 'runKey' | 'sessionKey'>, events: StoredEvent[]): void {
   for (const { seq, kind, transient, json } of events) queries.insertEvent.run({ sessionKey, runKey, seq, kind, transient, json })
 }
 
-/** Appends one group of a run that `instanceId` drives. */
-export function appendGroup (queries: Queries, keys: RunKeys, instanceId: string, { runId, events, ending }: AppendGroup): AppendOutcome {
-  const lastSeq = events.at(-1)!.seq
-  const { changes } = queries.claimSeqs.run({ ...keys, instanceId, previousSeq: events[0]!.seq - 1, lastSeq })
-  if (changes === 0) {
-    const there = queries.event.get({ sessionKey: keys.sessionKey, seq: lastSeq })
-    // Sent again after its answer was lost: the events are there, under these seqs.
-    if (there?.json === events.at(-1)!.json) return 'ok'
-    const run = queries.run.get({ id: runId })
-    return run?.status === 'running' && run.instanceId === instanceId ? 'conflict' : 'stale'
-  }
-  insertEvents(queries, keys, events)
-  if (ending !== null) complete(queries, keys.runKey, lastSeq, ending)
-  return 'ok'
-}
-
-function complete (queries: Queries, runKey: number, completeSeq: number, { exitCode, aborted, reason }: RunEnding): void {
-  queries.completeRun.run({ runKey, completeSeq, exitCode, aborted: aborted ? 1 : 0, reason, now: Date.now() })
-}
-
-/** Ends a run from outside; see `Store.closeRun`. */
-export function closeRun (queries: Queries, runId: string, ending: RunEnding): { events: StoredEvent[], complete: CompleteEvent } | null {
-  const run = queries.run.get({ id: runId })
-  if (run === undefined) return null
-  const { key: runKey, sessionKey, sessionId, provider } = run
-  if (run.completeSeq !== null) {
-    return { events: [], complete: parseEvent(queries.event.get({ sessionKey, seq: run.completeSeq })!) as CompleteEvent }
-  }
-  const pending: PendingEvent[] = unfinishedMessages(parsed(queries.messagesAfter({ sessionKey, after: run.cursor })))
-    .map(({ kind, messageId, content }) => kind === 'text'
-      ? pendingEvent('text', { role: 'assistant', messageId, content })
-      : pendingEvent('thinking', { messageId, content }))
-  pending.push(pendingEvent('complete', completeFields(sessionId, ending)))
-  const encode = eventEncoder({ sessionId, runId, provider })
-  const events = pending.map((event, index) => encode(event, run.lastSeq + 1 + index))
+/** Appends one group of a run that `instanceId` drives, but for what its ending means to the run. */
+export function appendGroup (queries: Queries, keys: RunKeys, instanceId: string, { events }: AppendGroup): AppendOutcome | 'repeated' {
+  const fence = queries.fence.get({ ...keys })
   const last = events.at(-1)!
-  insertEvents(queries, { runKey, sessionKey }, events)
-  queries.setLastSeq.run({ sessionKey, lastSeq: last.seq, now: Date.now() })
-  complete(queries, runKey, last.seq, ending)
-  return { events, complete: parseEvent(last) as CompleteEvent }
+  if (fence?.status === 'running' && fence.instanceId === instanceId && fence.lastSeq === events[0]!.seq - 1) {
+    insertEvents(queries, keys, events)
+    return 'ok'
+  }
+  // Sent again after its answer was lost: the events are there, under these seqs.
+  if (queries.event.get({ sessionKey: keys.sessionKey, seq: last.seq })?.json === last.json) return 'repeated'
+  return fence?.status === 'running' && fence.instanceId === instanceId ? 'conflict' : 'stale'
 }
 
 /** Compacts a run; see `Store.compactRun`. */
@@ -78,10 +48,6 @@ export function compactRun (queries: Queries, runId: string, keep: number): numb
   for (const { seq, json } of plan.rewrite) queries.rewriteEvent.run({ sessionKey, seq, json })
   queries.setCompactedThrough.run({ sessionKey, through: plan.through })
   return transient - plan.remove.length
-}
-
-function * parsed (rows: Iterable<LogRow>) {
-  for (const row of rows) yield parseEvent(toStoredEvent(row))
 }
 
 /** A page of everything after a seq. */

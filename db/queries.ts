@@ -2,13 +2,24 @@
 import type { Database } from 'better-sqlite3'
 import { and, asc, desc, eq, fillPlaceholders, getTableColumns, gt, inArray, lte, ne, type Query, sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
-import { events, providerSessions, runs, sessions } from './schema.ts'
+import { events, instances, providerSessions, runs, sessions } from './schema.ts'
 
 const p = sql.placeholder
 
 // Literal, not bound: SQLite uses a partial index only for the very condition that it was made with.
 const isRunning = sql`${runs.status} = 'running'`
+const isQueued = sql`${runs.status} = 'queued'`
+const isOpen = sql`${sessions.status} = 'open'`
 const ownerFits = sql`(${p('owner')} IS NULL OR ${sessions.owner} = ${p('owner')})`
+
+// With its table's name, which drizzle leaves out where a statement has one table: in a subquery it would be another's.
+const sessionKey = sql`${sessions}."key"`
+
+// The newest event of a session is never deleted without the session, so the index knows the seq: storing it beside would
+// be one more page to write for each run and commit.
+const lastSeq = sql<number>`coalesce((SELECT max(e.seq) FROM ${events} AS e WHERE e.session_key = ${sessionKey}), 0)`
+const queue = sql<string>`(SELECT json_group_array(q.id) FROM (SELECT r.id FROM ${runs} AS r WHERE r.session_key = ${sessionKey} AND r.status = 'queued' ORDER BY r.position) AS q)`
+const isBusy = sql`EXISTS (SELECT 1 FROM ${runs} AS r WHERE r.session_key = ${sessionKey} AND r.status IN ('running', 'queued'))`
 
 /** A row of a log as SQLite gives it. */
 export type LogRow = [seq: number, kind: string, transient: 0 | 1, json: string, runId: string]
@@ -22,9 +33,9 @@ export type RunRow = NonNullable<ReturnType<Queries['run']['get']>>
 export function prepareQueries (connection: Database) {
   const db = drizzle(connection)
 
-  const selectSessions = () => db.select({ ...getTableColumns(sessions), runId: runs.id, runCursor: runs.cursor }).from(sessions)
+  const selectSessions = () => db.select({ ...getTableColumns(sessions), lastSeq: lastSeq.as('last_seq'), queue: queue.as('queue'), runId: runs.id, runCursor: runs.cursor }).from(sessions)
     .leftJoin(runs, and(eq(runs.sessionKey, sessions.key), isRunning))
-  const selectRuns = () => db.select({ ...getTableColumns(runs), sessionId: sessions.id, owner: sessions.owner, lastSeq: sessions.lastSeq }).from(runs)
+  const selectRuns = () => db.select({ ...getTableColumns(runs), sessionId: sessions.id, owner: sessions.owner, lastSeq: lastSeq.as('last_seq') }).from(runs)
     .innerJoin(sessions, eq(runs.sessionKey, sessions.key))
   const selectLog = () => db.select(logColumns).from(events).innerJoin(runs, eq(events.runKey, runs.key))
 
@@ -38,33 +49,67 @@ export function prepareQueries (connection: Database) {
 
   return {
     session: selectSessions().where(eq(sessions.id, p('id'))).prepare(),
-    lastSeq: db.select({ lastSeq: sessions.lastSeq }).from(sessions).where(eq(sessions.id, p('id'))).prepare(),
+    sessionHead: db.select({ status: sessions.status, lastSeq }).from(sessions).where(eq(sessions.id, p('id'))).prepare(),
     sessionPage: selectSessions()
-      .where(and(ownerFits, sql`(${p('before')} IS NULL OR ${sessions.key} < (SELECT s.key FROM ${sessions} AS s WHERE s.id = ${p('before')}))`))
+      .where(and(isOpen, ownerFits, sql`(${p('before')} IS NULL OR ${sessions.key} < (SELECT s.key FROM ${sessions} AS s WHERE s.id = ${p('before')}))`))
       .orderBy(desc(sessions.key)).limit(p('limit')).prepare(),
+    idleSessions: db.select({ id: sessions.id }).from(sessions)
+      .where(and(lte(sessions.updatedAt, p('since')), isOpen, sql`NOT ${isBusy}`)).orderBy(asc(sessions.updatedAt)).limit(p('limit')).prepare(),
     insertSession: db.insert(sessions).values({
       id: p('id'), owner: p('owner'), provider: p('provider'), title: p('title'), metadata: p('metadata'), createdAt: p('now'), updatedAt: p('now')
     }).onConflictDoNothing().prepare(),
     updateSession: db.update(sessions)
-      .set({ title: sql`${p('title')}`, metadata: sql`${p('metadata')}`, updatedAt: sql`${p('now')}` }).where(eq(sessions.key, p('key'))).prepare(),
-    setLastSeq: db.update(sessions)
-      .set({ lastSeq: sql`${p('lastSeq')}`, updatedAt: sql`${p('now')}` }).where(eq(sessions.key, p('sessionKey'))).prepare(),
-    // The fence of an append: the run is ours and running, and its events follow the newest.
-    claimSeqs: db.update(sessions).set({ lastSeq: sql`${p('lastSeq')}` }).where(and(
-      eq(sessions.key, p('sessionKey')), eq(sessions.lastSeq, p('previousSeq')),
-      sql`EXISTS (SELECT 1 FROM ${runs} WHERE ${runs.key} = ${p('runKey')} AND ${isRunning} AND ${runs.instanceId} = ${p('instanceId')})`
-    )).prepare(),
+      .set({ title: sql`${p('title')}`, metadata: sql`${p('metadata')}`, updatedAt: sql`${p('now')}` }).where(eq(sessions.key, p('sessionKey'))).prepare(),
+    touchSession: db.update(sessions).set({ updatedAt: sql`${p('now')}` }).where(eq(sessions.key, p('sessionKey'))).prepare(),
+    setSessionStatus: db.update(sessions).set({ status: sql`${p('status')}` }).where(eq(sessions.key, p('sessionKey'))).prepare(),
+    deletingSessions: db.select({ key: sessions.key }).from(sessions).where(sql`${sessions.status} = 'deleting'`).prepare(),
 
     run: selectRuns().where(eq(runs.id, p('id'))).prepare(),
     runsOfSession: selectRuns().where(and(eq(sessions.id, p('sessionId')), ownerFits)).orderBy(desc(runs.key)).limit(p('limit')).prepare(),
     runningRuns: selectRuns().where(and(isRunning, ownerFits)).orderBy(asc(runs.key)).prepare(),
-    runningElsewhere: selectRuns().where(and(isRunning, ne(runs.instanceId, p('instanceId')))).orderBy(asc(runs.key)).prepare(),
+    ownRuns: db.select({ runId: runs.id, sessionId: sessions.id }).from(runs).innerJoin(sessions, eq(runs.sessionKey, sessions.key))
+      .where(and(isRunning, eq(runs.instanceId, p('instanceId')))).prepare(),
+    runningElsewhere: db.select({ runId: runs.id, sessionId: sessions.id, instanceId: runs.instanceId, counter: instances.counter }).from(runs)
+      .innerJoin(sessions, eq(runs.sessionKey, sessions.key)).leftJoin(instances, eq(instances.id, runs.instanceId))
+      .where(and(isRunning, ne(runs.instanceId, p('instanceId')))).orderBy(asc(runs.key)).prepare(),
+    // What an append is fenced by: the run is ours and running, and its events follow the newest.
+    fence: db.select({ status: runs.status, instanceId: runs.instanceId, lastSeq: sql<number>`(SELECT max(e.seq) FROM ${events} AS e WHERE e.session_key = ${p('sessionKey')})` })
+      .from(runs).where(eq(runs.key, p('runKey'))).prepare(),
+    runByKey: selectRuns().where(and(eq(runs.sessionKey, p('sessionKey')), eq(runs.idempotencyKey, p('idempotencyKey')))).prepare(),
+    runningRun: selectRuns().where(and(eq(runs.sessionKey, p('sessionKey')), isRunning)).prepare(),
+    nextQueued: selectRuns().where(and(eq(runs.sessionKey, p('sessionKey')), isQueued)).orderBy(asc(runs.position)).limit(1).prepare(),
+    queueOf: db.select({ length: sql<number>`count(*)`, first: sql<number | null>`min(${runs.position})`, last: sql<number | null>`max(${runs.position})` }).from(runs)
+      .where(and(eq(runs.sessionKey, p('sessionKey')), isQueued)).prepare(),
+    // Of each session whose slot is free, some waiting run; the one that was accepted first decides whose turn it is.
+    waitingSession: db.select({ sessionId: sessions.id }).from(runs).innerJoin(sessions, eq(runs.sessionKey, sessions.key))
+      .where(and(isQueued, sql`NOT EXISTS (SELECT 1 FROM ${runs} AS r WHERE r.session_key = ${sessionKey} AND r.status = 'running')`)).orderBy(asc(runs.key)).limit(1).prepare(),
     insertRun: db.insert(runs).values({
-      id: p('id'), sessionKey: p('sessionKey'), provider: p('provider'), status: 'running', instanceId: p('instanceId'), cursor: p('cursor'), startedAt: p('now')
+      id: p('id'),
+      sessionKey: p('sessionKey'),
+      provider: p('provider'),
+      status: 'queued',
+      cursor: p('cursor'),
+      position: p('position'),
+      message: p('message'),
+      options: p('options'),
+      idempotencyKey: p('idempotencyKey'),
+      requestHash: p('requestHash'),
+      createdAt: p('now')
     }).prepare(),
+    // What the client was told stays beside what came of it.
+    beginRun: db.update(runs).set({
+      status: 'running',
+      instanceId: sql`${p('instanceId')}`,
+      acceptedCursor: sql`nullif(${runs.cursor}, ${p('cursor')})`,
+      cursor: sql`${p('cursor')}`,
+      startedAt: sql`${p('now')}`,
+      message: null
+    }).where(eq(runs.key, p('runKey'))).prepare(),
+    cancelRun: db.update(runs).set({ aborted: true }).where(and(eq(runs.id, p('id')), isQueued)).prepare(),
     completeRun: db.update(runs).set({
       status: 'completed', completeSeq: sql`${p('completeSeq')}`, completedAt: sql`${p('now')}`, exitCode: sql`${p('exitCode')}`, aborted: sql`${p('aborted')}`, reason: sql`${p('reason')}`
     }).where(eq(runs.key, p('runKey'))).prepare(),
+    deleteRuns: db.delete(runs).where(eq(runs.sessionKey, p('sessionKey'))).prepare(),
 
     compactableRuns: db.select({ id: runs.id }).from(runs)
       .where(and(sql`${runs.compacted} = 0 AND ${runs.status} = 'completed'`, lte(runs.completedAt, p('before')))).orderBy(asc(runs.completedAt)).limit(p('limit')).prepare(),
@@ -73,6 +118,8 @@ export function prepareQueries (connection: Database) {
       .set({ compactedThrough: sql`max(${sessions.compactedThrough}, ${p('through')})` }).where(eq(sessions.key, p('sessionKey'))).prepare(),
 
     deleteEvent: db.delete(events).where(and(eq(events.sessionKey, p('sessionKey')), eq(events.seq, p('seq')))).prepare(),
+    deleteEvents: db.delete(events)
+      .where(sql`${events}."key" IN (SELECT e.key FROM ${events} AS e WHERE e.session_key = ${p('sessionKey')} LIMIT ${p('limit')})`).prepare(),
     rewriteEvent: db.update(events).set({ json: sql`${p('json')}` }).where(and(eq(events.sessionKey, p('sessionKey')), eq(events.seq, p('seq')))).prepare(),
     insertEvent: db.insert(events).values({
       sessionKey: p('sessionKey'), seq: p('seq'), runKey: p('runKey'), kind: p('kind'), transient: p('transient'), json: p('json')
@@ -84,11 +131,16 @@ export function prepareQueries (connection: Database) {
     messagesAfter: iterate<LogRow>(selectLog()
       .where(and(eq(events.sessionKey, p('sessionKey')), gt(events.seq, p('after')), inArray(events.kind, ['text', 'stream_delta', 'thinking', 'thinking_delta']))).orderBy(asc(events.seq))),
 
+    renewLease: db.insert(instances).values({ id: p('instanceId'), counter: 1 }).onConflictDoUpdate({ target: instances.id, set: { counter: sql`${instances.counter} + 1` } }).prepare(),
+    deleteInstance: db.delete(instances).where(eq(instances.id, p('instanceId'))).prepare(),
+    deleteIdleInstances: db.delete(instances).where(sql`NOT EXISTS (SELECT 1 FROM ${runs} AS r WHERE r.status = 'running' AND r.instance_id = ${instances}."id")`).prepare(),
+
     providerSessionIds: db.select({ provider: providerSessions.provider, id: providerSessions.providerSessionId }).from(providerSessions)
       .where(eq(providerSessions.sessionKey, p('sessionKey'))).orderBy(asc(providerSessions.key)).prepare(),
     deleteProviderSession: db.delete(providerSessions).where(and(
       eq(providerSessions.sessionKey, p('sessionKey')), eq(providerSessions.provider, p('provider')), eq(providerSessions.providerSessionId, p('providerSessionId'))
     )).prepare(),
+    deleteProviderSessions: db.delete(providerSessions).where(eq(providerSessions.sessionKey, p('sessionKey'))).prepare(),
     insertProviderSession: db.insert(providerSessions)
       .values({ sessionKey: p('sessionKey'), provider: p('provider'), providerSessionId: p('providerSessionId') }).prepare()
   }

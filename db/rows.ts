@@ -5,7 +5,7 @@ import type { LogRow, RunRow, SessionRow } from './queries.ts'
 
 const iso = (time: number): string => new Date(time).toISOString()
 
-export function toSession (row: Omit<SessionRow, 'runId' | 'runCursor'>): Session {
+export function toSession (row: SessionRow): Session {
   return {
     id: row.id,
     owner: row.owner,
@@ -18,10 +18,12 @@ export function toSession (row: Omit<SessionRow, 'runId' | 'runCursor'>): Sessio
 }
 
 export function toSessionState (row: SessionRow): SessionState {
+  const queue = JSON.parse(row.queue) as string[]
   return {
     ...toSession(row),
-    isProcessing: row.runId !== null,
+    isProcessing: row.runId !== null || queue.length > 0,
     runId: row.runId,
+    queue,
     lastSeq: row.lastSeq,
     compactedThrough: row.compactedThrough,
     pendingPermissions: []
@@ -36,17 +38,18 @@ export function toRunState (row: RunRow): RunState {
     status: row.status,
     cursor: row.cursor,
     completeSeq: row.completeSeq,
-    startedAt: iso(row.startedAt),
+    createdAt: iso(row.createdAt),
+    startedAt: row.startedAt === null ? null : iso(row.startedAt),
     completedAt: row.completedAt === null ? null : iso(row.completedAt),
     exitCode: row.exitCode,
-    success: row.exitCode === null ? null : row.exitCode === 0 && row.aborted === false,
+    success: row.exitCode === null ? null : row.exitCode === 0 && row.aborted !== true,
     aborted: row.aborted,
     reason: row.reason
   }
 }
 
 export function toRunningRun (row: RunRow): RunningRun {
-  return { runId: row.id, sessionId: row.sessionId, provider: row.provider, startedAt: iso(row.startedAt), lastSeq: row.lastSeq }
+  return { runId: row.id, sessionId: row.sessionId, provider: row.provider, startedAt: iso(row.startedAt!), lastSeq: row.lastSeq }
 }
 
 export function toStoredEvent ([seq, kind, transient, json, runId]: LogRow): StoredEvent {

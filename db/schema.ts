@@ -9,12 +9,15 @@ export const sessions = sqliteTable('agent_runs_sessions', {
   provider: text(),
   title: text(),
   metadata: text().notNull(),
-  lastSeq: integer('last_seq').notNull().default(0),
+  /** The row of a deleted session stays: its id is never used again. */
+  status: text({ enum: ['open', 'deleting', 'deleted'] }).notNull().default('open'),
   compactedThrough: integer('compacted_through').notNull().default(0),
   createdAt: integer('created_at').notNull(),
   updatedAt: integer('updated_at').notNull()
 }, (table) => [
-  index('agent_runs_sessions_owner').on(table.owner, table.key)
+  index('agent_runs_sessions_deleting').on(table.key).where(sql`${table.status} = 'deleting'`),
+  index('agent_runs_sessions_owner').on(table.owner, table.key),
+  index('agent_runs_sessions_updated').on(table.updatedAt)
 ])
 
 export const runs = sqliteTable('agent_runs_runs', {
@@ -22,13 +25,24 @@ export const runs = sqliteTable('agent_runs_runs', {
   id: text().notNull().unique(),
   sessionKey: integer('session_key').notNull().references(() => sessions.key),
   provider: text().notNull(),
-  status: text({ enum: ['running', 'completed'] }).notNull(),
-  /** The instance that drives the run. */
-  instanceId: text('instance_id').notNull(),
-  /** The seq before the run's first event. */
+  status: text({ enum: ['queued', 'running', 'completed'] }).notNull(),
+  /** The instance that drives the run; null while it waits. */
+  instanceId: text('instance_id'),
+  /** The seq before the run's first event; while it waits, the newest when it was accepted. */
   cursor: integer().notNull(),
+  /** What the answer to its message said, if that was not `cursor`. */
+  acceptedCursor: integer('accepted_cursor'),
   completeSeq: integer('complete_seq'),
-  startedAt: integer('started_at').notNull(),
+  /** The place in the session's queue, lowest first. */
+  position: integer(),
+  /** The fields of its first event, until that is in the log. */
+  message: text(),
+  /** What the client wants of the provider. */
+  options: text(),
+  idempotencyKey: text('idempotency_key'),
+  requestHash: text('request_hash'),
+  createdAt: integer('created_at').notNull(),
+  startedAt: integer('started_at'),
   completedAt: integer('completed_at'),
   exitCode: integer('exit_code'),
   aborted: integer({ mode: 'boolean' }),
@@ -38,6 +52,8 @@ export const runs = sqliteTable('agent_runs_runs', {
 }, (table) => [
   index('agent_runs_runs_compactable').on(table.completedAt).where(sql`${table.compacted} = 0 AND ${table.status} = 'completed'`),
   index('agent_runs_runs_session').on(table.sessionKey, table.key),
+  uniqueIndex('agent_runs_runs_idempotency').on(table.sessionKey, table.idempotencyKey).where(sql`${table.idempotencyKey} IS NOT NULL`),
+  uniqueIndex('agent_runs_runs_queue').on(table.sessionKey, table.position).where(sql`${table.status} = 'queued'`),
   // One running run per session: the database refuses the second, whoever asks.
   uniqueIndex('agent_runs_runs_running').on(table.sessionKey).where(sql`${table.status} = 'running'`)
 ])
@@ -68,3 +84,9 @@ export const providerSessions = sqliteTable('agent_runs_provider_sessions', {
 }, (table) => [
   uniqueIndex('agent_runs_provider_sessions_id').on(table.sessionKey, table.provider, table.providerSessionId)
 ])
+
+/** Who drives runs: the counter moves while the instance lives. */
+export const instances = sqliteTable('agent_runs_instances', {
+  id: text().primaryKey(),
+  counter: integer().notNull()
+})

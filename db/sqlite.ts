@@ -2,51 +2,62 @@
 import { randomUUID } from 'node:crypto'
 import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { Database, Transaction } from 'better-sqlite3'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Database } from 'better-sqlite3'
 import { runsError } from '../lib/errors.ts'
-import { type CompleteEvent, eventEncoder, type StoredEvent } from '../lib/event.ts'
 import type {
-  AppendGroup, AppendOutcome, HistoryPage, LogPage, NewRun, NewSession, PageLimit, RunStart, SessionPatch, Store
+  AppendAnswer, AppendGroup, ClosedRun, HistoryPage, LogPage, NewRun, NewSession, PageLimit, Promotion, RunStart, SessionPatch, Store
 } from '../lib/store.ts'
 import { ANONYMOUS, type Owner, type RunEnding, type RunningRun, type RunState, type SessionState } from '../lib/types.ts'
-import { type Durability, openDatabase, whenFree } from './connection.ts'
+import { Connection, type Durability, MEMORY } from './connection.ts'
 import { InstanceLocks } from './instance-lock.ts'
-import { appendGroup, closeRun, compactRun, insertEvents, readHistory, readLog, type RunKeys } from './log.ts'
-import { prepareQueries, type Queries, type SessionRow } from './queries.ts'
-import { toRunningRun, toRunState, toSession, toSessionState } from './rows.ts'
+import { Leases } from './leases.ts'
+import { appendGroup, compactRun, readHistory, readLog, type RunKeys } from './log.ts'
+import type { Queries, SessionRow } from './queries.ts'
+import { toRunningRun, toRunState, toSessionState } from './rows.ts'
+import { closeRun, complete, promote, promoteAgain, takeIn } from './runs.ts'
 
-const MEMORY = ':memory:'
-/** How often to look for the commits of other instances. */
-const WATCH_INTERVAL_MS = 200
 const MAX_HISTORY_BYTES = 4 * 1024 * 1024
+const LEASE_MS = 30_000
+/** Events of a deleted session that go in one transaction. */
+const DELETE_AT_ONCE = 5_000
 
 export interface SqliteStoreOptions {
   /** The database file, created if it does not exist, or ':memory:'. Default './agent-runs.db'. */
   path?: string
-  /** 'normal' (default): a commit survives the death of the process. 'full': a power loss too; slower. */
+  /**
+   * In place of `path`, a better-sqlite3 database that you opened and will close: our tables go beside yours. Its
+   * pragmas stay as they are; use WAL, and a busy timeout of at most 250 ms, as it blocks the event loop.
+   */
+  database?: Database
+  /** 'normal' (default): a commit survives the death of the process. 'full': a power loss too; slower. For `path`. */
   durability?: Durability
+  /** An instance that gives no sign of life for this long is taken for dead, in ms. Default 30,000. */
+  leaseMs?: number
 }
 
-/** A store in a SQLite file of its own. */
+/** A store in a SQLite file of its own, or in a database of yours. */
 export function sqliteStore (options: SqliteStoreOptions = {}): Store {
   return new SqliteStore(options)
 }
 
 class SqliteStore implements Store {
   readonly instanceId = randomUUID()
-  readonly #path: string
-  readonly #durability: Durability
-  /** Null in memory, where no other process can be. */
+  readonly leaseMs: number
+  readonly #options: SqliteStoreOptions
+  readonly #leases: Leases
+  /** Null where there is no file of ours: then only the leases tell who is dead. */
   #locks: InstanceLocks | null = null
   /** Of the runs that this instance drives. */
   readonly #keys = new Map<string, RunKeys>()
   #opening: Promise<void> | null = null
-  #database: Database | null = null
-  #transact: Transaction<(work: (queries: Queries) => unknown) => unknown> | null = null
+  #connection: Connection | null = null
 
-  constructor ({ path = './agent-runs.db', durability = 'normal' }: SqliteStoreOptions) {
-    this.#path = path === MEMORY ? path : resolve(path)
-    this.#durability = durability
+  constructor (options: SqliteStoreOptions) {
+    const { path = './agent-runs.db', leaseMs = LEASE_MS } = options
+    this.#options = { ...options, path: path === MEMORY ? path : resolve(path) }
+    this.leaseMs = leaseMs
+    this.#leases = new Leases(leaseMs)
   }
 
   open (): Promise<void> {
@@ -55,20 +66,22 @@ class SqliteStore implements Store {
   }
 
   async #open (): Promise<void> {
-    this.#database = await openDatabase(this.#path, this.#durability)
-    const queries = prepareQueries(this.#database)
-    this.#transact = this.#database.transaction((work: (queries: Queries) => unknown) => work(queries))
+    const { path, database, durability = 'normal' } = this.#options
+    this.#connection = database === undefined ? await Connection.open(path!, durability) : await Connection.use(database)
     // By its real name: whoever opens the file by another path must find the same locks.
-    if (this.#path !== MEMORY) this.#locks = new InstanceLocks(realpathSync(this.#path))
+    if (database === undefined && path !== MEMORY) this.#locks = new InstanceLocks(realpathSync(path!))
     this.#locks?.acquire(this.instanceId)
-    const running = await this.#read((queries) => queries.runningRuns.all({ owner: null }))
-    this.#locks?.sweep(new Set([this.instanceId, ...running.map((run) => run.instanceId)]))
+    const running = await this.#write((queries) => {
+      queries.deleteIdleInstances.run()
+      return queries.runningRuns.all({ owner: null })
+    })
+    this.#locks?.sweep(new Set([this.instanceId, ...running.map((run) => run.instanceId!)]))
+    for (const { key } of await this.#read((queries) => queries.deletingSessions.all())) await this.#deleteEvents(key)
   }
 
   async close (): Promise<void> {
-    this.#database?.close()
-    this.#database = null
-    this.#transact = null
+    this.#connection?.close()
+    this.#connection = null
     this.#opening = null
     this.#locks?.release()
   }
@@ -97,40 +110,55 @@ class SqliteStore implements Store {
       if (row === null) return null
       const title = patch.title === undefined ? row.title : patch.title
       const metadata = patch.metadata === undefined ? row.metadata : JSON.stringify(patch.metadata)
-      queries.updateSession.run({ key: row.key, title, metadata, now: Date.now() })
+      queries.updateSession.run({ sessionKey: row.key, title, metadata, now: Date.now() })
       return toSessionState(queries.session.get({ id: sessionId })!)
     })
   }
 
-  async startRun ({ runId, sessionId, owner, provider, message, createSession }: NewRun): Promise<RunStart> {
+  async deleteSession (sessionId: string, owner: Owner, { idleSince }: { idleSince?: number } = {}): Promise<boolean> {
+    const key = await this.#write((queries) => {
+      const session = owned(queries, sessionId, owner)
+      if (session === null) return null
+      if (idleSince !== undefined && (session.updatedAt > idleSince || toSessionState(session).isProcessing)) return null
+      const { key: sessionKey } = session
+      queries.deleteRuns.run({ sessionKey })
+      queries.deleteProviderSessions.run({ sessionKey })
+      queries.updateSession.run({ sessionKey, title: null, metadata: '{}', now: Date.now() })
+      queries.setSessionStatus.run({ sessionKey, status: 'deleting' })
+      return sessionKey
+    })
+    if (key === null) return false
+    await this.#deleteEvents(key)
+    return true
+  }
+
+  async listIdleSessions (since: number, limit: number): Promise<string[]> {
+    return this.#read((queries) => queries.idleSessions.all({ since, limit }).map(({ id }) => id))
+  }
+
+  async startRun (run: NewRun): Promise<RunStart> {
+    const { sessionId, owner, provider, createSession } = run
     return this.#write((queries) => {
-      let session = queries.session.get({ id: sessionId })
-      if (session === undefined) {
-        if (!createSession) return { outcome: 'not-found' }
+      let session = owned(queries, sessionId, owner)
+      if (session === null) {
+        if (!createSession || queries.session.get({ id: sessionId }) !== undefined) throw runsError('SESSION_NOT_FOUND', [sessionId])
+        if (run.admit === 'nothing' || (run.admit === 'queue' && run.onBusy === 'reject')) return { outcome: 'refused' }
         insertSession(queries, { id: sessionId, owner: owner ?? ANONYMOUS, provider, title: null, metadata: {} })
         session = queries.session.get({ id: sessionId })!
-      } else if (owner !== null && session.owner !== owner) {
-        return { outcome: 'not-found' }
       }
-      if (session.runId !== null) {
-        const { cursor, instanceId } = queries.run.get({ id: session.runId })!
-        return { outcome: 'busy', runId: session.runId, cursor, instanceId }
-      }
-      const { key: sessionKey, lastSeq: cursor } = session
-      const now = Date.now()
-      const { lastInsertRowid } = queries.insertRun.run({ id: runId, sessionKey, provider, instanceId: this.instanceId, cursor, now })
-      const stored = eventEncoder({ sessionId, runId, provider })(message, cursor + 1)
-      insertEvents(queries, { sessionKey, runKey: Number(lastInsertRowid) }, [stored])
-      queries.setLastSeq.run({ sessionKey, lastSeq: stored.seq, now })
-      const known = queries.providerSessionIds.all({ sessionKey })
-      return {
-        outcome: 'started',
-        session: toSession(session),
-        message: stored,
-        providerSessionId: known.findLast((row) => row.provider === provider)?.id ?? null,
-        providerSessionIds: known.map(({ id }) => id)
-      }
+      return takeIn(queries, this.instanceId, session, run)
     })
+  }
+
+  async claimQueuedRun (): Promise<Promotion | null> {
+    return this.#write((queries) => {
+      const waiting = queries.waitingSession.get()
+      return waiting === undefined ? null : promote(queries, this.instanceId, waiting.sessionId)
+    })
+  }
+
+  async cancelQueuedRun (runId: string): Promise<boolean> {
+    return this.#write((queries) => queries.cancelRun.run({ id: runId }).changes > 0)
   }
 
   async getRun (runId: string, owner: Owner): Promise<RunState | null> {
@@ -148,28 +176,44 @@ class SqliteStore implements Store {
     return this.#read((queries) => queries.runningRuns.all({ owner }).map(toRunningRun))
   }
 
-  async append (groups: AppendGroup[]): Promise<AppendOutcome[]> {
-    const outcomes = await this.#write((queries) => groups.map((group): AppendOutcome => {
-      const keys = this.#keysOf(queries, group.runId)
-      return keys === null ? 'stale' : appendGroup(queries, keys, this.instanceId, group)
-    }))
-    for (const { runId, ending } of groups) {
-      if (ending !== null) this.#keys.delete(runId)
+  async append (groups: AppendGroup[]): Promise<AppendAnswer[]> {
+    const answers = await this.#write((queries) => groups.map((group) => this.#append(queries, group)))
+    for (const [index, { runId, ending }] of groups.entries()) {
+      if (ending !== null || answers[index]!.outcome === 'stale') this.#keys.delete(runId)
     }
-    return outcomes
+    return answers
   }
 
-  async closeRun (runId: string, ending: RunEnding): Promise<{ events: StoredEvent[], complete: CompleteEvent } | null> {
+  #append (queries: Queries, group: AppendGroup): AppendAnswer {
+    const keys = this.#keysOf(queries, group.runId)
+    if (keys === null) return { outcome: 'stale', promotion: null }
+    const answer = appendGroup(queries, keys, this.instanceId, group)
+    const outcome = answer === 'repeated' ? 'ok' : answer
+    if (outcome !== 'ok' || group.ending === null) return { outcome, promotion: null }
+    if (answer === 'ok') complete(queries, keys, group.events.at(-1)!.seq, group.ending)
+    if (!group.promote) return { outcome, promotion: null }
+    return { outcome, promotion: (answer === 'ok' ? promote : promoteAgain)(queries, this.instanceId, keys.sessionId) }
+  }
+
+  async closeRun (runId: string, ending: RunEnding, options: { promote: boolean }): Promise<ClosedRun | null> {
     this.#keys.delete(runId)
-    return this.#write((queries) => closeRun(queries, runId, ending))
+    return this.#write((queries) => closeRun(queries, this.instanceId, runId, ending, options))
+  }
+
+  async listOwnRuns (): Promise<Array<{ runId: string, sessionId: string }>> {
+    return this.#read((queries) => queries.ownRuns.all({ instanceId: this.instanceId }))
+  }
+
+  async renewLease (): Promise<void> {
+    await this.#write((queries) => queries.renewLease.run({ instanceId: this.instanceId }))
   }
 
   async listOrphanedRuns (): Promise<Array<{ runId: string, sessionId: string }>> {
-    const locks = this.#locks
-    if (locks === null) return []
     const others = await this.#read((queries) => queries.runningElsewhere.all({ instanceId: this.instanceId }))
-    const dead = new Set([...new Set(others.map((run) => run.instanceId))].filter((instanceId) => locks.isDead(instanceId)))
-    return others.filter((run) => dead.has(run.instanceId)).map(({ id, sessionId }) => ({ runId: id, sessionId }))
+    const counters = new Map(others.map(({ instanceId, counter }) => [instanceId!, counter ?? 0]))
+    const stopped = this.#leases.observe(counters)
+    const dead = new Set([...counters.keys()].filter((instanceId) => stopped.has(instanceId) || this.#locks?.isDead(instanceId)))
+    return others.filter((run) => dead.has(run.instanceId!)).map(({ runId, sessionId }) => ({ runId, sessionId }))
   }
 
   async read (sessionId: string, owner: Owner, after: number, limit: PageLimit): Promise<LogPage | null> {
@@ -194,37 +238,21 @@ class SqliteStore implements Store {
     return this.#read((queries) => queries.compactableRuns.all({ before: completedBefore, limit }).map(({ id }) => id))
   }
 
-  async lastSeqs (sessionIds: string[]): Promise<number[]> {
-    return this.#read((queries) => sessionIds.map((id) => queries.lastSeq.get({ id })?.lastSeq ?? 0))
+  async lastSeqs (sessionIds: string[]): Promise<Array<number | null>> {
+    return this.#read((queries) => sessionIds.map((id) => {
+      const head = queries.sessionHead.get({ id })
+      return head === undefined ? 0 : head.status === 'open' ? head.lastSeq : null
+    }))
   }
 
   watch (listener: () => Promise<void>): () => void {
-    // Counts the commits of all connections but this one, without reading the database.
-    const version = this.#database!.prepare<[], number>('PRAGMA data_version').pluck()
-    let seen = version.get()
-    let listening = false
-    const look = async (): Promise<void> => {
-      if (listening || this.#database === null) return
-      listening = true
-      try {
-        const now = version.get()
-        if (now === seen) return
-        await listener()
-        seen = now
-      } catch {
-        // The version is not taken as seen: the next look tries again.
-      } finally {
-        listening = false
-      }
-    }
-    const poll = setInterval(() => { void look() }, WATCH_INTERVAL_MS).unref()
-    return () => clearInterval(poll)
+    return this.#connection!.watch(listener)
   }
 
   async setProviderSessionId (sessionId: string, provider: string, providerSessionId: string): Promise<void> {
     await this.#write((queries) => {
       const session = queries.session.get({ id: sessionId })
-      if (session === undefined) return
+      if (session?.status !== 'open') return
       const row = { sessionKey: session.key, provider, providerSessionId }
       const newest = queries.providerSessionIds.all(row).findLast((known) => known.provider === provider)
       if (newest?.id === providerSessionId) return
@@ -238,24 +266,24 @@ class SqliteStore implements Store {
     if (known !== undefined) return known
     const run = queries.run.get({ id: runId })
     if (run === undefined) return null
-    const keys = { runKey: run.key, sessionKey: run.sessionKey }
+    const keys = { runKey: run.key, sessionKey: run.sessionKey, sessionId: run.sessionId }
     this.#keys.set(runId, keys)
     return keys
   }
 
-  /** One transaction that writes: it takes the write lock first, so that nothing it has read can change. */
+  async #deleteEvents (sessionKey: number): Promise<void> {
+    while (await this.#write((queries) => queries.deleteEvents.run({ sessionKey, limit: DELETE_AT_ONCE }).changes) === DELETE_AT_ONCE) await nextTurn()
+    await this.#write((queries) => queries.setSessionStatus.run({ sessionKey, status: 'deleted' }))
+  }
+
   async #write<T> (work: (queries: Queries) => T): Promise<T> {
-    return whenFree(() => this.#transaction().immediate(work) as T)
+    if (this.#connection === null) throw runsError('STORE_UNAVAILABLE', [], { cause: new Error('the store is not open') })
+    return this.#connection.write(work)
   }
 
-  /** One transaction that only reads: all of it is of one snapshot. */
   async #read<T> (work: (queries: Queries) => T): Promise<T> {
-    return whenFree(() => this.#transaction().deferred(work) as T)
-  }
-
-  #transaction (): Transaction<(work: (queries: Queries) => unknown) => unknown> {
-    if (this.#transact === null) throw runsError('STORE_UNAVAILABLE', [], { cause: new Error('the store is not open') })
-    return this.#transact
+    if (this.#connection === null) throw runsError('STORE_UNAVAILABLE', [], { cause: new Error('the store is not open') })
+    return this.#connection.read(work)
   }
 }
 
@@ -265,5 +293,7 @@ function insertSession (queries: Queries, { metadata, ...session }: NewSession) 
 
 function owned (queries: Queries, sessionId: string, owner: Owner): SessionRow | null {
   const row = queries.session.get({ id: sessionId })
-  return row === undefined || (owner !== null && row.owner !== owner) ? null : row
+  if (row === undefined || (owner !== null && row.owner !== owner)) return null
+  if (row.status !== 'open') throw runsError('SESSION_DELETED', [sessionId])
+  return row
 }

@@ -4,19 +4,31 @@ import type { StoredEvent } from './event.ts'
 
 export class Channels {
   readonly #open = new Map<string, { channel: Channel, users: number }>()
+  #users = 0
+
+  /** How many use all channels together. */
+  get users (): number {
+    return this.#users
+  }
+
+  /** How many use the session's channel. */
+  usersOf (sessionId: string): number {
+    return this.#open.get(sessionId)?.users ?? 0
+  }
 
   /** The session's channel, to be released by each who acquired it. */
   acquire (sessionId: string): Channel {
     let entry = this.#open.get(sessionId)
     if (entry === undefined) this.#open.set(sessionId, entry = { channel: new Channel(sessionId), users: 0 })
     entry.users++
+    this.#users++
     return entry.channel
   }
 
   release (channel: Channel): void {
-    const entry = this.#open.get(channel.sessionId)
-    if (entry === undefined || --entry.users > 0) return
-    this.#open.delete(channel.sessionId)
+    this.#users--
+    const entry = this.#open.get(channel.sessionId)!
+    if (--entry.users === 0) this.#open.delete(channel.sessionId)
   }
 
   /** Hands committed events to whoever follows the session. */

@@ -6,7 +6,7 @@ import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promi
 import { hasCode } from './errors.ts'
 import { type EncodeEvent, eventEncoder, type PendingEvent, type RunIdentity, type StoredEvent } from './event.ts'
 import type { Logger } from './logger.ts'
-import type { AppendGroup, AppendOutcome, Store } from './store.ts'
+import type { AppendAnswer, AppendGroup, AppendOutcome, Promotion, Store } from './store.ts'
 import type { RunEnding } from './types.ts'
 
 /** A run may have this much uncommitted before its provider has to wait. */
@@ -73,12 +73,12 @@ export class RunLog {
   }
 
   /** For the committer: takes what is pending as one group with seqs; null if nothing is. */
-  take (): AppendGroup | null {
+  take (promote: boolean): AppendGroup | null {
     if (this.#pending.length === 0) return null
     const first = this.#lastSeq + 1
     const events = this.#pending.map((event, index) => this.#encode(event, first + index))
     this.#pending = []
-    return { runId: this.run.runId, events, ending: this.#ending }
+    return { runId: this.run.runId, events, ending: this.#ending, promote }
   }
 
   /** For the committer: the store's answer to what was taken. */
@@ -98,22 +98,31 @@ export class RunLog {
 }
 
 type Batch = Array<{ log: RunLog, group: AppendGroup }>
+type Answer = AppendAnswer | { outcome: 'refused', promotion: null }
+
+const REFUSED: Answer = { outcome: 'refused', promotion: null }
+
+export interface CommitterOptions {
+  store: Store
+  /** Called after each commit, in order; must not throw. */
+  publish: (sessionId: string, events: StoredEvent[]) => void
+  /** Called after the publication of an ending that set something in motion; must not throw. */
+  promoted: (promotion: Promotion) => void
+  /** Whether endings promote runs that wait. */
+  promotes: () => boolean
+  log: Logger
+  /** Once aborted, nothing is tried again. */
+  stopped?: AbortSignal
+}
 
 /** The one writer of an instance. */
 export class Committer {
-  readonly #store: Store
-  readonly #publish: (sessionId: string, events: StoredEvent[]) => void
-  readonly #log: Logger
-  readonly #stopped: AbortSignal | undefined
+  readonly #options: CommitterOptions
   readonly #dirty = new Set<RunLog>()
   #flushing = false
 
-  /** `publish` is called after each commit, in order; it must not throw. Once `stopped`, nothing is tried again. */
-  constructor (store: Store, publish: (sessionId: string, events: StoredEvent[]) => void, log: Logger, stopped?: AbortSignal) {
-    this.#store = store
-    this.#stopped = stopped
-    this.#publish = publish
-    this.#log = log
+  constructor (options: CommitterOptions) {
+    this.#options = options
   }
 
   /**
@@ -132,13 +141,15 @@ export class Committer {
   }
 
   async #flush (): Promise<void> {
+    const { publish, promoted } = this.#options
     while (this.#dirty.size > 0) {
       await nextTurn()
       const batch = this.#gather()
-      const outcomes = await this.#commit(batch.map(({ group }) => group))
+      const answers = await this.#commit(batch.map(({ group }) => group))
       for (const [index, { log, group }] of batch.entries()) {
-        const outcome = outcomes[index]!
-        if (outcome === 'ok') this.#publish(log.run.sessionId, group.events)
+        const { outcome, promotion } = answers[index]!
+        if (outcome === 'ok') publish(log.run.sessionId, group.events)
+        if (promotion !== null) promoted(promotion)
         log.settle(group, outcome)
       }
     }
@@ -146,12 +157,13 @@ export class Committer {
   }
 
   #gather (): Batch {
+    const promote = this.#options.promotes()
     const batch: Batch = []
     let bytes = 0
     for (const log of this.#dirty) {
       if (bytes >= MAX_BATCH_BYTES) break
       this.#dirty.delete(log)
-      const group = log.take()
+      const group = log.take(promote)
       if (group === null) continue
       batch.push({ log, group })
       for (const event of group.events) bytes += event.json.length
@@ -159,17 +171,18 @@ export class Committer {
     return batch
   }
 
-  async #commit (groups: AppendGroup[]): Promise<Array<AppendOutcome | 'refused'>> {
+  async #commit (groups: AppendGroup[]): Promise<Answer[]> {
     if (groups.length === 0) return []
+    const { store, log, stopped } = this.#options
     for (const pause of [...RETRY_DELAYS, null]) {
       try {
-        return await this.#store.append(groups)
+        return await store.append(groups)
       } catch (error) {
         const transient = hasCode(error, 'STORE_UNAVAILABLE')
-        const stopped = this.#stopped?.aborted === true
-        this.#log.error({ err: error, runs: groups.map((group) => group.runId) }, 'the store did not take events')
-        if (transient && pause !== null && !stopped) await delay(pause)
-        else if (transient || stopped || groups.length === 1) return groups.map(() => 'refused')
+        const over = stopped?.aborted === true
+        log.error({ err: error, runs: groups.map((group) => group.runId) }, 'the store did not take events')
+        if (transient && pause !== null && !over) await delay(pause)
+        else if (transient || over || groups.length === 1) return groups.map(() => REFUSED)
         else break
       }
     }

@@ -12,15 +12,18 @@ const WHOLE_OF = { stream_delta: 'text', thinking_delta: 'thinking' } as const
 
 /** What became of the deltas of one run whose whole message has not come yet, in the order in which they began. */
 export class Fold {
-  readonly #open = new Map<string, FoldedMessage & { ended: boolean }>()
+  readonly #open = new Map<string, FoldedMessage & { bytes: number, ended: boolean }>()
 
-  /** Adds a delta; a snapshot holds the whole text so far. */
-  delta (kind: keyof typeof WHOLE_OF, messageId: string, content: string, snapshot = false): void {
+  /** Adds a delta; a snapshot holds the whole text so far. Answers how long the message is, in bytes. */
+  delta (kind: keyof typeof WHOLE_OF, messageId: string, content: string, snapshot = false): number {
     const whole = WHOLE_OF[kind]
     const key = `${whole}:${messageId}`
-    const message = this.#open.get(key)
-    if (message === undefined) this.#open.set(key, { kind: whole, messageId, content, ended: false })
-    else message.content = snapshot ? content : message.content + content
+    let message = this.#open.get(key)
+    if (message === undefined) this.#open.set(key, message = { kind: whole, messageId, content: '', bytes: 0, ended: false })
+    const before = snapshot ? { content: '', bytes: 0 } : message
+    message.bytes = before.bytes + Buffer.byteLength(content)
+    message.content = before.content + content
+    return message.bytes
   }
 
   /** No further delta of that message follows. */
@@ -40,6 +43,11 @@ export class Fold {
     return [...this.#open.values()]
   }
 
+  /** Takes out one message, ended or not; undefined if nothing of it is here. */
+  take (kind: 'text' | 'thinking', messageId: string): FoldedMessage | undefined {
+    return this.#take((message) => message.kind === kind && message.messageId === messageId)[0]
+  }
+
   /** Takes out the messages that have ended. */
   takeEnded (): FoldedMessage[] {
     return this.#take((message) => message.ended)
@@ -50,7 +58,7 @@ export class Fold {
     return this.#take(() => true)
   }
 
-  #take (wanted: (message: { ended: boolean }) => boolean): FoldedMessage[] {
+  #take (wanted: (message: FoldedMessage & { ended: boolean }) => boolean): FoldedMessage[] {
     const taken: FoldedMessage[] = []
     for (const [key, message] of this.#open) {
       if (!wanted(message)) continue

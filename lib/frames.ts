@@ -34,7 +34,13 @@ export interface ClosingFrame {
   retryMs: number
 }
 
-export type Frame = SubscribedFrame | GapFrame | ClosingFrame
+/** The session was deleted; nothing follows, and its id is never used again. */
+export interface DeletedFrame {
+  kind: 'session_deleted'
+  sessionId: string
+}
+
+export type Frame = SubscribedFrame | GapFrame | ClosingFrame | DeletedFrame
 
 /** The kinds that only the gateway may use; a provider that yields one is not believed. */
 export const FRAME_KINDS: ReadonlySet<string> = new Set([

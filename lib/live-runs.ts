@@ -1,24 +1,21 @@
-/* The runs that this process drives: starts them, ends them, and ends them all at shutdown. */
-import { randomUUID } from 'node:crypto'
+/* The runs that this process drives: takes over what the store gives it, ends them, and ends them all at shutdown. */
 import { setMaxListeners } from 'node:events'
-import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
-import { Value } from 'typebox/value'
+import { setTimeout as delay } from 'node:timers/promises'
 import { atMost } from './at-most.ts'
 import { Committer } from './committer.ts'
 import { runsError } from './errors.ts'
-import { type CompleteEvent, type Event, parseEvent, pendingEvent } from './event.ts'
+import { type CompleteEvent, type EventOf, parseEvent } from './event.ts'
+import type { Limits } from './limits.ts'
+import { durableEvents } from './log-reader.ts'
 import type { Logger } from './logger.ts'
-import { type MessageContent, messageContentSchema } from './message-content.ts'
-import type { Provider } from './provider.ts'
-import type { Recovery } from './recovery.ts'
+import { type Provider, ProviderError } from './provider.ts'
 import type { Retention } from './retention.ts'
 import { Run } from './run.ts'
 import { INTERRUPTED } from './run-ending.ts'
 import { Scrubber } from './scrub.ts'
-import type { RunStart, Store } from './store.ts'
-import { PAGE } from './subscriber.ts'
+import type { ClaimedRun, Promotion, Store } from './store.ts'
 import type { Subscriptions } from './subscriptions.ts'
-import type { Owner, RunEnding, SessionState } from './types.ts'
+import type { RunEnding } from './types.ts'
 
 /** How long a shutdown waits for the terminals of runs that it ended itself. */
 const TERMINAL_GRACE_MS = 500
@@ -27,228 +24,249 @@ const END_PATIENCE_MS = 5_000
 /** Pauses between tries to end a run that the store does not let end, in ms. */
 const CLOSE_RETRY_DELAYS = [250, 1_000, 2_000]
 
-export interface StartRunRequest {
-  /** The session; created if it does not exist, unless `createOnMessage` is false. */
-  sessionId: string
-  content: MessageContent
-  /** Default: the session's provider, else `defaultProvider`. */
-  provider?: string | undefined
-  /** What the client wants of the provider; checked against its `optionsSchema`. */
-  options?: Record<string, unknown> | undefined
-  /** Anything that only code in this process can hand to the provider. */
-  context?: unknown
-  /** Whose session it is, or becomes. Default: not compared; a new session is anonymous. */
-  owner?: Owner
-}
-
-/** A message that was accepted. */
-export interface StartedRun {
-  sessionId: string
-  runId: string
-  /** The seq before the run's first event: follow from here. */
-  cursor: number
-  status: 'running'
-}
-
 export interface LiveRunsOptions {
   store: Store
   providers: ReadonlyMap<string, Provider>
-  defaultProvider: string | null
-  createOnMessage: boolean
   runTimeoutMs: number
+  limits: Limits
   subscriptions: Subscriptions
   retention: Retention
-  recovery: Recovery
   log: Logger
 }
-
-type Started = Extract<RunStart, { outcome: 'started' }>
 
 export class LiveRuns {
   readonly #options: LiveRunsOptions
   readonly #committer: Committer
   readonly #runs = new Map<string, Run>()
-  /** Ids of `#runs`, and of runs that are being claimed. A run of ours that is not here has been given up. */
-  readonly #driven = new Set<string>()
-  readonly #starting = new Set<Promise<unknown>>()
+  /** Ids of `#runs`, and of runs that are being started. */
+  readonly #reserved = new Set<string>()
+  /** Runs of ours whose end the store refused: nobody drives them. */
+  readonly #abandoned = new Set<string>()
+  /** What only code in this process could say to the providers of runs that wait. */
+  readonly #contexts = new Map<string, unknown>()
+  /** Work that may yet bring runs. */
+  readonly #work = new Set<Promise<unknown>>()
   /** Aborted at the end of a shutdown: nothing is tried again. */
   readonly #stopped = new AbortController()
   #closing = false
   /** What is claimed from now on is ended at once. */
   #interrupting = false
+  /** Whether runs may wait for a slot of ours. */
+  #wanted = false
+  #draining = false
 
   constructor (options: LiveRunsOptions) {
     this.#options = options
     // Each run that waits for a failing store listens.
     setMaxListeners(0, this.#stopped.signal)
     const { store, subscriptions, retention, log } = options
-    this.#committer = new Committer(store, (sessionId, events) => {
-      subscriptions.publish(sessionId, events)
-      retention.committed(events)
-    }, log, this.#stopped.signal)
+    this.#committer = new Committer({
+      store,
+      publish: (sessionId, events) => {
+        subscriptions.publish(sessionId, events)
+        retention.committed(events)
+      },
+      promoted: (promotion) => this.take(promotion),
+      promotes: () => !this.#closing,
+      log,
+      stopped: this.#stopped.signal
+    })
   }
 
-  async start (request: StartRunRequest): Promise<StartedRun> {
-    if (this.#closing) throw runsError('SHUTTING_DOWN')
-    const starting = this.#start(request)
-    this.#starting.add(starting)
-    return starting.finally(() => this.#starting.delete(starting))
+  /** True once a shutdown has begun. */
+  get closing (): boolean {
+    return this.#closing
   }
 
-  async #start (request: StartRunRequest): Promise<StartedRun> {
-    const { sessionId, owner = null, content, options = {} } = request
-    const session = await this.#options.store.getSession(sessionId, owner)
-    assertContent(content)
-    if (session === null && !this.#options.createOnMessage) throw runsError('SESSION_NOT_FOUND', [sessionId])
-    const name = this.#providerName(request.provider, session)
-    const provider = this.#options.providers.get(name)!
-    assertOptions(provider, options)
+  /** True while no further run may start here. */
+  get full (): boolean {
+    return this.#reserved.size >= this.#options.limits.runningRuns
+  }
 
-    const runId = randomUUID()
-    this.#driven.add(runId)
+  /** Whether this process drives runs. */
+  get busy (): boolean {
+    return this.#reserved.size > 0
+  }
+
+  /** Keeps a slot for a run that is being started; a shutdown waits for `work`, and the slot is given back if it brings no run. */
+  async reserve<T> (runId: string, work: () => Promise<T>): Promise<T> {
+    this.#reserved.add(runId)
     try {
-      const started = await this.#claim(request, runId, name)
-      this.#options.subscriptions.publish(sessionId, [started.message])
-      this.#drive({ ...request, options, content }, runId, name, provider, started)
-      return { sessionId, runId, cursor: started.message.seq - 1, status: 'running' }
-    } catch (error) {
-      this.#driven.delete(runId)
-      throw error
+      return await this.#awaited(work())
+    } finally {
+      if (!this.#runs.has(runId)) this.#reserved.delete(runId)
     }
   }
 
-  /** Ends a run, wherever it is driven; resolves with the terminal that holds. */
-  async end (sessionId: string, runId: string, ending: RunEnding): Promise<CompleteEvent> {
-    const run = this.#runs.get(runId)
-    const ended = run === undefined ? this.#options.recovery.close(sessionId, runId, ending) : run.end(ending)
-    let complete: CompleteEvent | null = null
-    await atMost(END_PATIENCE_MS, ended.then((terminal) => { complete = terminal }))
-    if (complete === null) throw runsError('STORE_UNAVAILABLE')
-    return complete
+  /** Shows what a promotion appended, and drives the run that it claimed. */
+  take ({ sessionId, events, claimed }: Promotion): void {
+    this.#options.subscriptions.publish(sessionId, events)
+    if (claimed !== null && !this.#runs.has(claimed.run.runId)) this.#drive(claimed)
   }
 
-  /** Stops the providers of runs that another instance has ended. */
+  /** Keeps what code in this process says to the provider of a run that is about to be driven, or waits. */
+  keepContext (runId: string, context: unknown): void {
+    if (context !== undefined) this.#contexts.set(runId, context)
+  }
+
+  /** Forgets what was kept for runs that wait no more: another process drives them, or they were cancelled. */
+  async pruneContexts (): Promise<void> {
+    for (const runId of this.#contexts.keys()) {
+      const run = await this.#options.store.getRun(runId, null)
+      if (run?.status !== 'queued' && !this.#reserved.has(runId)) this.#contexts.delete(runId)
+    }
+  }
+
+  /** A run waits: the next slot that is free may be its. */
+  want (): void {
+    this.#wanted = true
+  }
+
+  /** Starts runs that wait, of any session, while there are slots. */
+  async drain (): Promise<void> {
+    if (this.#draining) return
+    this.#draining = true
+    try {
+      await this.#awaited(this.#claimQueued())
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'runs that wait could not be started; they will be')
+    } finally {
+      this.#draining = false
+    }
+  }
+
+  async #claimQueued (): Promise<void> {
+    this.#wanted = true
+    while (!this.#closing && !this.full) {
+      const promotion = await this.#options.store.claimQueuedRun()
+      if (promotion !== null) {
+        this.take(promotion)
+        continue
+      }
+      this.#wanted = false
+      return
+    }
+  }
+
+  /** Ends a run, wherever it is driven; resolves with the terminal that holds. Rejects with RUN_NOT_FOUND. */
+  async end (runId: string, ending: RunEnding): Promise<CompleteEvent> {
+    const run = this.#runs.get(runId)
+    let complete: CompleteEvent | null = null
+    const ended = run === undefined ? this.close(runId, ending) : run.end(ending)
+    await atMost(END_PATIENCE_MS, ended.then((terminal) => { complete = terminal }))
+    if (complete !== null) return complete
+    throw await this.#options.store.getRun(runId, null) === null ? runsError('RUN_NOT_FOUND', [runId]) : runsError('STORE_UNAVAILABLE')
+  }
+
+  /** Ends a run in the store, whoever drives it; the terminal that holds, or null if there is no such run. */
+  async close (runId: string, ending: RunEnding): Promise<CompleteEvent | null> {
+    const closed = await this.#awaited(this.#options.store.closeRun(runId, ending, { promote: !this.#closing }))
+    this.#abandoned.delete(runId)
+    if (closed === null) return null
+    this.take(closed.promotion)
+    return closed.complete
+  }
+
+  /** Whether the run is one of ours that nobody drives. */
+  isAbandoned (runId: string): boolean {
+    return this.#abandoned.has(runId)
+  }
+
+  /** Whether the run is driven here, or being started. */
+  isDriven (runId: string): boolean {
+    return this.#reserved.has(runId)
+  }
+
+  /** Stops the providers of runs that others have ended, or whose session they have deleted. */
   async refresh (): Promise<void> {
     const mine = [...this.#runs.values()]
     if (mine.length === 0) return
-    const running = new Set((await this.#options.store.listRunningRuns(null)).map(({ runId }) => runId))
+    const running = new Set((await this.#options.store.listOwnRuns()).map(({ runId }) => runId))
     for (const run of mine) if (!running.has(run.runId)) run.lost()
   }
 
   /** Refuses new runs, lets the others finish for `graceMs`, then interrupts them. */
-  async close (graceMs: number): Promise<void> {
+  async shutDown (graceMs: number): Promise<void> {
     this.#closing = true
-    const all = (): Promise<unknown> => Promise.all([...this.#runs.values()].map((run) => run.completed))
-    await atMost(graceMs, Promise.allSettled(this.#starting).then(all))
+    await atMost(graceMs, this.#idle())
     this.#interrupting = true
     for (const run of this.#runs.values()) void run.end(INTERRUPTED)
-    await atMost(TERMINAL_GRACE_MS, Promise.allSettled(this.#starting).then(all))
+    await atMost(TERMINAL_GRACE_MS, this.#idle())
     this.#stopped.abort()
   }
 
-  #providerName (asked: string | undefined, session: SessionState | null): string {
-    const { providers, defaultProvider } = this.#options
-    const name = asked ?? session?.provider ?? defaultProvider
-    const known = [...providers.keys()].map((key) => `"${key}"`).join(', ')
-    if (name === null) throw runsError('UNSUPPORTED_PROVIDER', [`The message must name a provider: ${known}.`])
-    if (!providers.has(name)) throw runsError('UNSUPPORTED_PROVIDER', [`There is no provider "${name}", only ${known}.`])
-    return name
-  }
-
-  async #claim ({ sessionId, owner = null, content }: StartRunRequest, runId: string, provider: string): Promise<Started> {
-    const message = pendingEvent('text', { role: 'user', messageId: randomUUID(), content })
-    const createSession = this.#options.createOnMessage
-    // Twice at most: the run in the way may turn out to be nobody's.
-    for (let tries = 1; ; tries++) {
-      const start = await this.#options.store.startRun({ runId, sessionId, owner, provider, message, createSession })
-      if (start.outcome === 'started') return start
-      if (start.outcome === 'not-found') throw runsError('SESSION_NOT_FOUND', [sessionId])
-      if (tries > 1 || !await this.#clear(sessionId, start)) {
-        throw runsError('RUN_IN_PROGRESS', [sessionId], { runId: start.runId, cursor: start.cursor })
-      }
+  async #idle (): Promise<void> {
+    while (this.#work.size + this.#runs.size > 0) {
+      await Promise.allSettled([...this.#work, ...[...this.#runs.values()].map((run) => run.completed)])
     }
   }
 
-  /** Ends a run that is in the way if nobody drives it: a session must never be busy for ever. */
-  async #clear (sessionId: string, { runId, instanceId }: Extract<RunStart, { outcome: 'busy' }>): Promise<boolean> {
-    if (instanceId !== this.#options.store.instanceId) return this.#options.recovery.closeOrphans()
-    if (this.#driven.has(runId)) return false
-    await this.#options.recovery.close(sessionId, runId, INTERRUPTED)
-    return true
+  async #awaited<T> (work: Promise<T>): Promise<T> {
+    this.#work.add(work)
+    return work.finally(() => this.#work.delete(work))
   }
 
-  #drive (request: StartRunRequest, runId: string, name: string, provider: Provider, started: Started): void {
-    const { store, runTimeoutMs, log } = this.#options
-    const { session, message, providerSessionId, providerSessionIds } = started
-    const identity = { sessionId: session.id, runId, provider: name }
+  #drive ({ run: identity, session, options, message, providerSessionId, providerSessionIds }: ClaimedRun): void {
+    const { store, runTimeoutMs, limits, log } = this.#options
+    const { runId, provider: name } = identity
     const run: Run = new Run({
-      provider,
+      provider: this.#options.providers.get(name) ?? missing(name),
       context: {
         session: { id: session.id, owner: session.owner, metadata: session.metadata },
         runId,
-        content: request.content,
-        options: request.options ?? {},
-        context: request.context,
+        content: (parseEvent(message) as EventOf<'text'>).content,
+        options,
+        context: this.#contexts.get(runId),
         providerSessionId,
         history: () => durableEvents(store, session.id, message.seq),
         log
       },
       log: this.#committer.open(identity, message.seq, () => run.lost()),
       scrubber: new Scrubber(session.id, providerSessionIds),
+      limits,
       timeoutMs: runTimeoutMs,
       keepProviderSessionId: (id) => store.setProviderSessionId(session.id, name, id),
-      close: (ending) => this.#closeInStore(session.id, runId, ending)
+      close: (ending) => this.#closeRefused(runId, ending)
     })
+    this.#contexts.delete(runId)
     this.#runs.set(runId, run)
-    void run.completed.then(() => {
-      this.#runs.delete(runId)
-      this.#driven.delete(runId)
-      this.#options.retention.forget(runId)
-    })
+    this.#reserved.add(runId)
+    void run.completed.then(() => this.#gone(runId))
     if (this.#interrupting) void run.end(INTERRUPTED)
     else run.start()
   }
 
-  /** Ends a run whose log is lost; null if the store refuses that too, and the session's next message has to do it. */
-  async #closeInStore (sessionId: string, runId: string, ending: RunEnding): Promise<CompleteEvent | null> {
+  #gone (runId: string): void {
+    this.#runs.delete(runId)
+    this.#reserved.delete(runId)
+    this.#options.retention.forget(runId)
+    if (this.#wanted && !this.#closing) void this.drain()
+  }
+
+  /** Ends a run whose log is lost; null if the store refuses that too, and it has to be done later, or elsewhere. */
+  async #closeRefused (runId: string, ending: RunEnding): Promise<CompleteEvent | null> {
     // What the provider had to say of its end may be what the store cannot take.
     const { exitCode, aborted, reason } = ending
     const bare = { exitCode, aborted, reason }
     for (const [tries, pause] of [0, ...CLOSE_RETRY_DELAYS].entries()) {
       try {
         await delay(pause, undefined, { signal: this.#stopped.signal })
-        return await this.#options.recovery.close(sessionId, runId, tries < 2 ? ending : bare)
+        return await this.close(runId, tries < 2 ? ending : bare)
       } catch (error) {
         if (this.#stopped.signal.aborted) break
-        this.#options.log.error({ err: error, sessionId, runId }, 'the store refused the end of a run')
+        this.#options.log.error({ err: error, runId }, 'the store refused the end of a run')
       }
     }
+    this.#abandoned.add(runId)
     return null
   }
 }
 
-function assertContent (content: MessageContent): void {
-  if (!Value.Check(messageContentSchema, content)) throw runsError('INVALID_REQUEST', ['A message\'s content must be text or parts, and not empty.'])
-}
-
-function assertOptions (provider: Provider, options: Record<string, unknown>): void {
-  if (provider.optionsSchema === undefined) {
-    if (Object.keys(options).length > 0) throw runsError('INVALID_OPTIONS', ['this provider takes none.'])
-    return
-  }
-  const [problem] = Value.Errors(provider.optionsSchema, options)
-  if (problem !== undefined) throw runsError('INVALID_OPTIONS', [`options${problem.instancePath} ${problem.message}.`])
-}
-
-async function * durableEvents (store: Store, sessionId: string, before: number): AsyncGenerator<Event> {
-  let after = 0
-  while (after < before - 1) {
-    const page = await store.read(sessionId, null, after, PAGE)
-    if (page === null) return
-    for (const event of page.events) {
-      if (event.seq < before && !event.transient) yield parseEvent(event)
+/** Stands for a provider that was there when the message was accepted. */
+function missing (name: string): Provider {
+  return {
+    async * run () {
+      throw new ProviderError(`There is no provider "${name}".`, { code: 'UNSUPPORTED_PROVIDER' })
     }
-    after = page.through
-    await nextTurn()
   }
 }

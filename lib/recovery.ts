@@ -1,37 +1,75 @@
-/* Ends runs from outside: those that a dead process left, and those that another instance drives. */
-import type { CompleteEvent } from './event.ts'
+/* Sees to it that every run ends and every message has its turn, whatever became of those who drove or took them. */
+import type { LiveRuns } from './live-runs.ts'
 import type { Logger } from './logger.ts'
 import { INTERRUPTED } from './run-ending.ts'
 import type { Store } from './store.ts'
-import type { Subscriptions } from './subscriptions.ts'
-import type { RunEnding } from './types.ts'
 
 export class Recovery {
   readonly #store: Store
-  readonly #subscriptions: Subscriptions
+  readonly #live: LiveRuns
   readonly #log: Logger
+  /** Runs of ours that were not driven when we last looked. */
+  #strays = new Set<string>()
+  #droveSinceRenewal = false
+  #timer: NodeJS.Timeout | undefined
+  #sweeping = false
 
-  constructor (store: Store, subscriptions: Subscriptions, log: Logger) {
+  constructor (store: Store, live: LiveRuns, log: Logger) {
     this.#store = store
-    this.#subscriptions = subscriptions
+    this.#live = live
     this.#log = log
   }
 
-  /** Ends a run in the store and shows it to those who follow here; the terminal that holds, or null for no such run. */
-  async close (sessionId: string, runId: string, ending: RunEnding): Promise<CompleteEvent | null> {
-    const closed = await this.#store.closeRun(runId, ending)
-    if (closed === null) return null
-    this.#subscriptions.advance(sessionId, closed.complete.seq)
-    return closed.complete
+  /** Ends what dead processes left, starts what waits, and goes on looking until closed. */
+  async open (): Promise<void> {
+    await this.closeOrphans()
+    await this.#live.drain()
+    this.#timer = setInterval(() => { void this.#sweep() }, this.#store.leaseMs / 3).unref()
+  }
+
+  close (): void {
+    clearInterval(this.#timer)
   }
 
   /** Gives each run of a dead instance its terminal. Answers whether there were any. */
   async closeOrphans (): Promise<boolean> {
     const orphans = await this.#store.listOrphanedRuns()
-    for (const { sessionId, runId } of orphans) {
-      await this.close(sessionId, runId, INTERRUPTED)
-      this.#log.warn({ sessionId, runId }, 'ended a run that its process left running')
-    }
+    for (const orphan of orphans) await this.#close(orphan, 'ended a run that its process left running')
     return orphans.length > 0
+  }
+
+  async #sweep (): Promise<void> {
+    if (this.#sweeping) return
+    this.#sweeping = true
+    try {
+      // Whoever drives runs says so before anything else: others take silence for death.
+      if (this.#live.busy || this.#droveSinceRenewal) await this.#store.renewLease()
+      this.#droveSinceRenewal = this.#live.busy
+      await this.closeOrphans()
+      await this.#closeStrays()
+      await this.#live.pruneContexts()
+      await this.#live.drain()
+    } catch (error) {
+      this.#log.warn({ err: error }, 'runs could not be looked after; the next look will')
+    } finally {
+      this.#sweeping = false
+    }
+  }
+
+  /** Ends runs of ours that nobody drives: the store's answer was lost, or it refused their end. */
+  async #closeStrays (): Promise<void> {
+    const strays = (await this.#store.listOwnRuns()).filter(({ runId }) => !this.#live.isDriven(runId))
+    // A run that is only just being handed over is no stray the next time.
+    for (const stray of strays) if (this.#strays.has(stray.runId)) await this.#close(stray, 'ended a run that nobody drove')
+    this.#strays = new Set(strays.map(({ runId }) => runId))
+  }
+
+  async #close ({ sessionId, runId }: { sessionId: string, runId: string }, what: string): Promise<void> {
+    try {
+      await this.#live.close(runId, INTERRUPTED)
+      this.#log.warn({ sessionId, runId }, what)
+    } catch (error) {
+      this.#log.error({ err: error, sessionId, runId }, 'a run that nobody drives could not be ended; it will be tried again')
+    }
   }
 }

@@ -1,24 +1,25 @@
 /* The registry, decorated as `fastify.runs`: all that routes and apps do with sessions and runs. */
 import { randomUUID } from 'node:crypto'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { atMost } from './at-most.ts'
 import type { Cursor } from './cursor.ts'
 import { runsError } from './errors.ts'
 import { type CompleteEvent, type Event, parseEvent } from './event.ts'
 import type { Frame } from './frames.ts'
 import { IterableSink } from './iterable-sink.ts'
-import { LiveRuns, type StartedRun, type StartRunRequest } from './live-runs.ts'
+import type { Limits } from './limits.ts'
+import { LiveRuns } from './live-runs.ts'
+import { retainedEvents } from './log-reader.ts'
 import { guardedLogger, type Logger } from './logger.ts'
 import type { Provider } from './provider.ts'
 import { Recovery } from './recovery.ts'
 import { Retention } from './retention.ts'
 import { ABORTED } from './run-ending.ts'
+import { RunStarter, type StartedRun, type StartRunRequest } from './run-starter.ts'
+import { assertMetadata, assertSessionId } from './session-input.ts'
 import type { HistoryPage, LogPage, SessionPatch, Store } from './store.ts'
-import { PAGE } from './subscriber.ts'
 import { type Opening, type SubscriptionRequest, Subscriptions } from './subscriptions.ts'
-import { ANONYMOUS, type Metadata, type Owner, type RunningRun, type RunState, SESSION_ID_PATTERN, type SessionState } from './types.ts'
+import { ANONYMOUS, type Metadata, type Owner, type RunningRun, type RunState, type SessionState } from './types.ts'
 
-const SESSION_ID = new RegExp(SESSION_ID_PATTERN)
 /** How long a shutdown waits for providers to end what they still run. */
 const PROVIDER_GRACE_MS = 750
 /** A reconnecting client waits between these, so that a restart is not met by all of them at once. */
@@ -41,10 +42,15 @@ export interface RegistryOptions {
   runTimeoutMs: number
   /** How long runs may go on when the server closes, in ms. */
   closeGraceMs: number
-  /** How long the transient events of a completed run are kept, in ms. */
-  completedRunMs: number
-  /** How many transient events a running run may have before the oldest are merged. */
-  maxTransientEventsPerRun: number
+  retention: {
+    /** How long the transient events of a completed run are kept, in ms. */
+    completedRunMs: number
+    /** How many transient events a running run may have before the oldest are merged. */
+    maxTransientEventsPerRun: number
+    /** How long a session is kept in which nothing happens, in ms; 0 = for ever. */
+    sessionMs: number
+  }
+  limits: Limits
   log: Logger
 }
 
@@ -71,50 +77,55 @@ export class RunRegistry {
   readonly #providers: ReadonlyMap<string, Provider>
   readonly #closeGraceMs: number
   readonly #subscriptions: Subscriptions
-  readonly #recovery: Recovery
   readonly #retention: Retention
   readonly #live: LiveRuns
+  readonly #recovery: Recovery
+  readonly #starter: RunStarter
+  readonly #log: Logger
   #opened = false
   #stopWatching: () => void = () => {}
 
-  constructor ({ store, providers, closeGraceMs, log: hostLog, ...options }: RegistryOptions) {
+  constructor ({ store, providers: agents, closeGraceMs, log: hostLog, ...options }: RegistryOptions) {
     const log = guardedLogger(hostLog)
+    const { limits, defaultProvider, createOnMessage, runTimeoutMs } = options
+    const providers = new Map(Object.entries(agents))
+    const subscriptions = new Subscriptions(store, limits, log)
+    const expire = (sessionId: string, idleSince: number): Promise<boolean> => this.#delete(sessionId, null, { idleSince })
+    const retention = new Retention({ store, ...options.retention, expire, log })
+    const live = new LiveRuns({ store, providers, runTimeoutMs, limits, subscriptions, retention, log })
+    const recovery = new Recovery(store, live, log)
     this.#store = store
-    this.#providers = new Map(Object.entries(providers))
+    this.#providers = providers
     this.#closeGraceMs = closeGraceMs
-    this.#subscriptions = new Subscriptions(store, log)
-    this.#recovery = new Recovery(store, this.#subscriptions, log)
-    const { defaultProvider, createOnMessage, runTimeoutMs, completedRunMs, maxTransientEventsPerRun } = options
-    this.#retention = new Retention({ store, completedRunMs, maxTransientEventsPerRun, log })
-    this.#live = new LiveRuns({
-      store,
-      providers: this.#providers,
-      defaultProvider,
-      createOnMessage,
-      runTimeoutMs,
-      subscriptions: this.#subscriptions,
-      retention: this.#retention,
-      recovery: this.#recovery,
-      log
-    })
+    this.#subscriptions = subscriptions
+    this.#retention = retention
+    this.#live = live
+    this.#recovery = recovery
+    this.#starter = new RunStarter({ store, providers, defaultProvider, createOnMessage, limits, live, recovery, log })
+    this.#log = log
   }
 
-  /** Ends the runs that dead processes left, and begins to see what other instances do. The store is open. Rejects with STORE_IN_USE. */
+  /**
+   * Ends the runs that dead processes left, starts those that wait, and begins to see what other instances do. The
+   * store is open. Rejects with STORE_IN_USE.
+   */
   async open (): Promise<void> {
     if (storesInUse.has(this.#store)) throw runsError('STORE_IN_USE')
     storesInUse.add(this.#store)
     this.#opened = true
-    await this.#recovery.closeOrphans()
+    await this.#recovery.open()
     this.#stopWatching = this.#store.watch(() => this.#refresh())
     this.#retention.open()
   }
 
   /**
    * Refuses new runs, lets the running ones finish for `closeGraceMs`, interrupts the rest, then ends every subscription
-   * behind the last event. Providers are closed; the store is left to whoever opened it.
+   * behind the last event. What waits goes on waiting in the store. Providers are closed; the store is left to whoever
+   * opened it.
    */
   async close (): Promise<void> {
-    await this.#live.close(this.#closeGraceMs)
+    await this.#live.shutDown(this.#closeGraceMs)
+    this.#recovery.close()
     this.#stopWatching()
     this.#retention.close()
     this.#subscriptions.finish(() => RETRY_MIN_MS + Math.round(Math.random() * RETRY_SPREAD_MS))
@@ -157,12 +168,21 @@ export class RunRegistry {
   }
 
   /**
-   * Starts a run for a message and resolves once both are durable; the provider runs detached. Rejects with
-   * RUN_IN_PROGRESS (names the run), SESSION_NOT_FOUND, UNSUPPORTED_PROVIDER, INVALID_OPTIONS, SHUTTING_DOWN.
+   * Deletes a session for good: its runs end, its streams too, its events are gone, its id is never used again. Rejects
+   * with SESSION_NOT_FOUND, SESSION_DELETED.
+   */
+  async deleteSession (sessionId: string, { owner = null }: OwnerOption = {}): Promise<void> {
+    if (!await this.#delete(sessionId, owner)) throw runsError('SESSION_NOT_FOUND', [sessionId])
+  }
+
+  /**
+   * Takes a message in, and resolves once it and its run are durable; the provider runs detached. Rejects with
+   * RUN_IN_PROGRESS (names the run), SESSION_NOT_FOUND, SESSION_DELETED, UNSUPPORTED_PROVIDER, INVALID_OPTIONS,
+   * IDEMPOTENCY_KEY_REUSED, QUEUE_FULL, TOO_MANY_RUNS, SHUTTING_DOWN.
    */
   async startRun (request: StartRunRequest): Promise<StartedRun> {
     assertSessionId(request.sessionId)
-    return this.#live.start(request)
+    return this.#starter.start(request)
   }
 
   /** The run, or null. */
@@ -170,7 +190,7 @@ export class RunRegistry {
     return this.#store.getRun(runId, owner)
   }
 
-  /** A session's runs, newest first. `limit` is 1 to 500. Default: the 50 newest. */
+  /** A session's runs, running and waiting ones too, newest first. `limit` is 1 to 500. Default: the 50 newest. */
   async listRuns (sessionId: string, { owner = null, limit = 50 }: OwnerOption & { limit?: number } = {}): Promise<RunState[]> {
     return this.#store.listRuns(sessionId, owner, { limit: clampLimit(limit) })
   }
@@ -181,7 +201,7 @@ export class RunRegistry {
     return session?.runId ? this.#store.getRun(session.runId, owner) : null
   }
 
-  /** Whether the session has a running run; false for a session that does not exist. */
+  /** Whether a run is running or waits in the session; false for a session that does not exist. */
   async isProcessing (sessionId: string, { owner = null }: OwnerOption = {}): Promise<boolean> {
     return (await this.#store.getSession(sessionId, owner))?.isProcessing ?? false
   }
@@ -192,40 +212,33 @@ export class RunRegistry {
   }
 
   /**
-   * Stops a run without waiting for its provider: `runId`, else the running one. Resolves with the terminal event that
-   * holds; of a run that had ended, that one. Rejects with SESSION_NOT_FOUND, RUN_NOT_FOUND, NO_ACTIVE_RUN.
+   * Stops a run without waiting for its provider: `runId`, else the running one; the others keep their turn. Resolves
+   * with the terminal event that holds (of a run that had ended, that one), or null for a run that waits: its terminal
+   * comes in its turn. Rejects with SESSION_NOT_FOUND, RUN_NOT_FOUND, NO_ACTIVE_RUN.
    */
-  async abortRun ({ sessionId, runId, owner = null }: OwnerOption & { sessionId: string, runId?: string | undefined }): Promise<CompleteEvent> {
+  async abortRun ({ sessionId, runId, owner = null }: OwnerOption & { sessionId: string, runId?: string | undefined }): Promise<CompleteEvent | null> {
     const session = found(await this.#store.getSession(sessionId, owner), sessionId)
     if (runId === undefined) {
       if (session.runId === null) throw runsError('NO_ACTIVE_RUN', [sessionId])
-      return this.#live.end(sessionId, session.runId, ABORTED)
+      return this.#live.end(session.runId, ABORTED)
     }
     const run = await this.#store.getRun(runId, owner)
     if (run?.sessionId !== sessionId) throw runsError('RUN_NOT_FOUND', [runId])
-    return this.#live.end(sessionId, runId, ABORTED)
+    if (run.status === 'queued' && await this.#store.cancelQueuedRun(runId)) return null
+    return this.#live.end(runId, ABORTED)
   }
 
-  /** Ends a run that the app knows to be over. Resolves with the terminal event that holds. Rejects with RUN_NOT_FOUND. */
+  /** Ends a run that the app knows to be over. Resolves with the terminal event that holds. Rejects with RUN_NOT_FOUND, NO_ACTIVE_RUN. */
   async completeRun (runId: string, { exitCode, aborted = false }: { exitCode: number, aborted?: boolean }): Promise<CompleteEvent> {
     const run = await this.#store.getRun(runId, null)
     if (run === null) throw runsError('RUN_NOT_FOUND', [runId])
-    return this.#live.end(run.sessionId, runId, { exitCode, aborted, reason: aborted ? 'aborted' : exitCode === 0 ? 'finished' : 'failed' })
+    if (run.status === 'queued') throw runsError('NO_ACTIVE_RUN', [run.sessionId])
+    return this.#live.end(runId, { exitCode, aborted, reason: aborted ? 'aborted' : exitCode === 0 ? 'finished' : 'failed' })
   }
 
   /** What is retained after a seq, up to what is there when the reading begins. Rejects with SESSION_NOT_FOUND. */
-  async * replayEvents (sessionId: string, after = 0, { owner = null }: OwnerOption = {}): AsyncGenerator<Event> {
-    let lastSeq = Number.MAX_SAFE_INTEGER
-    for (let cursor = after, first = true; cursor < lastSeq; first = false) {
-      const page = found(await this.#store.read(sessionId, owner, cursor, PAGE), sessionId)
-      // What is compacted while we read may have gone into a snapshot further on.
-      lastSeq = first ? page.session.lastSeq : Math.max(lastSeq, page.session.compactedThrough)
-      for (const event of page.events) {
-        if (event.seq <= lastSeq) yield parseEvent(event)
-      }
-      cursor = page.through
-      await nextTurn()
-    }
+  replayEvents (sessionId: string, after = 0, { owner = null }: OwnerOption = {}): AsyncGenerator<Event> {
+    return retainedEvents(this.#store, sessionId, owner, after)
   }
 
   /** Follows a session like any client: `chat_subscribed`, what is retained after the cursor, then live until aborted. */
@@ -257,21 +270,21 @@ export class RunRegistry {
     return this.#subscriptions.open(request)
   }
 
+  async #delete (sessionId: string, owner: Owner, options: { idleSince?: number } = {}): Promise<boolean> {
+    if (!await this.#store.deleteSession(sessionId, owner, options)) return false
+    this.#subscriptions.deleted(sessionId)
+    await this.#live.refresh()
+    void Promise.allSettled([...this.#providers.values()].map(async (provider) => provider.endSession?.(sessionId))).then((endings) => {
+      for (const ending of endings) {
+        if (ending.status === 'rejected') this.#log.warn({ err: ending.reason as unknown, sessionId }, 'a provider could not end a session')
+      }
+    })
+    return true
+  }
+
   async #refresh (): Promise<void> {
     await this.#subscriptions.refresh()
     await this.#live.refresh()
-  }
-}
-
-function assertSessionId (id: string): void {
-  if (typeof id !== 'string' || !SESSION_ID.test(id)) throw runsError('INVALID_REQUEST', ['A session id must match ' + SESSION_ID_PATTERN])
-}
-
-function assertMetadata (metadata: Metadata | undefined): void {
-  try {
-    JSON.stringify(metadata)
-  } catch {
-    throw runsError('INVALID_REQUEST', ['A session\'s metadata must be JSON, and not too deep.'])
   }
 }
 

@@ -1,11 +1,15 @@
-/* How long transient events are kept: a while after their run has ended, and so many while it runs. */
+/*
+ * How long things are kept: transient events a while after their run has ended, and so many while it runs; sessions, if
+ * so wished, until nothing has happened in them for long.
+ */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { StoredEvent } from './event.ts'
 import type { Logger } from './logger.ts'
 import type { Store } from './store.ts'
 
-/** Runs that one look compacts; the next look goes on. */
+/** Runs and sessions that one look takes up; the next look goes on. */
 const RUNS_AT_ONCE = 100
+const SESSIONS_AT_ONCE = 100
 const LONGEST_INTERVAL_MS = 15_000
 
 export interface RetentionOptions {
@@ -14,6 +18,10 @@ export interface RetentionOptions {
   completedRunMs: number
   /** How many transient events a running run may have before the oldest are merged. */
   maxTransientEventsPerRun: number
+  /** How long a session is kept in which nothing happens, in ms; 0 = for ever. */
+  sessionMs: number
+  /** Deletes a session unless something happened in it since `idleSince`. */
+  expire: (sessionId: string, idleSince: number) => Promise<unknown>
   log: Logger
 }
 
@@ -34,8 +42,9 @@ export class Retention {
 
   /** Begins to look for completed runs whose time is over, of whatever process. */
   open (): void {
-    const interval = Math.min(LONGEST_INTERVAL_MS, Math.max(100, this.#options.completedRunMs / 10))
-    this.#timer = setInterval(() => { void this.#compactCompleted() }, interval).unref()
+    const { completedRunMs, sessionMs } = this.#options
+    const shortest = sessionMs > 0 ? Math.min(completedRunMs, sessionMs) : completedRunMs
+    this.#timer = setInterval(() => { void this.#look() }, Math.min(LONGEST_INTERVAL_MS, Math.max(100, shortest / 10))).unref()
   }
 
   close (): void {
@@ -61,6 +70,18 @@ export class Retention {
   forget (runId: string): void {
     this.#running.delete(runId)
     this.#due.delete(runId)
+  }
+
+  async #look (): Promise<void> {
+    await this.#compactCompleted()
+    if (this.#options.sessionMs > 0 && !this.#closed) await this.#alone(() => this.#expireSessions())
+  }
+
+  async #expireSessions (): Promise<void> {
+    const idleSince = Date.now() - this.#options.sessionMs
+    for (const sessionId of await this.#options.store.listIdleSessions(idleSince, SESSIONS_AT_ONCE)) {
+      if (!this.#closed) await this.#options.expire(sessionId, idleSince)
+    }
   }
 
   async #compactRunning (): Promise<void> {
@@ -111,7 +132,7 @@ export class Retention {
     try {
       await work()
     } catch (error) {
-      if (!this.#closed) this.#options.log.warn({ err: error }, 'runs could not be looked up to be compacted')
+      if (!this.#closed) this.#options.log.warn({ err: error }, 'what is too old could not be looked up')
     } finally {
       this.#compacting = false
     }

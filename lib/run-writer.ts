@@ -1,8 +1,11 @@
-/* What a provider yields → what the run's log gets: without native ids, deltas folded, encoded once. */
+/* What a provider yields → what the run's log gets: without native ids, deltas folded, within limits, encoded once. */
 import type { RunLog } from './committer.ts'
+import { RUN_ERRORS } from './errors.ts'
 import { ASIDE_KINDS, isTransient, pendingEvent } from './event.ts'
 import { Fold, type FoldedMessage } from './fold.ts'
+import type { Limits } from './limits.ts'
 import { MessageIds } from './message-ids.ts'
+import { ProviderError } from './provider.ts'
 import type { CheckedEvent } from './provider-event.ts'
 import { completeFields } from './run-ending.ts'
 import type { Scrubber } from './scrub.ts'
@@ -16,17 +19,21 @@ const WHOLE_OF = { stream_delta: 'text', thinking_delta: 'thinking' } as const
 export class RunWriter {
   readonly #log: RunLog
   readonly #scrubber: Scrubber
+  readonly #limits: Limits
+  #events = 0
+  #bytes = 0
   readonly #fold = new Fold()
   readonly #ids = new MessageIds()
   /** The message that the provider streams without a name. */
   #unnamed: string | null = null
 
-  constructor (log: RunLog, scrubber: Scrubber) {
+  constructor (log: RunLog, scrubber: Scrubber, limits: Limits) {
     this.#log = log
     this.#scrubber = scrubber
+    this.#limits = limits
   }
 
-  /** Writes one event of the provider. Throws what `JSON.stringify` throws. */
+  /** Writes one event of the provider. Throws what `JSON.stringify` throws, and a `ProviderError` above a limit. */
   write ({ kind, fields }: CheckedEvent): void {
     switch (kind) {
       case 'stream_delta':
@@ -56,9 +63,18 @@ export class RunWriter {
     const { messageId: named, content: given, snapshot, fromSeq, ...rest } = fields as { messageId?: string, content: string } & Fields
     const messageId = this.#ids.ofDelta(WHOLE_OF[kind], named)
     if (named === undefined) this.#stream(messageId)
-    const content = this.#scrubber.delta(`${kind}:${messageId}`, given)
-    this.#fold.delta(kind, messageId, content)
-    if (content !== '') this.#appendDelta(kind, { ...rest, messageId }, content)
+    const stream = `${kind}:${messageId}`
+    const content = this.#scrubber.delta(stream, given)
+    const length = this.#fold.delta(kind, messageId, content)
+    if (content !== '') this.#pushCounted(kind, rest, this.#deltaJson({ ...rest, messageId }, content))
+    if (length >= this.#limits.messageBytes && !this.#scrubber.holds(stream)) this.#seal(WHOLE_OF[kind], messageId)
+  }
+
+  /** Keeps what there is of a long message as a whole one; what follows goes on as the next. */
+  #seal (kind: keyof typeof DELTA_OF, messageId: string): void {
+    const sealed = this.#fold.take(kind, messageId)!
+    this.#ids.seal(kind, messageId, sealed.content.length)
+    this.#writeWhole(sealed)
   }
 
   /** Without names there is one message at a time: another one's beginning is the end of the last. */
@@ -81,12 +97,14 @@ export class RunWriter {
   }
 
   #whole (kind: keyof typeof DELTA_OF, fields: Fields): void {
-    const messageId = this.#ids.ofWhole(kind, fields['messageId'] as string | undefined)
+    const { messageId, sealed } = this.#ids.ofWhole(kind, fields['messageId'] as string | undefined)
+    const content = (fields['content'] as string).slice(sealed)
     // The whole holds what was held back of its deltas.
     this.#scrubber.flush(`${DELTA_OF[kind]}:${messageId}`)
     this.#fold.whole(kind, messageId)
     this.#writeFolded(this.#fold.takeEnded())
-    this.#append(kind, kind === 'text' ? { ...fields, role: 'assistant', messageId } : { ...fields, messageId })
+    // All of it may be in the log already.
+    if (content !== '' || sealed === 0) this.#append(kind, { ...fields, content, messageId, ...(kind === 'text' && { role: 'assistant' }) })
   }
 
   /** Sends what the scrubber holds back of a message whose end has come. */
@@ -94,27 +112,46 @@ export class RunWriter {
     const content = this.#scrubber.flush(`${kind}:${messageId}`)
     if (content === '') return
     this.#fold.delta(kind, messageId, content)
-    this.#appendDelta(kind, { messageId }, content)
+    this.#push(kind, {}, this.#deltaJson({ messageId }, content))
   }
 
   #writeFolded (messages: FoldedMessage[]): void {
-    for (const { kind, messageId, content } of messages) {
-      this.#ids.over(kind, messageId)
-      this.#append(kind, kind === 'text' ? { role: 'assistant', messageId, content } : { messageId, content })
+    for (const message of messages) {
+      this.#ids.over(message.kind, message.messageId)
+      this.#writeWhole(message)
     }
   }
 
-  #appendDelta (kind: string, fields: Fields, content: string): void {
+  /** What was seen as deltas is kept, whatever the limits. */
+  #writeWhole ({ kind, messageId, content }: FoldedMessage): void {
+    const fields = kind === 'text' ? { role: 'assistant', messageId, content } : { messageId, content }
+    this.#push(kind, fields, this.#scrubber.fields(fields).json)
+  }
+
+  #deltaJson (fields: Fields, content: string): string {
     // The content is scrubbed as part of its stream: alone it may look like a short id.
-    const json = this.#scrubber.fields(fields).json.slice(0, -1)
-    this.#push(kind, fields, `${json},"content":${JSON.stringify(content)}}`)
+    return `${this.#scrubber.fields(fields).json.slice(0, -1)},"content":${JSON.stringify(content)}}`
   }
 
   #append (kind: string, fields: Fields): void {
-    this.#push(kind, fields, this.#scrubber.fields(fields).json)
+    this.#pushCounted(kind, fields, this.#scrubber.fields(fields).json)
+  }
+
+  #pushCounted (kind: string, fields: Fields, json: string): void {
+    const { eventBytes, maxEventsPerRun, maxBytesPerRun } = this.#limits
+    const bytes = Buffer.byteLength(json)
+    if (bytes > eventBytes) throw tooMuch('EVENT_TOO_LARGE')
+    if (++this.#events > maxEventsPerRun) throw tooMuch('TOO_MANY_EVENTS')
+    this.#bytes += bytes
+    if (this.#bytes > maxBytesPerRun) throw tooMuch('RUN_TOO_LARGE')
+    this.#push(kind, fields, json)
   }
 
   #push (kind: string, fields: Fields, json: string): void {
     this.#log.append({ kind: this.#scrubber.text(kind), transient: isTransient(kind, fields), timestamp: new Date().toISOString(), fields: json })
   }
+}
+
+function tooMuch (code: 'EVENT_TOO_LARGE' | 'TOO_MANY_EVENTS' | 'RUN_TOO_LARGE'): ProviderError {
+  return new ProviderError(RUN_ERRORS[code], { code })
 }

@@ -3,6 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { RunLog } from './committer.ts'
 import { runError } from './errors.ts'
 import { type CompleteEvent, parseEvent } from './event.ts'
+import type { Limits } from './limits.ts'
 import type { Logger } from './logger.ts'
 import { type Provider, ProviderError, type RunContext } from './provider.ts'
 import { type CheckedEvent, checkProviderEvent } from './provider-event.ts'
@@ -20,6 +21,7 @@ export interface RunOptions {
   context: Omit<RunContext, 'signal'>
   log: RunLog
   scrubber: Scrubber
+  limits: Limits
   /** Ends the run with `timeout`; 0 = never. */
   timeoutMs: number
   /** Keeps a native id that the provider announced. */
@@ -49,7 +51,7 @@ export class Run {
     this.sessionId = options.context.session.id
     this.#options = options
     this.#logger = options.context.log
-    this.#writer = new RunWriter(options.log, options.scrubber)
+    this.#writer = new RunWriter(options.log, options.scrubber, options.limits)
     let resolveCompleted: (complete: CompleteEvent | null) => void
     this.completed = new Promise((resolve) => { resolveCompleted = resolve })
     this.#resolveCompleted = resolveCompleted!
@@ -123,8 +125,8 @@ export class Run {
     try {
       this.#writer.write(event)
     } catch (error) {
-      this.#logger.error({ err: error, runId: this.runId, kind: event.kind }, 'an event cannot be written as JSON')
-      void this.end(failed(runError('EVENT_NOT_SERIALISABLE')))
+      this.#logger.error({ err: error, runId: this.runId, kind: event.kind }, 'an event cannot be written')
+      void this.end(error instanceof ProviderError ? this.#failure(error) : failed(runError('EVENT_NOT_SERIALISABLE')))
     }
   }
 

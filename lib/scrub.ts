@@ -82,6 +82,11 @@ export class Scrubber {
     return this.#replaceParts(text.slice(0, tail))
   }
 
+  /** Whether something of `stream` is held back. */
+  holds (stream: string): boolean {
+    return this.#held.has(stream)
+  }
+
   /** What is held back of `stream`, which ends here. */
   flush (stream: string): string {
     const held = this.#held.get(stream) ?? ''

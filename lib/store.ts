@@ -203,6 +203,8 @@ export interface Store {
    * that has ended keeps its terminal. Null if there is no such run, or it waits.
    */
   closeRun (runId: string, ending: RunEnding, options: { promote: boolean }): Promise<ClosedRun | null>
+  /** The running runs that this instance has claimed. */
+  listOwnRuns (): Promise<Array<{ runId: string, sessionId: string }>>
   /** Says that this instance is alive and drives runs. */
   renewLease (): Promise<void>
   /**

@@ -32,8 +32,8 @@ export interface SubscriberOptions {
   gap: GapFrame | null
   /** Ends after the `complete` of this run; of the first run that is seen, if `runId` is null. */
   until: { runId: string | null } | null
-  /** Reads the next page; null while the session does not exist. */
-  read: (after: number) => Promise<LogPage | null>
+  /** Reads the next page; null while the session does not exist, 'deleted' once it was. */
+  read: (after: number) => Promise<LogPage | null | 'deleted'>
   /** Called once, when nothing more will be written. */
   onClose: () => void
   /** The log could not be read, or the sink not be written; it has been ended, and the client's cursor brings it back. */
@@ -128,6 +128,12 @@ export class Subscriber<Chunk> implements Follower {
     else this.wake()
   }
 
+  /** The session was deleted. One that was never let in learns that from its own reading, if it may. */
+  deleted (): void {
+    if (this.#admitted) this.finish({ kind: 'session_deleted', sessionId: this.sessionId })
+    else this.wake()
+  }
+
   /** Writes nothing more. Idempotent. */
   close (): void {
     this.#close(null)
@@ -160,6 +166,10 @@ export class Subscriber<Chunk> implements Follower {
     const exists = this.#channel.head > 0
     const page = await this.#options.read(this.#cursor)
     if (this.#isClosed()) return false
+    if (page === 'deleted') {
+      this.#close({ kind: 'session_deleted', sessionId: this.sessionId })
+      return false
+    }
     if (page !== null) {
       this.#admitted = true
       this.#channel.advance(page.session.lastSeq)

@@ -2,8 +2,10 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { Channels } from './channels.ts'
 import { type Cursor, LATEST } from './cursor.ts'
+import { hasCode, runsError } from './errors.ts'
 import type { StoredEvent } from './event.ts'
 import type { GapFrame } from './frames.ts'
+import type { Limits } from './limits.ts'
 import type { Logger } from './logger.ts'
 import type { LogPage, Store } from './store.ts'
 import { PAGE, type Sink, Subscriber } from './subscriber.ts'
@@ -36,18 +38,20 @@ interface Beginning {
   gap: GapFrame | null
 }
 
-type Finishable = Pick<Subscriber<unknown>, 'sessionId' | 'finish'>
+type Finishable = Pick<Subscriber<unknown>, 'sessionId' | 'finish' | 'deleted'>
 
 export class Subscriptions {
   readonly #store: Store
+  readonly #limits: Limits
   readonly #log: Logger
   readonly #channels = new Channels()
   readonly #open = new Set<Finishable>()
   /** Set once all subscriptions end: one that was still opening ends too. */
   #retryMs: (() => number) | null = null
 
-  constructor (store: Store, log: Logger) {
+  constructor (store: Store, limits: Limits, log: Logger) {
     this.#store = store
+    this.#limits = limits
     this.#log = log
   }
 
@@ -56,9 +60,11 @@ export class Subscriptions {
     this.#channels.publish(sessionId, events)
   }
 
-  /** The store has events up to `seq` that were not published here. */
-  advance (sessionId: string, seq: number): void {
-    this.#channels.advance(sessionId, seq)
+  /** The session is gone: whoever follows it is told, and their subscriptions end. */
+  deleted (sessionId: string): void {
+    for (const subscriber of this.#open) {
+      if (subscriber.sessionId === sessionId) subscriber.deleted()
+    }
   }
 
   /** Shows what other instances may have committed. */
@@ -66,13 +72,18 @@ export class Subscriptions {
     const sessionIds = this.#channels.sessionIds()
     for (let start = 0; start < sessionIds.length; start += REFRESH_AT_ONCE) {
       const some = sessionIds.slice(start, start + REFRESH_AT_ONCE)
-      for (const [index, lastSeq] of (await this.#store.lastSeqs(some)).entries()) this.#channels.advance(some[index]!, lastSeq)
+      for (const [index, lastSeq] of (await this.#store.lastSeqs(some)).entries()) {
+        if (lastSeq === null) this.deleted(some[index]!)
+        else this.#channels.advance(some[index]!, lastSeq)
+      }
       await nextTurn()
     }
   }
 
-  /** Opens a subscription; a session that does not exist yet is waited for. */
+  /** Opens a subscription; a session that does not exist yet is waited for. Rejects with TOO_MANY_SUBSCRIBERS, SESSION_DELETED. */
   async open ({ sessionId, owner, after, until }: SubscriptionRequest): Promise<Opening> {
+    if (this.#channels.users >= this.#limits.subscribers) throw runsError('TOO_MANY_SUBSCRIBERS', ['server'])
+    if (this.#channels.usersOf(sessionId) >= this.#limits.subscribersPerSession) throw runsError('TOO_MANY_SUBSCRIBERS', ['session'])
     // Acquired before the read: what is committed after the snapshot moves the channel's head.
     const channel = this.#channels.acquire(sessionId)
     try {
@@ -87,7 +98,7 @@ export class Subscriptions {
           const subscriber = new Subscriber(channel, sink, {
             ...beginning,
             until: target === 'done' ? null : target,
-            read: (cursor) => this.#store.read(sessionId, owner, cursor, PAGE),
+            read: (cursor) => this.#read(sessionId, owner, cursor),
             onClose: () => {
               this.#open.delete(subscriber)
               this.#channels.release(channel)
@@ -116,6 +127,15 @@ export class Subscriptions {
     subscriber.finish({ kind: 'stream_closing', sessionId: subscriber.sessionId, retryMs })
   }
 
+  async #read (sessionId: string, owner: Owner, cursor: number): Promise<LogPage | null | 'deleted'> {
+    try {
+      return await this.#store.read(sessionId, owner, cursor, PAGE)
+    } catch (error) {
+      if (hasCode(error, 'SESSION_DELETED')) return 'deleted'
+      throw error
+    }
+  }
+
   async #begin (sessionId: string, owner: Owner, after: Cursor | null): Promise<Beginning> {
     const asked = after === LATEST ? Number.MAX_SAFE_INTEGER : after ?? 0
     const first = await this.#store.read(sessionId, owner, asked, PAGE)
@@ -135,7 +155,8 @@ export class Subscriptions {
   async #target ({ cursor, first }: Beginning, owner: Owner): Promise<{ runId: string | null } | 'done'> {
     if (first === null) return { runId: null }
     const session: SessionState = first.session
-    if (session.runId !== null) return { runId: session.runId }
+    const current = session.runId ?? session.queue[0]
+    if (current !== undefined) return { runId: current }
     const [latest] = await this.#store.listRuns(session.id, owner, { limit: 1 })
     if (latest === undefined) return { runId: null }
     if (latest.completeSeq !== null && latest.completeSeq <= cursor) return 'done'

@@ -2,11 +2,14 @@
 import Type, { type Static, type TSchema } from 'typebox'
 import { Value } from 'typebox/value'
 import { runsError } from '../lib/errors.ts'
+import type { Limits } from '../lib/limits.ts'
 import type { Provider } from '../lib/provider.ts'
 import type { Store } from '../lib/store.ts'
 
 // Above this, Node's timers fire at once.
 const milliseconds = { minimum: 0, maximum: 2 ** 31 - 1 }
+const count = { minimum: 1, maximum: Number.MAX_SAFE_INTEGER }
+const MIB = 1024 * 1024
 
 /** Options that can be written down: each has a description, and a default unless it is off by default. */
 export const OPTIONS = Type.Object({
@@ -43,15 +46,30 @@ export const OPTIONS = Type.Object({
     }),
     maxTransientEventsPerRun: Type.Integer({
       description: 'How many deltas a running run may have before the oldest are merged into snapshots.', default: 5_000, minimum: 2, maximum: Number.MAX_SAFE_INTEGER, flag: 'max-transient-events'
+    }),
+    sessionMs: Type.Integer({
+      description: 'How long a session is kept in which nothing happens, in ms; then it is deleted. 0 = for ever.', default: 0, minimum: 0, maximum: Number.MAX_SAFE_INTEGER
     })
+  }, { additionalProperties: false }),
+  limits: Type.Object({
+    runningRuns: Type.Integer({ description: 'Runs that this process drives at once; more are TOO_MANY_RUNS, or wait.', default: 1_000, ...count }),
+    queuedPerSession: Type.Integer({ description: 'Messages that may wait in one session; more are QUEUE_FULL.', default: 20, ...count }),
+    subscribersPerSession: Type.Integer({ description: 'Streams of one session; more are TOO_MANY_SUBSCRIBERS.', default: 2_000, ...count }),
+    subscribers: Type.Integer({ description: 'Streams of this process; more are TOO_MANY_SUBSCRIBERS.', default: 20_000, ...count }),
+    bodyBytes: Type.Integer({ description: 'Bytes of a request\'s body; more are BODY_TOO_LARGE.', default: MIB, ...count }),
+    eventBytes: Type.Integer({ description: 'Bytes of one event of a provider; more end its run as failed.', default: MIB, ...count }),
+    messageBytes: Type.Integer({ description: 'Bytes of streamed text after which a message is kept as it is, and what follows goes on as the next.', default: MIB, ...count }),
+    maxEventsPerRun: Type.Integer({ description: 'Events of a provider in one run; more end it as failed.', default: 100_000, ...count }),
+    maxBytesPerRun: Type.Integer({ description: 'Bytes of a provider\'s events in one run; more end it as failed.', default: 64 * MIB, ...count })
   }, { additionalProperties: false })
 }, { additionalProperties: false })
 
 type Written = Static<typeof OPTIONS>
 
 /** Options of the plugin; see docs/options.md. */
-export interface AgentRunsOptions extends Partial<Omit<Written, 'retention'>> {
+export interface AgentRunsOptions extends Partial<Omit<Written, 'retention' | 'limits'>> {
   retention?: Partial<Written['retention']>
+  limits?: Partial<Limits>
   /** The agents, by the name under which messages and sessions ask for them. At least one. */
   providers: Record<string, Provider>
   /** The path of a SQLite file (default './agent-runs.db'; ':memory:' keeps nothing), or a store, which stays yours to close. */

@@ -36,7 +36,7 @@ async function agentRuns (fastify: FastifyInstance, options: AgentRunsOptions): 
   if (store !== options.store) fastify.addHook('onClose', () => store.close())
   await store.open()
 
-  const registry = new RunRegistry({ ...resolved, ...resolved.retention, store, log: fastify.log })
+  const registry = new RunRegistry({ ...resolved, store, log: fastify.log })
   const sse = new SseConnections(resolved)
   // Before Fastify closes the server: it would wait for every open stream, for ever.
   fastify.addHook('preClose', async () => {
@@ -45,7 +45,7 @@ async function agentRuns (fastify: FastifyInstance, options: AgentRunsOptions): 
   })
   await registry.open()
   fastify.decorate('runs', registry)
-  if (resolved.routes) fastify.register((scope) => mountRoutes(scope, sse), { prefix: resolved.prefix })
+  if (resolved.routes) fastify.register((scope) => mountRoutes(scope, sse, resolved), { prefix: resolved.prefix })
 }
 
 async function createStore ({ store, durability }: ResolvedOptions): Promise<Store> {
@@ -55,7 +55,8 @@ async function createStore ({ store, durability }: ResolvedOptions): Promise<Sto
   return sqliteStore({ path: store, durability })
 }
 
-async function mountRoutes (scope: FastifyInstance, sse: SseConnections): Promise<void> {
+async function mountRoutes (scope: FastifyInstance, sse: SseConnections, { limits }: ResolvedOptions): Promise<void> {
+  scope.addHook('onRoute', (route) => { route.bodyLimit = limits.bodyBytes })
   // Ours alone: the host keeps its own ways.
   scope.setErrorHandler(errorHandler)
   scope.setValidatorCompiler(validatorCompiler)

@@ -1,6 +1,7 @@
 /* What requests must look like, shared between routes. */
 import Type from 'typebox'
 import { messageContentSchema } from '../lib/message-content.ts'
+import { IDEMPOTENCY_KEY_PATTERN } from '../lib/run-starter.ts'
 import { SESSION_ID_PATTERN } from '../lib/types.ts'
 
 const closed = { additionalProperties: false }
@@ -26,7 +27,10 @@ export const SessionPatch = Type.Object({ title: Type.Optional(Title), metadata:
 export const NewMessage = Type.Object({
   content: messageContentSchema,
   provider: Type.Optional(Type.String()),
+  onBusy: Type.Optional(Type.Union([Type.Literal('reject'), Type.Literal('queue'), Type.Literal('interrupt')])),
   options: Type.Optional(Type.Record(Type.String(), Type.Unknown()))
 }, closed)
+
+export const MessageHeaders = Type.Object({ 'idempotency-key': Type.Optional(Type.String({ pattern: IDEMPOTENCY_KEY_PATTERN })) })
 
 export const Abort = Type.Object({ runId: Type.Optional(Type.String()) }, closed)

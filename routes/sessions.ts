@@ -1,4 +1,4 @@
-/* Sessions: create, list, read, rename. */
+/* Sessions: create, list, read, rename, delete. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { runsError } from '../lib/errors.ts'
@@ -29,6 +29,11 @@ export const sessionRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.patch('/sessions/:id', { schema: { params: SessionParams, body: SessionPatch } }, async ({ params: { id }, body, runsOwner }) => {
     return shown(await runs.updateSession(id, body, { owner: runsOwner }))
+  })
+
+  fastify.delete('/sessions/:id', { schema: { params: SessionParams } }, async ({ params: { id }, runsOwner }, reply) => {
+    await runs.deleteSession(id, { owner: runsOwner })
+    return reply.code(204).send()
   })
 }
 

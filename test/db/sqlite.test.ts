@@ -3,8 +3,9 @@ import Database from 'better-sqlite3'
 import { test, type Test } from 'tap'
 import { sqliteStore } from '../../db/sqlite.ts'
 import { eventEncoder, pendingEvent, type PendingEvent, type StoredEvent } from '../../lib/event.ts'
-import type { RunStart, Store } from '../../lib/store.ts'
+import type { AppendGroup, RunStart, Store } from '../../lib/store.ts'
 import type { RunEnding } from '../../lib/types.ts'
+import { newRun } from '../helpers/new-run.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
 
 const PAGE = { rows: 100, bytes: 1_000_000 }
@@ -19,13 +20,16 @@ async function openStore (t: Test, path = join(tempDir(t), 'runs.db')): Promise<
 }
 
 function start (store: Store, runId: string, { sessionId = 's', owner = '', createSession = true } = {}): Promise<RunStart> {
-  const message = pendingEvent('text', { role: 'user', messageId: `m-${runId}`, content: 'hi' })
-  return store.startRun({ runId, sessionId, owner, provider: 'echo', message, createSession })
+  return store.startRun(newRun(runId, { sessionId, owner, createSession }))
 }
 
 function group (runId: string, firstSeq: number, pending: PendingEvent[], ending: RunEnding | null = null) {
   const encode = eventEncoder({ sessionId: 's', runId, provider: 'echo' })
-  return { runId, events: pending.map((event, index): StoredEvent => encode(event, firstSeq + index)), ending }
+  return { runId, events: pending.map((event, index): StoredEvent => encode(event, firstSeq + index)), ending, promote: false }
+}
+
+async function append (store: Store, ...groups: AppendGroup[]): Promise<string[]> {
+  return (await store.append(groups)).map(({ outcome }) => outcome)
 }
 
 const text = (content: string): PendingEvent => pendingEvent('text', { role: 'assistant', messageId: content, content })
@@ -37,9 +41,9 @@ test('of 100 starters in two instances one gets the session, the others are told
   const stores = [await openStore(t, path), await openStore(t, path)]
   const starts = await Promise.all(Array.from({ length: 100 }, (_, i) => start(stores[i % 2]!, `run-${i}`)))
 
-  const winners = starts.filter(({ outcome }) => outcome === 'started')
+  const winners = starts.filter(({ outcome }) => outcome === 'accepted')
   t.equal(winners.length, 1)
-  const winner = starts.findIndex(({ outcome }) => outcome === 'started')
+  const winner = starts.findIndex(({ outcome }) => outcome === 'accepted')
   const { instanceId } = stores[winner % 2]!
   const others = starts.filter((_, i) => i !== winner)
   t.strictSame(others, others.map(() => ({ outcome: 'busy', runId: `run-${winner}`, cursor: 0, instanceId })))
@@ -48,7 +52,7 @@ test('of 100 starters in two instances one gets the session, the others are told
 test('a session belongs to the owner who created it; to others it does not exist', async (t) => {
   const store = await openStore(t)
   await start(store, 'r', { owner: 'ada' })
-  t.strictSame(await start(store, 'r2', { owner: 'bob' }), { outcome: 'not-found' })
+  await t.rejects(start(store, 'r2', { owner: 'bob' }), { code: 'SESSION_NOT_FOUND' })
   t.equal(await store.getSession('s', 'bob'), null)
   t.equal(await store.read('s', 'bob', 0, PAGE), null)
   t.equal(await store.readHistory('s', 'bob', { before: null, limit: 10 }), null)
@@ -63,7 +67,7 @@ test('a session belongs to the owner who created it; to others it does not exist
 
 test('a session that does not exist is not created unless that is asked', async (t) => {
   const store = await openStore(t)
-  t.strictSame(await start(store, 'r', { createSession: false }), { outcome: 'not-found' })
+  await t.rejects(start(store, 'r', { createSession: false }), { code: 'SESSION_NOT_FOUND' })
   t.equal(await store.getSession('s', null), null)
 })
 
@@ -71,11 +75,11 @@ test('append gives back ok for what is new and for what is sent again, and store
   const store = await openStore(t)
   await start(store, 'r')
   const first = group('r', 2, [text('a'), text('b')])
-  t.strictSame(await store.append([first]), ['ok'])
-  t.strictSame(await store.append([first]), ['ok'])
+  t.strictSame(await append(store, first), ['ok'])
+  t.strictSame(await append(store, first), ['ok'])
   const last = group('r', 4, [complete], FINISHED)
-  t.strictSame(await store.append([last]), ['ok'])
-  t.strictSame(await store.append([last]), ['ok'], 'also the terminal, after which the run does not run any more')
+  t.strictSame(await append(store, last), ['ok'])
+  t.strictSame(await append(store, last), ['ok'], 'also the terminal, after which the run does not run any more')
   const page = await store.read('s', null, 0, PAGE)
   t.strictSame(page?.events.map(({ seq, kind }) => [seq, kind]), [[1, 'text'], [2, 'text'], [3, 'text'], [4, 'complete']])
 })
@@ -85,12 +89,12 @@ test('append refuses seqs that do not follow, and runs that are over or not ours
   const store = await openStore(t, path)
   const other = await openStore(t, path)
   await start(store, 'r')
-  t.strictSame(await store.append([group('r', 3, [text('hole')])]), ['conflict'])
-  t.strictSame(await store.append([group('r', 1, [text('again')])]), ['conflict'])
-  t.strictSame(await other.append([group('r', 2, [text('zombie')])]), ['stale'], 'another instance is fenced')
+  t.strictSame(await append(store, group('r', 3, [text('hole')])), ['conflict'])
+  t.strictSame(await append(store, group('r', 1, [text('again')])), ['conflict'])
+  t.strictSame(await append(other, group('r', 2, [text('zombie')])), ['stale'], 'another instance is fenced')
   await store.append([group('r', 2, [complete], FINISHED)])
-  t.strictSame(await store.append([group('r', 3, [text('late')])]), ['stale'])
-  t.strictSame(await store.append([group('nobody', 1, [text('x')])]), ['stale'])
+  t.strictSame(await append(store, group('r', 3, [text('late')])), ['stale'])
+  t.strictSame(await append(store, group('nobody', 1, [text('x')])), ['stale'])
   t.equal((await store.getSession('s', null))?.lastSeq, 2)
 })
 
@@ -98,7 +102,7 @@ test('groups of one append are independent: a refused one costs the others nothi
   const store = await openStore(t)
   await start(store, 'r')
   await start(store, 'q', { sessionId: 'other' })
-  t.strictSame(await store.append([group('r', 9, [text('no')]), group('q', 2, [text('yes')])]), ['conflict', 'ok'])
+  t.strictSame(await append(store, group('r', 9, [text('no')]), group('q', 2, [text('yes')])), ['conflict', 'ok'])
   t.equal((await store.read('s', null, 0, PAGE))?.session.lastSeq, 1)
   t.equal((await store.read('other', null, 0, PAGE))?.session.lastSeq, 2)
 })
@@ -110,7 +114,7 @@ test('the terminal and the run\'s completion are one write', async (t) => {
   const run = await store.getRun('r', null)
   t.match(run, { status: 'completed', exitCode: 3, success: false, aborted: false, reason: 'failed', cursor: 0, completeSeq: 2 })
   t.match(await store.getSession('s', null), { isProcessing: false, runId: null, lastSeq: 2 })
-  t.equal((await start(store, 'r2')).outcome, 'started')
+  t.equal((await start(store, 'r2')).outcome, 'accepted')
 })
 
 test('closeRun keeps the text that was seen as deltas, ends the run once, and fences its owner', async (t) => {
@@ -123,8 +127,8 @@ test('closeRun keeps the text that was seen as deltas, ends the run once, and fe
     delta('m2', 'whole'), text('m2'), delta('m3', 'x'), pendingEvent('stream_delta', { messageId: 'm3', content: 'snap', snapshot: true, fromSeq: 7 }), delta('m3', '!')
   ])])
 
-  const closed = await other.closeRun('r', INTERRUPTED)
-  t.strictSame(closed?.events.map(({ seq, json }) => {
+  const closed = await other.closeRun('r', INTERRUPTED, { promote: false })
+  t.strictSame(closed?.promotion.events.map(({ seq, json }) => {
     const { kind, messageId, content, reason } = JSON.parse(json) as Record<string, unknown>
     return [seq, kind, messageId ?? reason, content]
   }), [
@@ -134,10 +138,10 @@ test('closeRun keeps the text that was seen as deltas, ends the run once, and fe
     [13, 'complete', 'interrupted', undefined]
   ])
   t.match(closed?.complete, { kind: 'complete', seq: 13, exitCode: 1, success: false, aborted: false, actualSessionId: 's' })
-  t.strictSame(await owner.append([group('r', 10, [text('zombie')])]), ['stale'])
-  const again = await owner.closeRun('r', FINISHED)
-  t.strictSame(again, { events: [], complete: closed?.complete }, 'whoever comes second gets the terminal that holds')
-  t.equal(await owner.closeRun('nobody', FINISHED), null)
+  t.strictSame(await append(owner, group('r', 10, [text('zombie')])), ['stale'])
+  const again = await owner.closeRun('r', FINISHED, { promote: false })
+  t.strictSame(again, { promotion: { sessionId: 's', events: [], claimed: null }, complete: closed?.complete }, 'whoever comes second gets the terminal that holds')
+  t.equal(await owner.closeRun('nobody', FINISHED, { promote: false }), null)
 })
 
 test('read pages by rows and by bytes, with the session of the same snapshot', async (t) => {
@@ -182,8 +186,8 @@ test('what is stored is, to the byte, what was given, also after reopening', asy
   await store.close()
   const reopened = await openStore(t, path)
   const page = await reopened.read('s', null, 0, PAGE)
-  t.equal(started.outcome, 'started')
-  t.strictSame(page?.events, [...started.outcome === 'started' ? [started.message] : [], ...weird.events])
+  t.equal(started.outcome, 'accepted')
+  t.strictSame(page?.events, [...started.outcome === 'accepted' ? started.promotion.events : [], ...weird.events])
 })
 
 test('the native id last announced is the one to resume, and all are remembered', async (t) => {
@@ -197,8 +201,9 @@ test('the native id last announced is the one to resume, and all are remembered'
   await store.setProviderSessionId('nowhere', 'echo', 'x')
   await store.append([group('r', 2, [complete], FINISHED)])
   const next = await start(store, 'r2')
-  t.match(next, { outcome: 'started', providerSessionId: 'first' })
-  t.strictSame(next.outcome === 'started' && next.providerSessionIds, ['second', 'third', 'first'])
+  const claimed = next.outcome === 'accepted' ? next.promotion.claimed : null
+  t.equal(claimed?.providerSessionId, 'first')
+  t.strictSame(claimed?.providerSessionIds, ['second', 'third', 'first'])
 })
 
 test('sessions are listed newest first, in pages', async (t) => {
@@ -220,8 +225,8 @@ test('the database itself refuses a second running run of a session, whoever wri
   await start(store, 'r')
   const database = new Database(path)
   t.teardown(() => database.close())
-  const insert = database.prepare(`INSERT INTO agent_runs_runs (id, session_key, provider, status, instance_id, cursor, started_at)
-    SELECT ?, session_key, provider, ?, instance_id, cursor, started_at FROM agent_runs_runs WHERE id = 'r'`)
+  const insert = database.prepare(`INSERT INTO agent_runs_runs (id, session_key, provider, status, instance_id, cursor, created_at)
+    SELECT ?, session_key, provider, ?, instance_id, cursor, created_at FROM agent_runs_runs WHERE id = 'r'`)
   t.throws(() => insert.run('r2', 'running'), { code: 'SQLITE_CONSTRAINT_UNIQUE' })
   t.equal(insert.run('r3', 'completed').changes, 1)
 })

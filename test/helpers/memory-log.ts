@@ -58,7 +58,7 @@ export class MemoryLog {
       bytes += event.json.length
     }
     const session = {
-      id, owner: '', provider: null, title: null, metadata: {}, createdAt: '', updatedAt: '', isProcessing: true, runId: 'r', lastSeq, compactedThrough, pendingPermissions: ['p']
+      id, owner: '', provider: null, title: null, metadata: {}, createdAt: '', updatedAt: '', isProcessing: true, runId: 'r', queue: [], lastSeq, compactedThrough, pendingPermissions: ['p']
     }
     return { session, events, through: events.length < retained.length ? events.at(-1)!.seq : lastSeq }
   }

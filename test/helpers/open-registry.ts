@@ -4,6 +4,7 @@ import type { Provider, Store } from '../../index.ts'
 import { sqliteStore } from '../../db/sqlite.ts'
 import { silentLogger } from '../../lib/logger.ts'
 import { type RegistryOptions, RunRegistry } from '../../lib/registry.ts'
+import { LIMITS } from './limits.ts'
 
 /** A registry on `store`, not open yet. */
 export function makeRegistry (agent: Provider, store: Store, options: Partial<RegistryOptions> = {}): RunRegistry {
@@ -14,8 +15,8 @@ export function makeRegistry (agent: Provider, store: Store, options: Partial<Re
     createOnMessage: true,
     runTimeoutMs: 0,
     closeGraceMs: 0,
-    completedRunMs: 300_000,
-    maxTransientEventsPerRun: 5_000,
+    retention: { completedRunMs: 300_000, maxTransientEventsPerRun: 5_000, sessionMs: 0 },
+    limits: LIMITS,
     log: silentLogger,
     ...options
   })

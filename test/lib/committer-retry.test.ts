@@ -20,10 +20,12 @@ async function build (t: Test, append: (groups: AppendGroup[], call: number) => 
       groups.push(batch)
       steps.push(`append ${batch.map(({ runId }) => runId).join(' ')}`)
       append(batch, groups.length)
-      return batch.map(() => 'ok')
+      return batch.map(() => ({ outcome: 'ok', promotion: null }))
     }
   }
-  const committer = new Committer(store as Store, (sessionId) => { steps.push(`publish ${sessionId}`) }, quietLogger, stopped)
+  const committer = new Committer({
+    store: store as Store, publish: (sessionId) => { steps.push(`publish ${sessionId}`) }, promoted: () => {}, promotes: () => true, log: quietLogger, ...stopped && { stopped }
+  })
   const logs = ['a', 'b'].map((name) => committer.open({ sessionId: name, runId: name, provider: 'p' }, 0, (rejection) => { rejections.push(rejection) }))
   for (const log of logs) log.append({ kind: 'custom', transient: false, timestamp: '', fields: '{"name":"x"}' })
   await Promise.all(logs.map((log) => log.settled()))

@@ -26,13 +26,14 @@ function build (append: (groups: AppendGroup[]) => Promise<AppendOutcome[]> | Ap
   const store: Pick<Store, 'append'> = {
     async append (groups) {
       steps.push(`append ${show(groups)}`)
-      return append(groups)
+      return (await append(groups)).map((outcome) => ({ outcome, promotion: null }))
     }
   }
-  const committer = new Committer(store as Store, (sessionId, events) => {
+  const publish = (sessionId: string, events: StoredEvent[]): void => {
     steps.push(`publish ${sessionId}:${events.map(({ seq }) => seq).join()}`)
     published.push(...events)
-  }, quietLogger)
+  }
+  const committer = new Committer({ store: store as Store, publish, promoted: () => {}, promotes: () => true, log: quietLogger })
   const open = (name: string, lastSeq: number): RunLog => {
     rejections[name] = []
     return committer.open({ sessionId: `s-${name}`, runId: name, provider: 'p' }, lastSeq, (rejection) => { rejections[name]!.push(rejection) })
@@ -202,6 +203,6 @@ test('one transaction takes only so many bytes; the rest waits a turn', async (t
 test('a log with nothing to commit is settled, and gives the committer nothing', async (t) => {
   const log = new RunLog({ sessionId: 's', runId: 'r', provider: 'p' }, 4, () => {}, () => {})
   await log.settled()
-  t.strictSame([log.take(), log.full, log.rejection, log.newest], [null, false, null, null])
+  t.strictSame([log.take(true), log.full, log.rejection, log.newest], [null, false, null, null])
   t.end()
 })

@@ -6,7 +6,7 @@ test('an error carries its code, its status, its filled-in message and what the 
   t.ok(error instanceof Error)
   const { code, statusCode, message, runId, cursor, retryAfter } = error
   t.strictSame({ code, statusCode, message, runId, cursor, retryAfter }, {
-    code: 'RUN_IN_PROGRESS', statusCode: 409, message: 'Session "demo" has a running run.', runId: 'r1', cursor: 7, retryAfter: 2
+    code: 'RUN_IN_PROGRESS', statusCode: 409, message: 'Session "demo" is busy with another run.', runId: 'r1', cursor: 7, retryAfter: 2
   })
   t.end()
 })
@@ -23,8 +23,13 @@ test('the codes answer with the statuses that the contract names', (t) => {
     SESSION_EXISTS: 409,
     RUN_IN_PROGRESS: 409,
     NO_ACTIVE_RUN: 409,
+    SESSION_DELETED: 410,
     BODY_TOO_LARGE: 413,
     UNSUPPORTED_MEDIA_TYPE: 415,
+    IDEMPOTENCY_KEY_REUSED: 422,
+    QUEUE_FULL: 429,
+    TOO_MANY_RUNS: 429,
+    TOO_MANY_SUBSCRIBERS: 429,
     STORE_UNAVAILABLE: 503,
     SHUTTING_DOWN: 503
   } as const

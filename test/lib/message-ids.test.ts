@@ -5,7 +5,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{1
 
 test('the names that a provider gives are kept', (t) => {
   const ids = new MessageIds()
-  t.strictSame([ids.ofDelta('text', 'm'), ids.ofDelta('thinking', 'm'), ids.ofDelta('text', 'm'), ids.ofEnd('m'), ids.ofWhole('text', 'm')], ['m', 'm', 'm', 'm', 'm'])
+  t.strictSame([ids.ofDelta('text', 'm'), ids.ofDelta('thinking', 'm'), ids.ofDelta('text', 'm'), ids.ofEnd('m'), ids.ofWhole('text', 'm').messageId], ['m', 'm', 'm', 'm', 'm'])
   t.equal(ids.ofEnd('never-streamed'), 'never-streamed')
   t.end()
 })
@@ -38,8 +38,8 @@ test('a whole without a name is that of what was streamed without a name, ended 
     const ids = new MessageIds()
     const streamed = ids.ofDelta('text', undefined)
     if (ended) ids.ofEnd(undefined)
-    t.equal(ids.ofWhole('text', undefined), streamed)
-    const next = ids.ofWhole('text', undefined)
+    t.equal(ids.ofWhole('text', undefined).messageId, streamed)
+    const next = ids.ofWhole('text', undefined).messageId
     t.match(next, UUID)
     t.not(next, streamed, 'the next whole is another message')
     t.not(ids.ofDelta('text', undefined), streamed, 'and so are the next deltas')
@@ -51,7 +51,7 @@ test('a whole without a name is that of the last message of its kind', (t) => {
   const ids = new MessageIds()
   const thought = ids.ofDelta('thinking', undefined)
   const text = ids.ofDelta('text', undefined)
-  t.equal(ids.ofWhole('thinking', undefined), thought)
+  t.equal(ids.ofWhole('thinking', undefined).messageId, thought)
   t.equal(ids.ofDelta('text', undefined), text, 'the other kind goes on')
   ids.over('thinking', 'm')
   t.equal(ids.ofDelta('text', 'm'), 'm')
@@ -83,7 +83,7 @@ test('after an unnamed message was folded both the next unnamed delta and the ne
     if (ended) ids.ofEnd(undefined)
     ids.over('text', first)
     t.equal(ids.ofEnd(undefined), null, 'there is nothing to end')
-    t.not(ids.ofWhole('text', undefined), first, 'it would replace what was said before')
+    t.not(ids.ofWhole('text', undefined).messageId, first, 'it would replace what was said before')
     t.not(ids.ofDelta('text', undefined), first)
   }
   t.end()
@@ -92,10 +92,10 @@ test('after an unnamed message was folded both the next unnamed delta and the ne
 test('several blocks under one name are several messages, each with its own whole', (t) => {
   const ids = new MessageIds()
   t.equal(ids.ofDelta('text', 'm'), 'm')
-  t.equal(ids.ofWhole('text', 'm'), 'm')
+  t.equal(ids.ofWhole('text', 'm').messageId, 'm')
   const second = ids.ofDelta('text', 'm')
   t.not(second, 'm')
-  t.equal(ids.ofWhole('text', 'm'), second)
-  t.equal(ids.ofWhole('text', 'm'), 'm', 'a whole without deltas is of the name')
+  t.equal(ids.ofWhole('text', 'm').messageId, second)
+  t.equal(ids.ofWhole('text', 'm').messageId, 'm', 'a whole without deltas is of the name')
   t.end()
 })

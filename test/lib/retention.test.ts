@@ -5,6 +5,7 @@ import { eventEncoder, pendingEvent } from '../../lib/event.ts'
 import { silentLogger } from '../../lib/logger.ts'
 import { Retention } from '../../lib/retention.ts'
 import { latch } from '../helpers/latch.ts'
+import { newRun } from '../helpers/new-run.ts'
 
 test('a run that cannot be compacted does not keep the others from it, and is not tried for ever', async (t) => {
   const done = latch()
@@ -19,7 +20,7 @@ test('a run that cannot be compacted does not keep the others from it, and is no
     }
   }
   const alive = setInterval(() => {}, 1e6)
-  const retention = new Retention({ store: store as unknown as Store, completedRunMs: 0, maxTransientEventsPerRun: 10, log: silentLogger })
+  const retention = new Retention({ store: store as unknown as Store, completedRunMs: 0, maxTransientEventsPerRun: 10, sessionMs: 0, expire: async () => {}, log: silentLogger })
   t.teardown(() => {
     clearInterval(alive)
     retention.close()
@@ -33,14 +34,14 @@ test('a run that is compacted late, after its end, is still compacted as a compl
   const store = sqliteStore({ path: ':memory:' })
   t.teardown(() => store.close())
   await store.open()
-  await store.startRun({ runId: 'r', sessionId: 's', owner: null, provider: 'p', message: pendingEvent('text', { role: 'user', messageId: 'u', content: 'go' }), createSession: true })
+  await store.startRun(newRun('r'))
   const encode = eventEncoder({ sessionId: 's', runId: 'r', provider: 'p' })
   const events = [
     ...['a', 'b', 'c'].map((content) => pendingEvent('stream_delta', { messageId: 'm', content })),
     pendingEvent('text', { role: 'assistant', messageId: 'm', content: 'abc' }),
     pendingEvent('complete', { exitCode: 0, success: true, aborted: false, reason: 'finished', actualSessionId: 's' })
   ].map((event, index) => encode(event, index + 2))
-  await store.append([{ runId: 'r', events, ending: { exitCode: 0, aborted: false, reason: 'finished' } }])
+  await store.append([{ runId: 'r', events, ending: { exitCode: 0, aborted: false, reason: 'finished' }, promote: false }])
   t.equal(await store.compactRun('r', 2), 2)
   t.strictSame(await store.listCompactableRuns(Date.now() + 1, 10), ['r'])
   t.equal(await store.compactRun('r', 0), 0)

@@ -3,14 +3,15 @@ import { test } from 'tap'
 import { RunLog } from '../../lib/committer.ts'
 import { RunWriter } from '../../lib/run-writer.ts'
 import { Scrubber } from '../../lib/scrub.ts'
+import { LIMITS } from '../helpers/limits.ts'
 
 /** What is stored of these events and the end of the run: whether it is transient, and the event. */
 function written (ids: string[], events: Array<Record<string, unknown> & { kind: string }>): Array<{ transient: boolean, event: Record<string, unknown> }> {
   const log = new RunLog({ sessionId: 'SESSION', runId: 'r', provider: 'p' }, 0, () => {}, () => {})
-  const writer = new RunWriter(log, new Scrubber('SESSION', ids))
+  const writer = new RunWriter(log, new Scrubber('SESSION', ids), LIMITS)
   for (const { kind, ...fields } of events) writer.write({ kind, fields })
   writer.end({ exitCode: 0, aborted: false, reason: 'finished' })
-  return log.take()!.events.map(({ transient, json }) => ({ transient, event: JSON.parse(json) as Record<string, unknown> }))
+  return log.take(true)!.events.map(({ transient, json }) => ({ transient, event: JSON.parse(json) as Record<string, unknown> }))
 }
 
 test('a short id does not hit a delta that happens to be the same word', (t) => {

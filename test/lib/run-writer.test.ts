@@ -5,7 +5,9 @@ import type { CheckedEvent } from '../../lib/provider-event.ts'
 import { completeFields } from '../../lib/run-ending.ts'
 import { RunWriter } from '../../lib/run-writer.ts'
 import { Scrubber } from '../../lib/scrub.ts'
+import type { Limits } from '../../lib/limits.ts'
 import type { RunEnding } from '../../lib/types.ts'
+import { LIMITS } from '../helpers/limits.ts'
 
 const RUN = { sessionId: 'SESSION', runId: 'r', provider: 'p' }
 const NATIVE = 'native-12345'
@@ -15,20 +17,20 @@ const COMPLETE = { kind: 'complete', exitCode: 0, success: true, aborted: false,
 type Written = Record<string, unknown> & { kind: string }
 
 /** A writer on a log that nobody commits, and what is in that log. */
-function build (...nativeIds: string[]) {
+function build (nativeIds: string[] = [], limits: Partial<Limits> = {}) {
   const log = new RunLog(RUN, 1, () => {}, () => {})
   const scrubber = new Scrubber(RUN.sessionId, nativeIds)
-  const writer = new RunWriter(log, scrubber)
+  const writer = new RunWriter(log, scrubber, { ...LIMITS, ...limits })
   return {
     scrubber,
     writer,
     write (...events: Array<Record<string, unknown> & { kind: string }>): void {
       for (const { kind, ...fields } of events) writer.write({ kind, fields } satisfies CheckedEvent)
     },
-    take: () => log.take(),
+    take: () => log.take(true),
     /** What was written since the last look, without the envelope. */
     written (): Written[] {
-      return (log.take()?.events ?? []).map(({ json }) => {
+      return (log.take(true)?.events ?? []).map(({ json }) => {
         const { sessionId, runId, seq, provider, timestamp, ...rest } = JSON.parse(json) as Written
         return rest as Written
       })
@@ -117,7 +119,7 @@ test('an end of nothing is not written', (t) => {
 })
 
 test('an id that is split over deltas is in none of them, nor in the whole that is folded', (t) => {
-  const { write, written, writer } = build(NATIVE)
+  const { write, written, writer } = build([NATIVE])
   write(...['I am nat', 'ive-12', '345', ' and native', '-'].map((content) => ({ kind: 'stream_delta', messageId: 'm', content })))
   t.strictSame(written().map(({ content }) => content), ['I am ', 'SESSION', ' and '], 'a delta that is held back whole is not written')
   write({ kind: 'stream_end', messageId: 'm' })
@@ -128,7 +130,7 @@ test('an id that is split over deltas is in none of them, nor in the whole that 
 })
 
 test('what is held back comes out at the end of the run, and not after a whole that holds it', (t) => {
-  const { write, written, writer } = build(NATIVE)
+  const { write, written, writer } = build([NATIVE])
   write({ kind: 'stream_delta', messageId: 'm', content: 'see nati' }, { kind: 'thinking_delta', messageId: 'm', content: 'na' }, { kind: 'stream_delta', messageId: 'n', content: 'nat' })
   write({ kind: 'text', messageId: 'm', content: 'see nation' }, { kind: 'stream_end', messageId: 'm' })
   writer.end(FINISHED)
@@ -210,7 +212,7 @@ test('however a provider streams, each message ends as one whole with exactly th
     { weight: 1, arbitrary: fc.constantFrom({ kind: 'status', text: 's' }, { kind: 'tool_use', toolId: 't', toolName: 'ls', toolInput: {} }) }
   )
   t.doesNotThrow(() => fc.assert(fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
-    const { write, written, writer } = build(NATIVE)
+    const { write, written, writer } = build([NATIVE])
     const ended = new Set<unknown>()
     for (const { messageId, ...step } of steps as Array<{ kind: string, messageId?: string }>) {
       // A message that was named goes on no more once the provider has ended it.

@@ -1,4 +1,5 @@
 import { test } from 'tap'
+import { LIMITS } from '../helpers/limits.ts'
 import type { Provider } from '../../lib/provider.ts'
 import type { Store } from '../../lib/store.ts'
 import { type AgentRunsOptions, OPTIONS, resolveOptions } from '../../plugins/options.ts'
@@ -29,7 +30,18 @@ test('with a provider and nothing else, every option has its documented default'
     stallTimeoutMs: 30_000,
     runTimeoutMs: 0,
     closeGraceMs: 3_000,
-    retention: { completedRunMs: 300_000, maxTransientEventsPerRun: 5_000 }
+    retention: { completedRunMs: 300_000, maxTransientEventsPerRun: 5_000, sessionMs: 0 },
+    limits: {
+      runningRuns: 1_000,
+      queuedPerSession: 20,
+      subscribersPerSession: 2_000,
+      subscribers: 20_000,
+      bodyBytes: 1_048_576,
+      eventBytes: 1_048_576,
+      messageBytes: 1_048_576,
+      maxEventsPerRun: 100_000,
+      maxBytesPerRun: 67_108_864
+    }
   })
   t.end()
 })
@@ -48,7 +60,8 @@ test('what is given is kept, and undefined is not given', (t) => {
     stallTimeoutMs: 100,
     runTimeoutMs: 1,
     closeGraceMs: 0,
-    retention: { completedRunMs: 0, maxTransientEventsPerRun: 2 }
+    retention: { completedRunMs: 0, maxTransientEventsPerRun: 2, sessionMs: 60_000 },
+    limits: { ...LIMITS, runningRuns: 1 }
   }
   t.strictSame(resolveOptions(given), given)
   t.equal(resolveOptions(given).store, store, 'a store is not copied')

@@ -16,7 +16,7 @@ test('of 100 simultaneous POSTs to one session one is accepted, 99 are told whic
   t.strictSame(rest, { sessionId: 's', cursor: 0, status: 'running' })
   t.equal(accepted[0]!.headers.get('location'), '/sessions/s/stream?lastEventId=0')
   for (const { body, headers } of refused) {
-    t.strictSame(body, { statusCode: 409, code: 'RUN_IN_PROGRESS', error: 'Conflict', message: 'Session "s" has a running run.', runId })
+    t.strictSame(body, { statusCode: 409, code: 'RUN_IN_PROGRESS', error: 'Conflict', message: 'Session "s" is busy with another run.', runId })
     t.equal(headers.get('location'), '/sessions/s/stream?lastEventId=0')
   }
   t.equal((await app.runs.listRuns('s')).length, 1)
@@ -101,7 +101,7 @@ test('an abort racing the provider\'s own end leaves one terminal, and both are 
     const aborting = app.runs.abortRun({ sessionId: 's', runId })
     for (let turn = 0; turn < round % 20; turn++) await Promise.resolve()
     run.end()
-    const complete = await aborting
+    const complete = (await aborting)!
     reasons.add(complete.reason)
     t.match(await app.runs.getRun(runId), { status: 'completed', reason: complete.reason, completeSeq: complete.seq })
   }

@@ -1,0 +1,37 @@
+/* Reads a session's log page by page, giving way to the rest of the process in between. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { runsError } from './errors.ts'
+import { type Event, parseEvent } from './event.ts'
+import type { Store } from './store.ts'
+import { PAGE } from './subscriber.ts'
+import type { Owner } from './types.ts'
+
+/** What is retained after a seq, up to what is there when the reading begins. Rejects with SESSION_NOT_FOUND. */
+export async function * retainedEvents (store: Store, sessionId: string, owner: Owner, after: number): AsyncGenerator<Event> {
+  let lastSeq = Number.MAX_SAFE_INTEGER
+  for (let cursor = after, first = true; cursor < lastSeq; first = false) {
+    const page = await store.read(sessionId, owner, cursor, PAGE)
+    if (page === null) throw runsError('SESSION_NOT_FOUND', [sessionId])
+    // What is compacted while we read may have gone into a snapshot further on.
+    lastSeq = first ? page.session.lastSeq : Math.max(lastSeq, page.session.compactedThrough)
+    for (const event of page.events) {
+      if (event.seq <= lastSeq) yield parseEvent(event)
+    }
+    cursor = page.through
+    await nextTurn()
+  }
+}
+
+/** The durable events before a seq, oldest first; none of a session that does not exist. */
+export async function * durableEvents (store: Store, sessionId: string, before: number): AsyncGenerator<Event> {
+  let after = 0
+  while (after < before - 1) {
+    const page = await store.read(sessionId, null, after, PAGE)
+    if (page === null) return
+    for (const event of page.events) {
+      if (event.seq < before && !event.transient) yield parseEvent(event)
+    }
+    after = page.through
+    await nextTurn()
+  }
+}

@@ -1,0 +1,14 @@
+/* More of everything than a test needs. */
+import type { Limits } from '../../index.ts'
+
+export const LIMITS: Limits = {
+  runningRuns: 1_000,
+  queuedPerSession: 20,
+  subscribersPerSession: 1_000,
+  subscribers: 1_000,
+  bodyBytes: 1_000_000,
+  eventBytes: 1_000_000,
+  messageBytes: 1_000_000,
+  maxEventsPerRun: 100_000,
+  maxBytesPerRun: 64_000_000
+}
