@@ -101,6 +101,8 @@ export class LiveRuns {
   /** Shows what a promotion appended, and drives the run that it claimed. */
   take ({ sessionId, events, claimed }: Promotion): void {
     this.#options.subscriptions.publish(sessionId, events)
+    // Those that the store has ended for another's sake.
+    for (const { kind, runId } of events) if (kind === 'complete') this.#runs.get(runId)?.lost()
     if (claimed !== null && !this.#runs.has(claimed.run.runId)) this.#drive(claimed)
   }
 
