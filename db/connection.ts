@@ -31,7 +31,8 @@ export class Connection {
   readonly #version: { get: () => number | undefined }
   /** The file that was opened; null if it is none of ours, or none at all. */
   readonly #inode: number | null
-  #gone = false
+  /** Why it cannot be used any more. */
+  #gone: string | null = null
 
   private constructor (database: Database, owned: boolean) {
     this.#database = database
@@ -81,7 +82,7 @@ export class Connection {
 
   /** Closes what was opened. Idempotent. */
   close (): void {
-    this.#gone = true
+    this.#gone ??= 'it was closed'
     if (this.#owned) this.#database.close()
   }
 
@@ -100,10 +101,10 @@ export class Connection {
     let seen = this.#version.get()
     let listening = false
     const look = async (): Promise<void> => {
-      if (listening || this.#gone) return
+      if (listening || this.#gone !== null) return
       listening = true
       try {
-        this.#assertThere()
+        if (this.#wasRemoved()) return
         const now = this.#version.get()
         if (now === seen) return
         await listener()
@@ -119,17 +120,18 @@ export class Connection {
   }
 
   #usable (): Transaction<(work: Work) => unknown> {
-    if (this.#gone || !this.#database.open) throw unavailable('the store is not open')
+    if (this.#gone !== null || !this.#database.open) throw unavailable(this.#gone ?? 'its owner closed it')
     // Of the host: what we wrote now would be rolled back with it.
-    if (this.#database.inTransaction) throw unavailable('the database is in a transaction')
+    if (this.#database.inTransaction) throw unavailable('a transaction of its owner is open')
     return this.#transaction
   }
 
   /** A file that was removed or replaced still takes what is written, and nobody will ever read it. */
-  #assertThere (): void {
-    if (this.#inode === null || statSync(this.#database.name, { throwIfNoEntry: false })?.ino === this.#inode) return
+  #wasRemoved (): boolean {
+    if (this.#inode === null || statSync(this.#database.name, { throwIfNoEntry: false })?.ino === this.#inode) return false
+    this.#gone = 'its file was removed or replaced'
     this.#database.close()
-    throw runsError('STORE_FAILED')
+    return true
   }
 }
 

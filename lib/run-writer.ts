@@ -65,8 +65,8 @@ export class RunWriter {
     if (named === undefined) this.#stream(messageId)
     const stream = `${kind}:${messageId}`
     const content = this.#scrubber.delta(stream, given)
-    const length = this.#fold.delta(kind, messageId, content)
     if (content !== '') this.#pushCounted(kind, rest, this.#deltaJson({ ...rest, messageId }, content))
+    const length = this.#fold.delta(kind, messageId, content)
     if (length >= this.#limits.messageBytes && !this.#scrubber.holds(stream)) this.#seal(WHOLE_OF[kind], messageId)
   }
 
