@@ -11,7 +11,8 @@ const MAY_IMPORT = {
   transports: ['lib'],
   routes: ['lib', 'transports'],
   plugins: ['lib', 'db', 'routes', 'transports'],
-  standalone: ['index.ts', 'plugins', 'providers']
+  standalone: ['index.ts', 'plugins', 'providers'],
+  bench: ['lib', 'db', 'providers', 'transports', 'routes', 'plugins', 'standalone', 'index.ts']
 }
 const PACKAGES = {
   lib: ['fastify', 'fastify/*', 'fastify-plugin', '@fastify/type-provider-typebox', 'drizzle-orm', 'drizzle-orm/*', 'better-sqlite3', 'node:http', 'node:net'],
@@ -37,7 +38,7 @@ const walls = Object.entries(MAY_IMPORT).map(([room, rooms]) => ({
 }))
 
 export default [
-  ...neostandard({ ts: true, ignores: ['dist', '.tap', 'db/migrations'] }),
+  ...neostandard({ ts: true, ignores: ['dist', '.bench', '.tap', 'db/migrations'] }),
   {
     files: ['**/*.ts'],
     plugins: { '@typescript-eslint': tseslint.plugin },
