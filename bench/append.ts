@@ -25,8 +25,7 @@ export async function append (quick: boolean, report: (comparison: Comparison) =
       }, async () => bare.ask('append', source, join(directory, `${files++}.db`), runs, last!.batches)))
     }
   } finally {
-    ours.stop()
-    bare.stop()
+    await Promise.all([ours.stop(), bare.stop()])
     rmSync(directory, { recursive: true, force: true })
   }
 }

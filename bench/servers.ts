@@ -23,8 +23,7 @@ export async function withServers (work: (servers: Servers) => Promise<void>): P
     const [oursPort, barePort] = await Promise.all([ours.ask('port'), bare.ask('port')])
     await work({ path, ours: { child: ours, port: oursPort }, bare: { child: bare, port: barePort } })
   } finally {
-    ours.stop()
-    bare.stop()
+    await Promise.all([ours.stop(), bare.stop()])
     rmSync(directory, { recursive: true, force: true })
   }
 }
