@@ -13,20 +13,23 @@ export interface RunKeys {
 }
 
 export function insertEvents (queries: Queries, { runKey, sessionKey }: Pick<RunKeys, 'runKey' | 'sessionKey'>, events: StoredEvent[]): void {
-  for (const { seq, kind, transient, json } of events) queries.insertEvent.run({ sessionKey, runKey, seq, kind, transient, json })
+  for (const { seq, kind, transient, json } of events) queries.insertEvent({ sessionKey, runKey, seq, kind, transient: transient ? 1 : 0, json })
 }
 
 /** Appends one group of a run that `instanceId` drives, but for what its ending means to the run. */
-export function appendGroup (queries: Queries, keys: RunKeys, instanceId: string, { events }: AppendGroup): AppendOutcome | 'repeated' {
-  const fence = queries.fence.get({ ...keys })
-  const last = events.at(-1)!
-  if (fence?.status === 'running' && fence.instanceId === instanceId && fence.lastSeq === events[0]!.seq - 1) {
-    insertEvents(queries, keys, events)
+export function appendGroup (queries: Queries, keys: RunKeys, instanceId: string, { runId, events }: AppendGroup): AppendOutcome | 'repeated' {
+  const [first, ...rest] = events as [StoredEvent, ...StoredEvent[]]
+  const { runKey, sessionKey } = keys
+  const { seq, kind, transient, json } = first
+  if (queries.insertFirst({ sessionKey, runKey, instanceId, seq, kind, transient: transient ? 1 : 0, json }) > 0) {
+    insertEvents(queries, keys, rest)
     return 'ok'
   }
   // Sent again after its answer was lost: the events are there, under these seqs.
-  if (queries.event.get({ sessionKey: keys.sessionKey, seq: last.seq })?.json === last.json) return 'repeated'
-  return fence?.status === 'running' && fence.instanceId === instanceId ? 'conflict' : 'stale'
+  const last = events.at(-1)!
+  if (queries.event.get({ sessionKey, seq: last.seq })?.json === last.json) return 'repeated'
+  const run = queries.run.get({ id: runId })
+  return run?.status === 'running' && run.instanceId === instanceId ? 'conflict' : 'stale'
 }
 
 /** Compacts a run; see `Store.compactRun`. */

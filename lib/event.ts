@@ -105,12 +105,21 @@ export function isTransient (kind: string, fields: { transient?: unknown }): boo
   return TRANSIENT_KINDS.has(kind) || (fields.transient === true && !DURABLE_KINDS.has(kind))
 }
 
+let stamped = { time: NaN, text: '' }
+
+/** The time as events carry it: ISO 8601, UTC. Many events fall into one millisecond, which is written once. */
+export function timestamp (): string {
+  const time = Date.now()
+  if (time !== stamped.time) stamped = { time, text: new Date(time).toISOString() }
+  return stamped.text
+}
+
 /** A pending event of `kind`, encoded now. Throws what `JSON.stringify` throws. */
 export function pendingEvent<K extends EventKind> (kind: K, fields: EventKinds[K]): PendingEvent {
   return {
     kind,
     transient: isTransient(kind, fields as { transient?: unknown }),
-    timestamp: new Date().toISOString(),
+    timestamp: timestamp(),
     fields: JSON.stringify(fields)
   }
 }

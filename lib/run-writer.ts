@@ -1,7 +1,7 @@
 /* What a provider yields → what the run's log gets: without native ids, deltas folded, within limits, encoded once. */
 import type { RunLog } from './committer.ts'
 import { RUN_ERRORS } from './errors.ts'
-import { ASIDE_KINDS, isTransient, pendingEvent } from './event.ts'
+import { ASIDE_KINDS, isTransient, pendingEvent, timestamp } from './event.ts'
 import { Fold, type FoldedMessage } from './fold.ts'
 import type { Limits } from './limits.ts'
 import { MessageIds } from './message-ids.ts'
@@ -148,7 +148,7 @@ export class RunWriter {
   }
 
   #push (kind: string, fields: Fields, json: string): void {
-    this.#log.append({ kind: this.#scrubber.text(kind), transient: isTransient(kind, fields), timestamp: new Date().toISOString(), fields: json })
+    this.#log.append({ kind: this.#scrubber.text(kind), transient: isTransient(kind, fields), timestamp: timestamp(), fields: json })
   }
 }
 
