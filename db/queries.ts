@@ -59,7 +59,7 @@ export function prepareQueries (connection: Database) {
     session: selectSessions().where(eq(sessions.id, p('id'))).prepare(),
     sessionHead: db.select({ status: sessions.status, lastSeq }).from(sessions).where(eq(sessions.id, p('id'))).prepare(),
     sessionPage: selectSessions()
-      .where(and(isOpen, ownerFits, sql`(${p('before')} IS NULL OR ${sessions.key} < (SELECT s.key FROM ${sessions} AS s WHERE s.id = ${p('before')}))`))
+      .where(and(isOpen, ownerFits, sql`(${p('before')} IS NULL OR ${sessions.key} < (SELECT s.key FROM ${sessions} AS s WHERE s.id = ${p('before')} AND (${p('owner')} IS NULL OR s.owner = ${p('owner')})))`))
       .orderBy(desc(sessions.key)).limit(p('limit')).prepare(),
     idleSessions: db.select({ id: sessions.id }).from(sessions)
       .where(and(lte(sessions.updatedAt, p('since')), isOpen, sql`NOT ${isBusy}`)).orderBy(asc(sessions.updatedAt)).limit(p('limit')).prepare(),
