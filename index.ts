@@ -4,6 +4,7 @@ import agentRuns from './plugins/run-registry.ts'
 export default agentRuns
 export { agentRuns }
 export type { AgentRunsOptions } from './plugins/options.ts'
+export type { Authorize, GuardHook, Identify, Identity, RunsAction } from './plugins/guard.ts'
 export type { RunRegistry, History, OwnerOption } from './lib/registry.ts'
 export type { StartRunRequest, StartedRun } from './lib/run-starter.ts'
 export type { Limits } from './lib/limits.ts'

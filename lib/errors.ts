@@ -16,6 +16,8 @@ const TABLE = {
   INVALID_CURSOR: [400, '"%s" is not a cursor: it must be a seq (0, 1, 2, …) or "latest".'],
   INVALID_OPTIONS: [400, 'The message\'s options are not valid: %s'],
   UNSUPPORTED_PROVIDER: [400, '%s'],
+  UNAUTHENTICATED: [401, 'This needs an identity that is valid.'],
+  FORBIDDEN: [403, 'This is not allowed.'],
   SESSION_NOT_FOUND: [404, 'Session "%s" does not exist.'],
   RUN_NOT_FOUND: [404, 'Run "%s" does not exist.'],
   NOT_ACCEPTABLE: [406, 'This resource is a text/event-stream, which the Accept header refuses.'],

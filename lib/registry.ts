@@ -264,7 +264,7 @@ export class RunRegistry {
     return found(await this.#store.read(sessionId, owner, after, { rows: clampLimit(limit), bytes: MAX_PAGE_BYTES }), sessionId)
   }
 
-  /** For transports: a subscription to be started with a sink. A session that does not exist yet is waited for. */
+  /** For transports: a subscription to be started with a sink. A session that does not exist yet is waited for; another's is SESSION_NOT_FOUND. */
   async openSubscription (request: SubscriptionRequest): Promise<Opening> {
     assertSessionId(request.sessionId)
     return this.#subscriptions.open(request)

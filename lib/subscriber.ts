@@ -8,6 +8,7 @@ import type { Channel, Follower, Format, SharedEncoding } from './channel.ts'
 import type { StoredEvent } from './event.ts'
 import type { Frame, GapFrame } from './frames.ts'
 import type { LogPage, PageLimit } from './store.ts'
+import type { SessionState } from './types.ts'
 
 /** What is read and written at once; bounds what one slow client can hold in memory. */
 export const PAGE: PageLimit = { rows: 500, bytes: 256 * 1024 }
@@ -32,6 +33,8 @@ export interface SubscriberOptions {
   gap: GapFrame | null
   /** Ends after the `complete` of this run; of the first run that is seen, if `runId` is null. */
   until: { runId: string | null } | null
+  /** What a session that is waited for must pass before anything of it is delivered; else the subscription ends. */
+  admit?: ((session: SessionState) => boolean | Promise<boolean>) | null
   /** Reads the next page; null while the session does not exist, 'deleted' once it was. */
   read: (after: number) => Promise<LogPage | null | 'deleted'>
   /** Called once, when nothing more will be written. */
@@ -134,9 +137,9 @@ export class Subscriber<Chunk> implements Follower {
     else this.wake()
   }
 
-  /** Writes nothing more. Idempotent. */
-  close (): void {
-    this.#close(null)
+  /** Writes nothing more but `frame`, also where events are left. Idempotent. */
+  close (frame: Frame | null = null): void {
+    this.#close(frame)
   }
 
   async #catchUp (first: LogPage | null): Promise<void> {
@@ -171,7 +174,9 @@ export class Subscriber<Chunk> implements Follower {
       return false
     }
     if (page !== null) {
-      this.#admitted = true
+      this.#admitted ||= await this.#admits(page.session)
+      if (!this.#admitted) this.close()
+      if (this.#isClosed()) return false
       this.#channel.advance(page.session.lastSeq)
       this.#deliverPage(page)
       // Between pages others get their turn.
@@ -184,6 +189,11 @@ export class Subscriber<Chunk> implements Follower {
     if (!this.#channel.awaitSession(this)) return true
     this.#mode = 'idle'
     return false
+  }
+
+  async #admits (session: SessionState): Promise<boolean> {
+    const { admit = null } = this.#options
+    return admit === null || await admit(session)
   }
 
   #deliverPage (page: LogPage): void {

@@ -21,6 +21,8 @@ export interface SubscriptionRequest {
   after: Cursor | null
   /** Ends after the `complete` of a run: of this one, or the one that is running now, else of the latest. */
   until: { runId: string } | 'complete' | null
+  /** What a session that did not exist when the client was admitted must pass before anything of it is delivered. */
+  admit?: ((session: SessionState) => boolean | Promise<boolean>) | null
 }
 
 /** A subscription whose first frames are decided but not written. Must be started or cancelled. */
@@ -80,14 +82,20 @@ export class Subscriptions {
     }
   }
 
-  /** Opens a subscription; a session that does not exist yet is waited for. Rejects with TOO_MANY_SUBSCRIBERS, SESSION_DELETED. */
-  async open ({ sessionId, owner, after, until }: SubscriptionRequest): Promise<Opening> {
+  /**
+   * Opens a subscription; a session that does not exist yet is waited for. Rejects with TOO_MANY_SUBSCRIBERS,
+   * SESSION_DELETED, and SESSION_NOT_FOUND if it is another's.
+   */
+  async open ({ sessionId, owner, after, until, admit = null }: SubscriptionRequest): Promise<Opening> {
     if (this.#channels.users >= this.#limits.subscribers) throw runsError('TOO_MANY_SUBSCRIBERS', ['server'])
-    if (this.#channels.usersOf(sessionId) >= this.#limits.subscribersPerSession) throw runsError('TOO_MANY_SUBSCRIBERS', ['session'])
+    const isFull = this.#channels.usersOf(sessionId) >= this.#limits.subscribersPerSession
     // Acquired before the read: what is committed after the snapshot moves the channel's head.
     const channel = this.#channels.acquire(sessionId)
     try {
       const beginning = await this.#begin(sessionId, owner, after)
+      await this.#assertAdmitted(sessionId, owner, beginning.first?.session ?? null, admit)
+      // Only now: that others follow a session is not for strangers to know.
+      if (isFull) throw runsError('TOO_MANY_SUBSCRIBERS', ['session'])
       // A channel that was opened just now knows nothing yet; a subscriber is compared with its head.
       channel.advance(beginning.first?.session.lastSeq ?? 0)
       const target = until === 'complete' ? await this.#target(beginning, owner) : until
@@ -98,6 +106,7 @@ export class Subscriptions {
           const subscriber = new Subscriber(channel, sink, {
             ...beginning,
             until: target === 'done' ? null : target,
+            admit,
             read: (cursor) => this.#read(sessionId, owner, cursor),
             onClose: () => {
               this.#open.delete(subscriber)
@@ -132,6 +141,23 @@ export class Subscriptions {
       return await this.#store.read(sessionId, owner, cursor, PAGE)
     } catch (error) {
       if (hasCode(error, 'SESSION_DELETED')) return 'deleted'
+      throw error
+    }
+  }
+
+  /** A session that is not there may be somebody else's; one that is may have come since the client was admitted. */
+  async #assertAdmitted (sessionId: string, owner: Owner, session: SessionState | null, admit: NonNullable<SubscriptionRequest['admit']> | null): Promise<void> {
+    const isForeign = session === null && owner !== null && await this.#isForeign(sessionId, owner)
+    if (isForeign || (session !== null && admit !== null && !await admit(session))) throw runsError('SESSION_NOT_FOUND', [sessionId])
+  }
+
+  async #isForeign (sessionId: string, owner: string): Promise<boolean> {
+    try {
+      const session = await this.#store.getSession(sessionId, null)
+      return session !== null && session.owner !== owner
+    } catch (error) {
+      // Its owner has heard so from the reading.
+      if (hasCode(error, 'SESSION_DELETED')) return true
       throw error
     }
   }

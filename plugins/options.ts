@@ -5,6 +5,7 @@ import { runsError } from '../lib/errors.ts'
 import type { Limits } from '../lib/limits.ts'
 import type { Provider } from '../lib/provider.ts'
 import type { Store } from '../lib/store.ts'
+import type { Authorize, GuardHook, GuardOptions, Identify } from './guard.ts'
 
 // Above this, Node's timers fire at once.
 const milliseconds = { minimum: 0, maximum: 2 ** 31 - 1 }
@@ -74,6 +75,14 @@ export interface AgentRunsOptions extends Partial<Omit<Written, 'retention' | 'l
   providers: Record<string, Provider>
   /** The path of a SQLite file (default './agent-runs.db'; ':memory:' keeps nothing), or a store, which stays yours to close. */
   store?: string | Store
+  /** Who a request comes from; nobody gets a 401. Without it everything belongs to one anonymous owner. */
+  identify?: Identify
+  /** Whether a request may do what it asks for, with what is its owner's; else it gets a 403. */
+  authorize?: Authorize
+  /** Hooks for our routes alone, before `identify`. */
+  onRequest?: GuardHook | GuardHook[]
+  /** Hooks for our routes alone, after the body was read and before `identify`. */
+  preHandler?: GuardHook | GuardHook[]
 }
 
 /** Options with their defaults. */
@@ -81,10 +90,11 @@ export interface ResolvedOptions extends Omit<Written, 'defaultProvider'> {
   providers: Record<string, Provider>
   store: string | Store
   defaultProvider: string | null
+  guard: GuardOptions
 }
 
 /** Checks options once and fills in the defaults. Throws INVALID_PLUGIN_OPTIONS. */
-export function resolveOptions ({ providers, store = './agent-runs.db', ...given }: AgentRunsOptions): ResolvedOptions {
+export function resolveOptions ({ providers, store = './agent-runs.db', identify, authorize, onRequest, preHandler, ...given }: AgentRunsOptions): ResolvedOptions {
   const written = withDefaults(OPTIONS.properties, given)
   assertWritten(written)
   assertProviders(providers)
@@ -94,7 +104,13 @@ export function resolveOptions ({ providers, store = './agent-runs.db', ...given
   if (defaultProvider !== null && !Object.hasOwn(providers, defaultProvider)) {
     invalid(`"defaultProvider" is "${defaultProvider}", but the providers are ${names.map((name) => `"${name}"`).join(', ')}.`)
   }
-  return { ...rest, providers, store, defaultProvider }
+  const guard = {
+    identify: optionalFunction('identify', identify),
+    authorize: optionalFunction('authorize', authorize),
+    onRequest: functions('onRequest', onRequest),
+    preHandler: functions('preHandler', preHandler)
+  }
+  return { ...rest, providers, store, defaultProvider, guard }
 }
 
 /** An option's schema, or that of a group of options. */
@@ -128,6 +144,19 @@ function assertProviders (providers: unknown): asserts providers is Record<strin
   for (const [name, provider] of Object.entries(providers as Record<string, Partial<Provider> | undefined>)) {
     if (typeof provider?.run !== 'function') invalid(`the provider "${name}" has no run function.`)
   }
+}
+
+function optionalFunction<F> (name: string, value: F | undefined): F | null {
+  if (value === undefined) return null
+  // Null is refused too: what guards must not be off by accident.
+  if (typeof value !== 'function') invalid(`"${name}" must be a function.`)
+  return value
+}
+
+function functions<F> (name: string, value: F | F[] | undefined): F[] {
+  const all = value === undefined ? [] : Array.isArray(value) ? value : [value]
+  if (!all.every((each) => typeof each === 'function')) invalid(`"${name}" must be a hook or an array of hooks.`)
+  return all
 }
 
 function invalid (problem: string): never {

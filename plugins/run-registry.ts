@@ -4,7 +4,6 @@ import fp from 'fastify-plugin'
 import { runsError } from '../lib/errors.ts'
 import { RunRegistry } from '../lib/registry.ts'
 import type { Store } from '../lib/store.ts'
-import { ANONYMOUS } from '../lib/types.ts'
 import { historyRoutes } from '../routes/history.ts'
 import { messageRoutes } from '../routes/messages.ts'
 import { runRoutes } from '../routes/runs.ts'
@@ -12,6 +11,7 @@ import { sessionRoutes } from '../routes/sessions.ts'
 import { streamRoutes } from '../routes/stream.ts'
 import { SseConnections } from '../transports/sse-connections.ts'
 import { errorHandler, validationError } from './error-handler.ts'
+import { guardRoutes } from './guard.ts'
 import { type AgentRunsOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { validatorCompiler } from './validator.ts'
 
@@ -22,10 +22,6 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** The registry of sessions and runs. */
     runs: RunRegistry
-  }
-  interface FastifyRequest {
-    /** Whose sessions this request may see. */
-    runsOwner: string
   }
 }
 
@@ -55,7 +51,7 @@ async function createStore ({ store, durability }: ResolvedOptions): Promise<Sto
   return sqliteStore({ path: store, durability })
 }
 
-async function mountRoutes (scope: FastifyInstance, sse: SseConnections, { limits }: ResolvedOptions): Promise<void> {
+async function mountRoutes (scope: FastifyInstance, sse: SseConnections, { limits, guard }: ResolvedOptions): Promise<void> {
   scope.addHook('onRoute', (route) => { route.bodyLimit = limits.bodyBytes })
   // Ours alone: the host keeps its own ways.
   scope.setErrorHandler(errorHandler)
@@ -63,7 +59,7 @@ async function mountRoutes (scope: FastifyInstance, sse: SseConnections, { limit
   scope.setSchemaErrorFormatter(validationError)
   // A form or a page of another origin can post text without asking first.
   scope.removeContentTypeParser('text/plain')
-  scope.decorateRequest('runsOwner', ANONYMOUS)
+  guardRoutes(scope, guard)
   scope.register(sessionRoutes)
   scope.register(messageRoutes, { sse })
   scope.register(historyRoutes)

@@ -11,13 +11,13 @@ const EventsQuery = Type.Object({ after: Type.Optional(Seq), limit: Limit })
 export const historyRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   const { runs } = fastify
 
-  fastify.get('/sessions/:id/messages', { schema: { params: SessionParams, querystring: HistoryQuery } }, async (request, reply) => {
+  fastify.get('/sessions/:id/messages', { config: { runsAction: 'read' }, schema: { params: SessionParams, querystring: HistoryQuery } }, async (request, reply) => {
     const { params: { id }, query: { before = null, limit = 100 }, runsOwner: owner } = request
     const { session, events, hasMore, cursor } = await runs.readHistory(id, { owner, before, limit })
     return reply.type(JSON_TYPE).send(withEvents(events, { hasMore, cursor, isProcessing: session.isProcessing }))
   })
 
-  fastify.get('/sessions/:id/events', { schema: { params: SessionParams, querystring: EventsQuery } }, async (request, reply) => {
+  fastify.get('/sessions/:id/events', { config: { runsAction: 'read' }, schema: { params: SessionParams, querystring: EventsQuery } }, async (request, reply) => {
     const { params: { id }, query: { after = 0, limit = 500 }, runsOwner: owner } = request
     const { session: { lastSeq, compactedThrough }, events } = await runs.readEvents(id, { owner, after, limit })
     return reply.type(JSON_TYPE).send(withEvents(events, { lastSeq, compactedThrough }))

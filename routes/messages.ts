@@ -10,7 +10,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ sse: SseConnections }> =
   const { runs } = fastify
   const streamUrl = (sessionId: string, cursor: number): string => `${fastify.prefix}/sessions/${sessionId}/stream?lastEventId=${cursor}`
 
-  fastify.post('/sessions/:id/messages', { schema: { params: SessionParams, headers: MessageHeaders, body: NewMessage } }, async (request, reply) => {
+  fastify.post('/sessions/:id/messages', { config: { runsAction: 'send' }, schema: { params: SessionParams, headers: MessageHeaders, body: NewMessage } }, async (request, reply) => {
     const { params: { id: sessionId }, body, runsOwner: owner } = request
     try {
       const started = await runs.startRun({ ...body, sessionId, owner, idempotencyKey: request.headers['idempotency-key'] })
@@ -24,7 +24,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox<{ sse: SseConnections }> =
     }
   })
 
-  fastify.post('/sessions/:id/abort', { schema: { params: SessionParams, body: Type.Union([Abort, Type.Null(), Type.Undefined()]) } }, async ({ params: { id }, body, runsOwner }, reply) => {
+  fastify.post('/sessions/:id/abort', { config: { runsAction: 'abort' }, schema: { params: SessionParams, body: Type.Union([Abort, Type.Null(), Type.Undefined()]) } }, async ({ params: { id }, body, runsOwner }, reply) => {
     const complete = await runs.abortRun({ sessionId: id, runId: body?.runId, owner: runsOwner })
     if (complete !== null) return complete
     // It waits, and will not run: its terminal comes in its turn.

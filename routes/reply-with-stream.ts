@@ -16,13 +16,16 @@ export function assertAcceptsStream (request: FastifyRequest): void {
   if (accept !== undefined && accept !== '' && !wantsStream(request) && !/(^|[\s,])(text|\*)\/\*/.test(accept)) throw runsError('NOT_ACCEPTABLE')
 }
 
-/** Answers with a stream, which Fastify leaves to us from here on. Keeps the headers that the host's hooks have set. */
+/**
+ * Answers with a stream, which Fastify leaves to us from here on, and which ends when the requester's identity does. Keeps
+ * the headers that the host's hooks have set.
+ */
 export function replyWithStream (reply: FastifyReply, sse: SseConnections, opening: Opening): FastifyReply {
   reply.hijack()
   try {
     // The client may have left while the log was read; then nobody would ever end the subscription.
     if (reply.raw.req.socket.destroyed) opening.cancel()
-    else sse.open(reply.raw, reply.getHeaders() as OutgoingHttpHeaders, opening)
+    else sse.open(reply.raw, reply.getHeaders() as OutgoingHttpHeaders, opening, reply.request.runsExpiresAt)
   } catch (error) {
     opening.cancel()
     throw error

@@ -15,10 +15,10 @@ const StreamQuery = Type.Object({
 
 export const streamRoutes: FastifyPluginAsyncTypebox<{ sse: SseConnections }> = async (fastify, { sse }) => {
   // Fastify answers HEAD by reading the body to its end, which a stream has not.
-  fastify.get('/sessions/:id/stream', { exposeHeadRoute: false, schema: { params: SessionParams, querystring: StreamQuery } }, async (request, reply) => {
+  fastify.get('/sessions/:id/stream', { exposeHeadRoute: false, config: { runsAction: 'read' }, schema: { params: SessionParams, querystring: StreamQuery } }, async (request, reply) => {
     assertAcceptsStream(request)
-    const { params: { id: sessionId }, query: { lastEventId, until = null }, runsOwner: owner } = request
-    const opening = await fastify.runs.openSubscription({ sessionId, owner, after: cursorOf(request.headers, lastEventId), until })
+    const { params: { id: sessionId }, query: { lastEventId, until = null }, runsOwner: owner, runsAdmit: admit } = request
+    const opening = await fastify.runs.openSubscription({ sessionId, owner, after: cursorOf(request.headers, lastEventId), until, admit })
     if (!opening.done) return replyWithStream(reply, sse, opening)
     opening.cancel()
     // No content is what stops an EventSource from coming back.

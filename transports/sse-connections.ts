@@ -1,4 +1,4 @@
-/* All Server-Sent Events connections of one plugin: one heartbeat for all, and one end. */
+/* All Server-Sent Events connections of one plugin: one clock for all, and one end. */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { atMost } from '../lib/at-most.ts'
 import type { Opening } from '../lib/subscriptions.ts'
@@ -21,9 +21,12 @@ export class SseConnections {
     this.#options = options
   }
 
-  /** Turns a response that is still connected into a stream that follows `opening`. */
-  open (response: ServerResponse, headers: OutgoingHttpHeaders, opening: Opening): void {
-    const connection = new SseConnection(response, headers, this.#options.stallTimeoutMs)
+  /**
+   * Turns a response that is still connected into a stream that follows `opening`. It ends at `expiresAt` (ms since 1970),
+   * or up to half of `heartbeatMs` later; null = never.
+   */
+  open (response: ServerResponse, headers: OutgoingHttpHeaders, opening: Opening, expiresAt: number | null): void {
+    const connection = new SseConnection(response, headers, { stallTimeoutMs: this.#options.stallTimeoutMs, expiresAt })
     this.#open.add(connection)
     this.#heartbeat ??= this.#startHeartbeat()
     const { socket } = response.req
@@ -46,7 +49,8 @@ export class SseConnections {
   #startHeartbeat (): NodeJS.Timeout {
     // A connection that was written to just after one beat is passed over by the next: half the period keeps the whole.
     return setInterval(() => {
-      for (const connection of this.#open) connection.heartbeat()
+      const now = Date.now()
+      for (const connection of this.#open) connection.beat(now)
     }, this.#options.heartbeatMs / 2)
   }
 

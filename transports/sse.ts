@@ -42,12 +42,14 @@ export class SseConnection implements Sink<Buffer> {
   readonly format = format
   readonly #response: ServerResponse
   #subscriber: Subscriber<Buffer> | null = null
+  readonly #expiresAt: number
   /** Whether anything was written since the last look. */
   #active = true
 
   /** Sends the headers at once. A peer that takes no byte for `stallTimeoutMs` is cut; its cursor brings it back. */
-  constructor (response: ServerResponse, headers: OutgoingHttpHeaders, stallTimeoutMs: number) {
+  constructor (response: ServerResponse, headers: OutgoingHttpHeaders, { stallTimeoutMs, expiresAt }: { stallTimeoutMs: number, expiresAt: number | null }) {
     this.#response = response
+    this.#expiresAt = expiresAt ?? Infinity
     response.on('drain', () => this.#subscriber?.drained())
     // A peer that goes away while we write is ordinary; 'close' follows.
     response.on('error', () => {})
@@ -84,9 +86,14 @@ export class SseConnection implements Sink<Buffer> {
     this.#response.end()
   }
 
-  /** Keeps proxies from closing a stream that was silent since the last call. A socket that is still full gets nothing. */
-  heartbeat (): void {
-    if (this.#active) this.#active = false
+  /**
+   * Keeps proxies from closing a stream that was silent since the last call; a socket that is still full gets nothing. Ends a
+   * stream whose time is over: what it has not been given it gets again, once it comes back as somebody.
+   */
+  beat (now: number): void {
+    const subscriber = this.#subscriber
+    if (now >= this.#expiresAt && subscriber !== null) subscriber.close({ kind: 'stream_closing', sessionId: subscriber.sessionId, retryMs: RETRY_MS })
+    else if (this.#active) this.#active = false
     else if (this.#response.writableLength === 0) this.#write(HEARTBEAT)
   }
 

@@ -17,6 +17,8 @@ test('the codes answer with the statuses that the contract names', (t) => {
     INVALID_CURSOR: 400,
     INVALID_OPTIONS: 400,
     UNSUPPORTED_PROVIDER: 400,
+    UNAUTHENTICATED: 401,
+    FORBIDDEN: 403,
     SESSION_NOT_FOUND: 404,
     RUN_NOT_FOUND: 404,
     NOT_ACCEPTABLE: 406,

@@ -41,7 +41,8 @@ test('with a provider and nothing else, every option has its documented default'
       messageBytes: 1_048_576,
       maxEventsPerRun: 100_000,
       maxBytesPerRun: 67_108_864
-    }
+    },
+    guard: { identify: null, authorize: null, onRequest: [], preHandler: [] }
   })
   t.end()
 })
@@ -63,9 +64,13 @@ test('what is given is kept, and undefined is not given', (t) => {
     retention: { completedRunMs: 0, maxTransientEventsPerRun: 2, sessionMs: 60_000 },
     limits: { ...LIMITS, runningRuns: 1 }
   }
-  t.strictSame(resolveOptions(given), given)
+  const hooks = { identify: () => 'me', authorize: () => true, onRequest: async () => {}, preHandler: [async () => {}, async () => {}] }
+  const { guard, ...rest } = resolveOptions({ ...given, ...hooks })
+  t.strictSame(rest, given)
+  t.strictSame(guard, { ...hooks, onRequest: [hooks.onRequest] }, 'one hook is as good as an array of one')
   t.equal(resolveOptions(given).store, store, 'a store is not copied')
   const nothing = Object.fromEntries(Object.keys(OPTIONS.properties).map((name) => [name, undefined]))
+  Object.assign(nothing, { identify: undefined, authorize: undefined, onRequest: undefined, preHandler: undefined })
   t.strictSame(resolveOptions({ ...nothing, providers: { agent } }), resolveOptions({ providers: { agent } }))
   t.end()
 })
@@ -93,7 +98,12 @@ test('options that cannot be are named in the error, before anything is opened',
     [{ defaultProvider: 'toString' }, '"defaultProvider" is "toString", but the providers are "agent".'],
     [{ store: 7 }, '"store" must be the path of a SQLite file or a store.'],
     [{ store: null }, '"store" must be the path of a SQLite file or a store.'],
-    [{ store: {} }, '"store" must be the path of a SQLite file or a store.']
+    [{ store: {} }, '"store" must be the path of a SQLite file or a store.'],
+    [{ identify: 'alice' }, '"identify" must be a function.'],
+    [{ identify: null }, '"identify" must be a function.'],
+    [{ authorize: true }, '"authorize" must be a function.'],
+    [{ onRequest: null }, '"onRequest" must be a hook or an array of hooks.'],
+    [{ preHandler: [() => {}, undefined] }, '"preHandler" must be a hook or an array of hooks.']
   ]
   for (const [options, problem] of cases) {
     t.equal(problemOf({ providers: { agent }, ...options }), `fastify-agent-runs: ${problem}`, JSON.stringify(options))

@@ -1,0 +1,127 @@
+/* Who asks and what they may do, settled before every route of ours: the host's hooks, then `identify`, then `authorize`. */
+import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction, onRequestHookHandler, preHandlerHookHandler } from 'fastify'
+import { hasCode, runsError } from '../lib/errors.ts'
+import type { SubscriptionRequest } from '../lib/subscriptions.ts'
+import { ANONYMOUS, type SessionState } from '../lib/types.ts'
+
+/** Who a request comes from. */
+export interface Identity {
+  /** Whose sessions it may see; not empty. */
+  owner: string
+  /** Until when that holds, in ms since 1970 or as a Date; then open streams end. Default: for ever. */
+  expiresAt?: number | Date | null | undefined
+}
+
+/** Says who a request comes from; null or nothing at all means nobody. */
+export type Identify = (request: FastifyRequest) => Identity | string | null | undefined | Promise<Identity | string | null | undefined>
+
+/** What a route does; each names one. */
+export type RunsAction = 'create' | 'list' | 'read' | 'update' | 'delete' | 'send' | 'abort'
+
+/**
+ * Says whether a request may do something; anything but true is no. `session` is the requester's own; null where there is
+ * none: for `create`, for `list`, and before a message that would create it or a stream that would wait for it.
+ */
+export type Authorize = (request: FastifyRequest, what: { action: RunsAction, session: SessionState | null }) => boolean | Promise<boolean>
+
+/** A hook of Fastify's, asynchronous or with `done`. */
+export type GuardHook = (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => unknown
+
+export interface GuardOptions {
+  /** Null: everybody is the one anonymous owner. */
+  identify: Identify | null
+  /** Null: owners may do everything with what is theirs. */
+  authorize: Authorize | null
+  onRequest: GuardHook[]
+  preHandler: GuardHook[]
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Whose sessions this request may see. */
+    runsOwner: string
+    /** When that ends, in ms since 1970; null = never. */
+    runsExpiresAt: number | null
+    /** What a session still has to pass that did not exist when the request was authorized. */
+    runsAdmit: NonNullable<SubscriptionRequest['admit']> | null
+  }
+  interface FastifyContextConfig {
+    /** What a route of fastify-agent-runs does, as `authorize` is told. */
+    runsAction?: RunsAction
+  }
+}
+
+/** The actions that mean something before their session exists. */
+const BEFORE_THE_SESSION: ReadonlySet<RunsAction> = new Set(['read', 'send'])
+
+/**
+ * Guards every route that is added to the scope from here on. A request without an identity that holds gets
+ * UNAUTHENTICATED, one that may not FORBIDDEN. What is not the requester's is left to the route, to which it does not exist.
+ */
+export function guardRoutes (scope: FastifyInstance, { identify, authorize, onRequest, preHandler }: GuardOptions): void {
+  scope.decorateRequest('runsOwner', ANONYMOUS)
+  scope.decorateRequest('runsExpiresAt', null)
+  scope.decorateRequest('runsAdmit', null)
+  for (const hook of onRequest) scope.addHook('onRequest', hook as onRequestHookHandler)
+  for (const hook of preHandler) scope.addHook('preHandler', hook as preHandlerHookHandler)
+  if (identify !== null) scope.addHook('preHandler', (request) => identifyRequest(request, identify))
+  if (authorize !== null) scope.addHook('preHandler', (request) => authorizeRequest(request, authorize))
+}
+
+async function identifyRequest (request: FastifyRequest, identify: Identify): Promise<void> {
+  let identity: { owner: string, expiresAt: number | null } | null = null
+  try {
+    identity = readIdentity(await identify(request))
+  } catch (error) {
+    request.log.warn({ err: error }, 'identify failed: the request gets a 401')
+  }
+  if (identity === null || (identity.expiresAt !== null && identity.expiresAt <= Date.now())) throw runsError('UNAUTHENTICATED')
+  request.runsOwner = identity.owner
+  request.runsExpiresAt = identity.expiresAt
+}
+
+/** An identity in one form; null for nobody. Throws TypeError at what an app in JavaScript may answer by mistake. */
+function readIdentity (answer: Identity | string | null | undefined): { owner: string, expiresAt: number | null } | null {
+  if (answer === null || answer === undefined) return null
+  const { owner, expiresAt = null } = typeof answer === 'string' ? { owner: answer } : answer
+  // That owner is everybody.
+  if (owner === ANONYMOUS) return null
+  const time = expiresAt instanceof Date ? expiresAt.getTime() : expiresAt
+  if (typeof owner !== 'string') throw new TypeError('identify must answer with a string, or an object with the string "owner"')
+  if (time !== null && (typeof time !== 'number' || Number.isNaN(time))) throw new TypeError('"expiresAt" must be a number of ms or a valid Date')
+  return { owner, expiresAt: time }
+}
+
+async function authorizeRequest (request: FastifyRequest, authorize: Authorize): Promise<void> {
+  const { runsAction: action } = request.routeOptions.config
+  if (action === undefined) throw new Error(`${request.method} ${request.routeOptions.url} does not name its runsAction`)
+  const may = async (session: SessionState | null): Promise<boolean> => await authorize(request, { action, session }) === true
+  const session = await subjectOf(request, action)
+  if (session === undefined) return
+  const { id } = request.params as { id?: string }
+  if (session !== null || id === undefined) {
+    if (!await may(session)) throw runsError('FORBIDDEN')
+    return
+  }
+  // As for a session of somebody else: a 403 would say that this one is nobody's.
+  if (!await may(null)) throw runsError('SESSION_NOT_FOUND', [id])
+  request.runsAdmit = may
+}
+
+/** The session that a request is about, null if it is about none (yet); undefined if to the requester there is nothing. */
+async function subjectOf ({ server: { runs }, params, runsOwner: owner }: FastifyRequest, action: RunsAction): Promise<SessionState | null | undefined> {
+  const { id, runId } = params as { id?: string, runId?: string }
+  if (runId !== undefined) {
+    const run = await runs.getRun(runId, { owner })
+    return run === null ? undefined : await runs.getSession(run.sessionId, { owner }) ?? undefined
+  }
+  if (id === undefined) return null
+  const session = await runs.getSession(id).catch(deletedIsUndefined)
+  if (session === null) return BEFORE_THE_SESSION.has(action) ? null : undefined
+  return session?.owner === owner ? session : undefined
+}
+
+/** The route tells the owner that a session was deleted, and nobody else. */
+function deletedIsUndefined (error: unknown): undefined {
+  if (!hasCode(error, 'SESSION_DELETED')) throw error
+}
