@@ -11,7 +11,7 @@ const MAY_IMPORT = {
   transports: ['lib'],
   routes: ['lib', 'transports'],
   plugins: ['lib', 'db', 'routes', 'transports'],
-  standalone: ['index.ts', 'plugins', 'providers'],
+  standalone: ['index.ts', 'lib', 'plugins', 'providers'],
   bench: ['lib', 'db', 'providers', 'transports', 'routes', 'plugins', 'standalone', 'index.ts']
 }
 const PACKAGES = {

@@ -1,29 +1,53 @@
-/* The standalone server's app: the plugin in front of one provider, and a health check. */
+/* The standalone server's app: the plugin in front of one provider, who may use it, and a health check. */
+import cookie from '@fastify/cookie'
 import Fastify, { type FastifyInstance } from 'fastify'
-import agentRuns, { type AgentRunsOptions, type Provider } from '../index.ts'
+import agentRuns, { type AgentRunsOptions, type Identify, type Provider } from '../index.ts'
+import { errorHandler } from '../plugins/error-handler.ts'
 import { command } from '../providers/command.ts'
 import { echo } from '../providers/echo.ts'
+import { logOptions, quietNotFound } from './access-log.ts'
 import { type Settings, UsageError } from './flags.ts'
+import { loginRoutes, tokenOf } from './login.ts'
+import { readTokens } from './tokens.ts'
 
 /** A peer that sends its request a byte at a time is given up after this long; streams are not affected. */
 const REQUEST_TIMEOUT_MS = 30_000
 
-/** Builds the app that settings ask for; it does not listen yet. Throws UsageError. */
-export async function buildApp ({ values, command: argv }: Settings): Promise<FastifyInstance> {
-  const { port, host, db, provider, logLevel, ...options } = values
+/** Builds the app that settings ask for; it does not listen yet. Its log goes to standard output unless told otherwise. Throws UsageError. */
+export async function buildApp ({ values, command: argv }: Settings, log?: { write: (line: string) => void }): Promise<FastifyInstance> {
+  const { port, host, db, provider, logLevel, tokens, ...options } = values
   const name = typeof provider === 'string' ? provider : argv.length > 0 ? 'command' : 'echo'
   const providers = { [name]: createProvider(name, argv) }
   const app = Fastify({
-    logger: { level: String(logLevel) },
+    logger: logOptions(String(logLevel), log),
     requestTimeout: REQUEST_TIMEOUT_MS,
     // An EventSource that reconnects while we close must not get Fastify's 503, which it would take for final.
     return503OnClosing: false,
     // Connections on which nothing was ever asked would keep the server from closing.
     forceCloseConnections: true
   })
+  app.setErrorHandler(errorHandler)
+  quietNotFound(app)
+  const identify = typeof tokens === 'string' ? await identifyByTokens(app, tokens, String(options['prefix'])) : null
   app.get('/health', async () => ({ status: 'ok', runs: (await app.runs.listRunningRuns()).length }))
-  await app.register(agentRuns, { ...options as Partial<AgentRunsOptions>, providers, store: String(db) })
+  await app.register(agentRuns, { ...options as Partial<AgentRunsOptions>, providers, store: String(db), ...identify })
   return app
+}
+
+/** Adds what tokens need to the app; answers the plugin's option. */
+async function identifyByTokens (app: FastifyInstance, path: string, prefix: string): Promise<{ identify: Identify }> {
+  const tokens = readTokens(path)
+  await app.register(cookie)
+  app.addHook('onSend', async (_, reply) => {
+    if (reply.statusCode === 401) reply.header('www-authenticate', 'Bearer')
+  })
+  await app.register(loginRoutes, { prefix, tokens })
+  return {
+    identify: (request) => {
+      const token = tokenOf(request)
+      return token === null ? null : tokens.identify(token)
+    }
+  }
 }
 
 function createProvider (name: string, [program, ...args]: string[]): Provider {

@@ -23,6 +23,7 @@ const SERVER: Record<string, Setting> = {
   host: { flag: 'host', description: 'The address to listen on.', default: '127.0.0.1', read: asIs },
   db: { flag: 'db', description: 'The SQLite file.', default: './agent-runs.db', read: asIs },
   provider: { flag: 'provider', description: 'What runs: "echo", or "command" with the command after --.', read: asIs },
+  tokens: { flag: 'tokens', description: 'A JSON file of who may use the server: [{ "token", "owner", "expiresAt"? }, …]. Without it, whoever reaches it may do everything.', read: asIs },
   logLevel: { flag: 'log-level', description: 'How much is logged: fatal, error, warn, info, debug, silent.', default: 'info', read: asIs }
 }
 

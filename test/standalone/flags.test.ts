@@ -24,6 +24,7 @@ test('without flags and environment every setting has its default, and nothing i
       host: '127.0.0.1',
       db: './agent-runs.db',
       provider: undefined,
+      tokens: undefined,
       logLevel: 'info',
       defaultProvider: undefined,
       prefix: '',

@@ -1,0 +1,52 @@
+/* How a token comes with a request; and how a browser, whose EventSource and WebSocket cannot send headers, gets a cookie of it. */
+import type {} from '@fastify/cookie'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import Type from 'typebox'
+import { runsError } from '../lib/errors.ts'
+import { validationError } from '../plugins/error-handler.ts'
+import { validatorCompiler } from '../plugins/validator.ts'
+import type { Tokens } from './tokens.ts'
+
+const COOKIE = 'agent_runs_token'
+
+/** The query parameter that may carry a token. */
+export const TOKEN_PARAMETER = 'access_token'
+
+const Login = Type.Object({ token: Type.String() }, { additionalProperties: false })
+
+/** The token of a request: in the Authorization header, else in the query, else in the cookie. Null if there is none. */
+export function tokenOf ({ headers: { authorization = '' }, query, cookies }: FastifyRequest): string | null {
+  const [, bearer] = /^bearer +([^ ]+) *$/i.exec(authorization) ?? []
+  if (bearer !== undefined) return bearer
+  const parameter = (query as Record<string, unknown>)[TOKEN_PARAMETER]
+  // Given twice, it is none: whoever names a token does not mean the cookie.
+  if (parameter !== undefined) return typeof parameter === 'string' ? parameter : null
+  return cookies[COOKIE] ?? null
+}
+
+/** POST /login, which keeps a token in a cookie that scripts cannot read, and POST /logout, which forgets it. */
+export async function loginRoutes (fastify: FastifyInstance, { tokens }: { tokens: Tokens }): Promise<void> {
+  fastify.setValidatorCompiler(validatorCompiler)
+  fastify.setSchemaErrorFormatter(validationError)
+  // The cookie goes where our routes are; a prefix with parameters is no path that a browser knows.
+  const path = fastify.prefix === '' || /[:*]/.test(fastify.prefix) ? '/' : fastify.prefix
+
+  fastify.post<{ Body: Type.Static<typeof Login> }>('/login', { schema: { body: Login } }, async (request, reply) => {
+    const { token } = request.body
+    const identity = tokens.identify(token)
+    if (identity === null) throw runsError('UNAUTHENTICATED')
+    const expires = identity.expiresAt === null ? {} : { expires: new Date(identity.expiresAt) }
+    reply.setCookie(COOKIE, token, { path, httpOnly: true, sameSite: 'strict', secure: cameByHttps(request), ...expires })
+    return reply.code(204).send()
+  })
+
+  fastify.post('/logout', async (request, reply) => {
+    reply.clearCookie(COOKIE, { path, httpOnly: true, sameSite: 'strict', secure: cameByHttps(request) })
+    return reply.code(204).send()
+  })
+}
+
+/** Whether the browser speaks https, to us or to a proxy. Who lies about it only loses a cookie. */
+function cameByHttps ({ protocol, headers }: FastifyRequest): boolean {
+  return protocol === 'https' || String(headers['x-forwarded-proto'] ?? '').split(',')[0]!.trim().toLowerCase() === 'https'
+}
