@@ -27,7 +27,7 @@ async function main (): Promise<void> {
     })
   }
   const url = await app.listen({ port: Number(settings.values['port']), host: String(settings.values['host']) })
-  process.stdout.write(greeting(url + String(settings.values['prefix'])))
+  process.stdout.write(greeting(url, settings))
 }
 
 main().catch((error: unknown) => {

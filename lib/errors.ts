@@ -18,6 +18,7 @@ const TABLE = {
   UNSUPPORTED_PROVIDER: [400, '%s'],
   UNAUTHENTICATED: [401, 'This needs an identity that is valid.'],
   FORBIDDEN: [403, 'This is not allowed.'],
+  HOST_NOT_ALLOWED: [403, 'The server does not answer to the host "%s".'],
   SESSION_NOT_FOUND: [404, 'Session "%s" does not exist.'],
   RUN_NOT_FOUND: [404, 'Run "%s" does not exist.'],
   NOT_ACCEPTABLE: [406, 'This resource is a text/event-stream, which the Accept header refuses.'],

@@ -1,4 +1,4 @@
-/* The standalone server's app: the plugin in front of one provider, who may use it, and a health check. */
+/* The standalone server's app: the plugin in front of one provider, who may use it and from where, and a health check. */
 import cookie from '@fastify/cookie'
 import Fastify, { type FastifyInstance } from 'fastify'
 import agentRuns, { type AgentRunsOptions, type Identify, type Provider } from '../index.ts'
@@ -7,7 +7,9 @@ import { command } from '../providers/command.ts'
 import { echo } from '../providers/echo.ts'
 import { logOptions, quietNotFound } from './access-log.ts'
 import { type Settings, UsageError } from './flags.ts'
+import { allowHosts } from './hosts.ts'
 import { loginRoutes, tokenOf } from './login.ts'
+import { allowOrigins } from './origins.ts'
 import { readTokens } from './tokens.ts'
 
 /** A peer that sends its request a byte at a time is given up after this long; streams are not affected. */
@@ -15,7 +17,7 @@ const REQUEST_TIMEOUT_MS = 30_000
 
 /** Builds the app that settings ask for; it does not listen yet. Its log goes to standard output unless told otherwise. Throws UsageError. */
 export async function buildApp ({ values, command: argv }: Settings, log?: { write: (line: string) => void }): Promise<FastifyInstance> {
-  const { port, host, db, provider, logLevel, tokens, ...options } = values
+  const { port, host, db, provider, logLevel, tokens, corsOrigin, allowedHosts, ...options } = values
   const name = typeof provider === 'string' ? provider : argv.length > 0 ? 'command' : 'echo'
   const providers = { [name]: createProvider(name, argv) }
   const app = Fastify({
@@ -28,6 +30,8 @@ export async function buildApp ({ values, command: argv }: Settings, log?: { wri
   })
   app.setErrorHandler(errorHandler)
   quietNotFound(app)
+  allowHosts(app, String(host), allowedHosts as string[])
+  await allowOrigins(app, corsOrigin as string[])
   const identify = typeof tokens === 'string' ? await identifyByTokens(app, tokens, String(options['prefix'])) : null
   app.get('/health', async () => ({ status: 'ok', runs: (await app.runs.listRunningRuns()).length }))
   await app.register(agentRuns, { ...options as Partial<AgentRunsOptions>, providers, store: String(db), ...identify })

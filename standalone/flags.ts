@@ -1,6 +1,8 @@
 /* The standalone server's flags and environment: every option of the plugin, and a few of its own. */
 import { parseArgs } from 'node:util'
 import { OPTIONS, type OptionSchema } from '../plugins/options.ts'
+import { readHosts } from './hosts.ts'
+import { readOrigins } from './origins.ts'
 
 export interface Setting {
   /** `--heartbeat-ms`, and AGENT_RUNS_HEARTBEAT_MS in the environment. */
@@ -24,6 +26,8 @@ const SERVER: Record<string, Setting> = {
   db: { flag: 'db', description: 'The SQLite file.', default: './agent-runs.db', read: asIs },
   provider: { flag: 'provider', description: 'What runs: "echo", or "command" with the command after --.', read: asIs },
   tokens: { flag: 'tokens', description: 'A JSON file of who may use the server: [{ "token", "owner", "expiresAt"? }, …]. Without it, whoever reaches it may do everything.', read: asIs },
+  corsOrigin: { flag: 'cors-origin', description: 'Origins whose pages may use the server, such as https://app.example, with commas between them.', default: [], read: readOrigins },
+  allowedHosts: { flag: 'allowed-hosts', description: 'Names under which the server may be called, with commas between them, beside that of --host and those of this machine; * = any.', default: [], read: readHosts },
   logLevel: { flag: 'log-level', description: 'How much is logged: fatal, error, warn, info, debug, silent.', default: 'info', read: asIs }
 }
 

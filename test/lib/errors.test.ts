@@ -19,6 +19,7 @@ test('the codes answer with the statuses that the contract names', (t) => {
     UNSUPPORTED_PROVIDER: 400,
     UNAUTHENTICATED: 401,
     FORBIDDEN: 403,
+    HOST_NOT_ALLOWED: 403,
     SESSION_NOT_FOUND: 404,
     RUN_NOT_FOUND: 404,
     NOT_ACCEPTABLE: 406,

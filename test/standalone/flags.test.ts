@@ -25,6 +25,8 @@ test('without flags and environment every setting has its default, and nothing i
       db: './agent-runs.db',
       provider: undefined,
       tokens: undefined,
+      corsOrigin: [],
+      allowedHosts: [],
       logLevel: 'info',
       defaultProvider: undefined,
       prefix: '',

@@ -1,0 +1,50 @@
+/* Which pages of other origins may use the server: those that are listed, and no others. */
+import type { IncomingHttpHeaders } from 'node:http'
+import cors from '@fastify/cors'
+import type { FastifyInstance } from 'fastify'
+import { runsError } from '../lib/errors.ts'
+
+const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
+/** How long a browser may keep the answer to a preflight, in s. */
+const PREFLIGHT_AGE = 600
+
+/** Origins in a list with commas. Throws at what is no exact origin. */
+export function readOrigins (list: string): string[] {
+  return list.split(',').map((each) => {
+    const origin = each.trim()
+    if (!/^https?:$/.test(parsed(origin)?.protocol ?? '') || parsed(origin)?.origin !== origin || origin.includes('*')) {
+      throw new Error('it must be origins as browsers send them, such as https://app.example, with commas between them.')
+    }
+    return origin
+  })
+}
+
+/**
+ * Lets pages of `origins` use every route, and keeps those of others from what needs no leave of CORS: a POST without a
+ * body, which a browser sends with its cookies before it asks anybody, and WebSockets. They get FORBIDDEN.
+ */
+export async function allowOrigins (app: FastifyInstance, origins: string[]): Promise<void> {
+  app.addHook('onRequest', async ({ method, headers }) => {
+    if (SAFE_METHODS.has(method) && headers.upgrade === undefined) return
+    if (isOfOtherOrigin(headers) && !origins.includes(headers.origin ?? '')) throw runsError('FORBIDDEN')
+  })
+  if (origins.length === 0) return
+  await app.register(cors, {
+    origin: origins,
+    credentials: true,
+    methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
+    allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'Last-Event-ID'],
+    exposedHeaders: ['Location', 'Retry-After'],
+    maxAge: PREFLIGHT_AGE
+  })
+}
+
+/** What the browser says itself is right behind any proxy; older ones only name the origin. Other clients name nothing. */
+function isOfOtherOrigin ({ 'sec-fetch-site': site, origin, host }: IncomingHttpHeaders): boolean {
+  if (site !== undefined) return site !== 'same-origin' && site !== 'none'
+  return origin !== undefined && parsed(origin)?.host !== host
+}
+
+function parsed (url: string): URL | null {
+  return URL.canParse(url) ? new URL(url) : null
+}
