@@ -37,7 +37,18 @@ test('without flags and environment every setting has its default, and nothing i
       stallTimeoutMs: 30_000,
       runTimeoutMs: 0,
       closeGraceMs: 3_000,
-      retention: { completedRunMs: 300_000, maxTransientEventsPerRun: 5_000 }
+      retention: { completedRunMs: 300_000, maxTransientEventsPerRun: 5_000, sessionMs: 0 },
+      limits: {
+        runningRuns: 1_000,
+        queuedPerSession: 20,
+        subscribersPerSession: 2_000,
+        subscribers: 20_000,
+        bodyBytes: 1_048_576,
+        eventBytes: 1_048_576,
+        messageBytes: 1_048_576,
+        maxEventsPerRun: 100_000,
+        maxBytesPerRun: 67_108_864
+      }
     },
     command: [],
     help: false
@@ -46,8 +57,8 @@ test('without flags and environment every setting has its default, and nothing i
 })
 
 test('every option of the plugin has a flag and a variable, and no two share one', (t) => {
-  const { retention, ...rest } = OPTIONS.properties
-  for (const name of Object.keys({ ...rest, ...retention.properties })) t.ok(SETTINGS[name], name)
+  const { retention, limits, ...rest } = OPTIONS.properties
+  for (const name of Object.keys({ ...rest, ...retention.properties, ...limits.properties })) t.ok(SETTINGS[name], name)
   const flags = Object.values(SETTINGS).map(({ flag }) => flag)
   t.equal(new Set(flags).size, flags.length)
   t.ok(flags.every((flag) => /^[a-z]+(-[a-z]+)*$/.test(flag)), flags.join())
@@ -61,7 +72,7 @@ test('flags are read by type, in both spellings', (t) => {
     port: 0, logLevel: 'silent', prefix: '/api', createOnMessage: false, durability: 'full', heartbeatMs: 500
   })
   t.strictSame(given(['--port', '1', '--port', '2']), { port: 2 }, 'the last one holds')
-  t.strictSame(given(['--max-transient-events', '64', '--completed-run-ms=10']), { retention: { completedRunMs: 10, maxTransientEventsPerRun: 64 } })
+  t.strictSame(given(['--max-transient-events', '64', '--completed-run-ms=10']), { retention: { completedRunMs: 10, maxTransientEventsPerRun: 64, sessionMs: 0 } })
   t.end()
 })
 
