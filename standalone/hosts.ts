@@ -38,7 +38,7 @@ export function allowHosts (app: FastifyInstance, listening: string, allowed: st
   const names = new Set(isEveryAddress(listening) ? allowed : [...allowed, normalised(listening)])
   if (names.has(ANY)) return
   app.addHook('onRequest', async ({ headers: { host = '' } }) => {
-    const [, name] = /^(\[[^\]]*\]|[^:]*)(?::\d*)?$/.exec(host.toLowerCase()) ?? []
+    const [, name] = /^(\[[^\]]*\]|[^:]*)(?::\d*)?$/.exec(host) ?? []
     if (name === undefined || !(names.has(normalised(name)) || isThisMachine(name))) throw runsError('HOST_NOT_ALLOWED', [host])
   })
 }
