@@ -54,7 +54,7 @@ export function show (event: Event): string {
   }
 }
 const state = await app.runs.getRun('r')
-export const status: 'running' | 'completed' | undefined = state?.status
+export const status: 'queued' | 'running' | 'completed' | undefined = state?.status
 export const others = [sqliteStore({ path: 'x.db' }), command({ command: 'ls' })]
 `
 
