@@ -6,6 +6,7 @@ import { RunRegistry } from '../lib/registry.ts'
 import type { Store } from '../lib/store.ts'
 import { historyRoutes } from '../routes/history.ts'
 import { messageRoutes } from '../routes/messages.ts'
+import { streamReplies } from '../routes/reply-with-stream.ts'
 import { runRoutes } from '../routes/runs.ts'
 import { sessionRoutes } from '../routes/sessions.ts'
 import { streamRoutes } from '../routes/stream.ts'
@@ -13,6 +14,7 @@ import { SseConnections } from '../transports/sse-connections.ts'
 import { errorHandler, validationError } from './error-handler.ts'
 import { guardRoutes } from './guard.ts'
 import { type AgentRunsOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+import { serializerCompiler } from './serializer.ts'
 import { validatorCompiler } from './validator.ts'
 
 /** How long the last frames of streams may take when the server closes, in ms. */
@@ -52,18 +54,20 @@ async function createStore ({ store, durability }: ResolvedOptions): Promise<Sto
 }
 
 async function mountRoutes (scope: FastifyInstance, sse: SseConnections, { limits, guard }: ResolvedOptions): Promise<void> {
-  scope.addHook('onRoute', (route) => { route.bodyLimit = limits.bodyBytes })
+  scope.addHook('onRoute', (route) => { Object.assign(route, { bodyLimit: limits.bodyBytes, schema: { tags: ['agent runs'], ...route.schema } }) })
   // Ours alone: the host keeps its own ways.
   scope.setErrorHandler(errorHandler)
   scope.setValidatorCompiler(validatorCompiler)
   scope.setSchemaErrorFormatter(validationError)
+  scope.setSerializerCompiler(serializerCompiler)
+  scope.register(fp(streamReplies), { sse })
   // A form or a page of another origin can post text without asking first.
   scope.removeContentTypeParser('text/plain')
   guardRoutes(scope, guard)
   scope.register(sessionRoutes)
-  scope.register(messageRoutes, { sse })
+  scope.register(messageRoutes)
   scope.register(historyRoutes)
-  scope.register(streamRoutes, { sse })
+  scope.register(streamRoutes)
   scope.register(runRoutes)
 }
 

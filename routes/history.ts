@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import type { StoredEvent } from '../lib/event.ts'
+import { answers, EventsAnswer, HistoryAnswer } from './answers.ts'
 import { Limit, Seq, SessionParams } from './schemas.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
@@ -11,13 +12,19 @@ const EventsQuery = Type.Object({ after: Type.Optional(Seq), limit: Limit })
 export const historyRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   const { runs } = fastify
 
-  fastify.get('/sessions/:id/messages', { config: { runsAction: 'read' }, schema: { params: SessionParams, querystring: HistoryQuery } }, async (request, reply) => {
+  fastify.get('/sessions/:id/messages', {
+    config: { runsAction: 'read' },
+    schema: { summary: 'The history: durable events, in pages', params: SessionParams, querystring: HistoryQuery, response: answers({ 200: HistoryAnswer }, 404, 410) }
+  }, async (request, reply) => {
     const { params: { id }, query: { before = null, limit = 100 }, runsOwner: owner } = request
     const { session, events, hasMore, cursor } = await runs.readHistory(id, { owner, before, limit })
     return reply.type(JSON_TYPE).send(withEvents(events, { hasMore, cursor, isProcessing: session.isProcessing }))
   })
 
-  fastify.get('/sessions/:id/events', { config: { runsAction: 'read' }, schema: { params: SessionParams, querystring: EventsQuery } }, async (request, reply) => {
+  fastify.get('/sessions/:id/events', {
+    config: { runsAction: 'read' },
+    schema: { summary: 'Everything that is retained after a seq', params: SessionParams, querystring: EventsQuery, response: answers({ 200: EventsAnswer }, 404, 410) }
+  }, async (request, reply) => {
     const { params: { id }, query: { after = 0, limit = 500 }, runsOwner: owner } = request
     const { session: { lastSeq, compactedThrough }, events } = await runs.readEvents(id, { owner, after, limit })
     return reply.type(JSON_TYPE).send(withEvents(events, { lastSeq, compactedThrough }))

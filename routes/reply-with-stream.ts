@@ -1,6 +1,6 @@
 /* From a route's reply to a stream. */
 import type { OutgoingHttpHeaders } from 'node:http'
-import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { runsError } from '../lib/errors.ts'
 import type { Opening } from '../lib/subscriptions.ts'
 import type { SseConnections } from '../transports/sse-connections.ts'
@@ -16,19 +16,33 @@ export function assertAcceptsStream (request: FastifyRequest): void {
   if (accept !== undefined && accept !== '' && !wantsStream(request) && !/(^|[\s,])(text|\*)\/\*/.test(accept)) throw runsError('NOT_ACCEPTABLE')
 }
 
+/** Replies that are on their way through the host's hooks to become streams. */
+const openings = new WeakMap<FastifyReply, Opening>()
+
 /**
- * Answers with a stream, which Fastify leaves to us from here on, and which ends when the requester's identity does. Keeps
- * the headers that the host's hooks have set.
+ * Answers with a stream that ends when the requester's identity does. The hooks that the host has for replies see one
+ * without a body: they may set headers and cookies, and have nothing to compress.
  */
-export function replyWithStream (reply: FastifyReply, sse: SseConnections, opening: Opening): FastifyReply {
-  reply.hijack()
-  try {
+export function replyWithStream (reply: FastifyReply, opening: Opening): FastifyReply {
+  openings.set(reply, opening)
+  return reply.send(null)
+}
+
+/** Makes streams of replies that are meant to be some; after all other hooks of the scope. */
+export async function streamReplies (fastify: FastifyInstance, { sse }: { sse: SseConnections }): Promise<void> {
+  fastify.addHook('onSend', (_request, reply, _payload, done) => {
+    const opening = openings.get(reply)
+    if (opening === undefined) return done()
+    openings.delete(reply)
+    // Fastify leaves the rest to us, and is never told to go on.
+    reply.hijack()
     // The client may have left while the log was read; then nobody would ever end the subscription.
     if (reply.raw.req.socket.destroyed) opening.cancel()
     else sse.open(reply.raw, reply.getHeaders() as OutgoingHttpHeaders, opening, reply.request.runsExpiresAt)
-  } catch (error) {
-    opening.cancel()
-    throw error
-  }
-  return reply
+  })
+  fastify.addHook('onResponse', async (_request, reply) => {
+    // A hook of the host's failed, and made an error of it.
+    openings.get(reply)?.cancel()
+    openings.delete(reply)
+  })
 }

@@ -4,7 +4,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import Type from 'typebox'
 import { type Cursor, LATEST, parseCursor } from '../lib/cursor.ts'
 import { runsError } from '../lib/errors.ts'
-import type { SseConnections } from '../transports/sse-connections.ts'
+import { answers } from './answers.ts'
 import { assertAcceptsStream, replyWithStream } from './reply-with-stream.ts'
 import { SessionParams } from './schemas.ts'
 
@@ -13,13 +13,20 @@ const StreamQuery = Type.Object({
   until: Type.Optional(Type.Literal('complete'))
 })
 
-export const streamRoutes: FastifyPluginAsyncTypebox<{ sse: SseConnections }> = async (fastify, { sse }) => {
+// Any header is a cursor or none: what is malformed is told in the stream.
+const StreamHeaders = Type.Object({ 'last-event-id': Type.Optional(Type.String({ description: 'The last seq that the client holds.' })) })
+
+export const streamRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   // Fastify answers HEAD by reading the body to its end, which a stream has not.
-  fastify.get('/sessions/:id/stream', { exposeHeadRoute: false, config: { runsAction: 'read' }, schema: { params: SessionParams, querystring: StreamQuery } }, async (request, reply) => {
+  fastify.get('/sessions/:id/stream', {
+    exposeHeadRoute: false,
+    config: { runsAction: 'read' },
+    schema: { summary: 'Follow a session over Server-Sent Events', params: SessionParams, headers: StreamHeaders, querystring: StreamQuery, response: answers({ 200: 'stream', 204: null }, 404, 406, 410, 429) }
+  }, async (request, reply) => {
     assertAcceptsStream(request)
     const { params: { id: sessionId }, query: { lastEventId, until = null }, runsOwner: owner, runsAdmit: admit } = request
     const opening = await fastify.runs.openSubscription({ sessionId, owner, after: cursorOf(request.headers, lastEventId), until, admit })
-    if (!opening.done) return replyWithStream(reply, sse, opening)
+    if (!opening.done) return replyWithStream(reply, opening)
     opening.cancel()
     // No content is what stops an EventSource from coming back.
     return reply.code(204).send()
