@@ -16,7 +16,7 @@ const TABLE = {
   INVALID_CURSOR: [400, '"%s" is not a cursor: it must be a seq (0, 1, 2, …) or "latest".'],
   INVALID_OPTIONS: [400, 'The message\'s options are not valid: %s'],
   UNSUPPORTED_PROVIDER: [400, '%s'],
-  UNAUTHENTICATED: [401, 'This needs an identity that is valid.'],
+  UNAUTHENTICATED: [401, 'Authentication is required.'],
   FORBIDDEN: [403, 'This is not allowed.'],
   HOST_NOT_ALLOWED: [403, 'The server does not answer to the host "%s".'],
   SESSION_NOT_FOUND: [404, 'Session "%s" does not exist.'],

@@ -81,3 +81,31 @@ test('a run that its own process has given up is ended by the session\'s next me
   t.match(await app.runs.startRun({ sessionId: 's', content: 'again' }), { status: 'running' })
   t.match(await app.runs.getRun(runId), { status: 'completed', reason: 'interrupted' })
 })
+
+test('a message that waits is run by whichever instance ends the run before it, and both see that', async (t) => {
+  const store = join(tempDir(t), 'runs.db')
+  const [here, there] = [scriptedProvider(), scriptedProvider()]
+  const first = await serveApp(t, { providers: { agent: here }, store })
+  const second = await serveApp(t, { providers: { agent: there }, store })
+  const clients = await Promise.all([first, second].map(({ url }) => SseClient.open(`${url}/sessions/s/stream`)))
+  const post = (url: string, content: string) => postJson(`${url}/sessions/s/messages`, { content, onBusy: 'queue' })
+  await post(first.url, 'one')
+  t.match(await post(second.url, 'two'), { status: 202, body: { status: 'queued' } })
+  t.match(await post(second.url, 'three'), { status: 202, body: { status: 'queued' } })
+  ;(await here.next()).end()
+  const two = await here.next()
+  t.equal(two.context.content, 'two')
+  await postJson(`${second.url}/sessions/s/abort`, {})
+  await two.stopped.promise
+  const three = await there.next()
+  t.equal(three.context.content, 'three', 'whoever ended the run from outside goes on')
+  t.match(await postJson(`${first.url}/sessions/s/messages`, { content: 'now', onBusy: 'interrupt' }), { body: { status: 'running' } })
+  await three.stopped.promise
+  ;(await here.next()).end()
+  for (const client of clients) {
+    await client.until(({ kinds }) => kinds.filter((kind) => kind === 'complete').length === 4)
+    t.strictSame(client.events.map((event) => event.kind === 'complete' ? event.reason : event.kind), ['text', 'finished', 'text', 'aborted', 'text', 'aborted', 'text', 'finished'])
+    t.strictSame(client.seqs, [1, 2, 3, 4, 5, 6, 7, 8])
+    client.cut()
+  }
+})

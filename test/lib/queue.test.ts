@@ -252,3 +252,39 @@ test('an end whose answer was lost still hands the session on', async (t) => {
   two.end()
   t.strictSame(await until(registry, 2), ['user one', 'complete finished', 'user two', 'complete finished'])
 })
+
+test('a message that comes to wait in the very moment in which the run ends has its turn all the same', async (t) => {
+  const { agent, registry, post } = await build(t)
+  for (let round = 0; round < 100; round++) {
+    await post('one', 'queue')
+    const run = await agent.next()
+    if (round % 2 === 0) run.end()
+    for (let turn = 0; turn < round % 14; turn++) await Promise.resolve()
+    const waiting = post('two', 'queue')
+    run.end()
+    const { runId } = await waiting
+    ;(await agent.next()).end()
+    while ((await registry.getSession('s'))!.isProcessing) await new Promise(setImmediate)
+    t.match(await registry.getRun(runId), { status: 'completed', reason: 'finished' })
+  }
+  t.strictSame((await told(registry)).filter((line, index) => line !== ['user one', 'complete finished', 'user two', 'complete finished'][index % 4]), [])
+})
+
+test('a session that is deleted while messages come and go leaves nobody waiting', async (t) => {
+  const { agent, registry, post } = await build(t)
+  for (let round = 0; round < 40; round++) {
+    const sessionId = `s${round}`
+    await post('one', 'reject', sessionId)
+    const run = await agent.next()
+    const outcomes = Promise.allSettled([post('two', 'queue', sessionId), post('three', 'interrupt', sessionId)])
+    for (let turn = 0; turn < round % 10; turn++) await Promise.resolve()
+    const deletion = registry.deleteSession(sessionId)
+    run.end()
+    await deletion
+    for (const outcome of await outcomes) {
+      if (outcome.status === 'rejected') t.match(outcome.reason, { code: /SESSION_DELETED|SESSION_NOT_FOUND/ })
+    }
+    await t.rejects(registry.getSession(sessionId), { code: 'SESSION_DELETED' })
+  }
+  t.strictSame(await registry.listRunningRuns(), [])
+})

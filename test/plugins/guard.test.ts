@@ -18,7 +18,7 @@ async function build (t: Test, options: Partial<AgentRunsOptions> = {}, server: 
 /** What `identify` may answer in JavaScript, beside what its type allows. */
 const answering = (answer: unknown): Partial<AgentRunsOptions> => ({ identify: (() => answer) as never })
 
-const UNAUTHENTICATED = { statusCode: 401, code: 'UNAUTHENTICATED', error: 'Unauthorized', message: 'This needs an identity that is valid.' }
+const UNAUTHENTICATED = { statusCode: 401, code: 'UNAUTHENTICATED', error: 'Unauthorized', message: 'Authentication is required.' }
 
 test('who is identified, at once or later, as a string or an object, owns what is created', async (t) => {
   const tomorrow = Date.now() + 86_400_000
