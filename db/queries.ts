@@ -19,6 +19,7 @@ const sessionKey = sql`${sessions}."key"`
 // be one more page to write for each run and commit.
 const lastSeq = sql<number>`coalesce((SELECT max(e.seq) FROM ${events} AS e WHERE e.session_key = ${sessionKey}), 0)`
 const queue = sql<string>`(SELECT json_group_array(q.id) FROM (SELECT r.id FROM ${runs} AS r WHERE r.session_key = ${sessionKey} AND r.status = 'queued' ORDER BY r.position) AS q)`
+const isNext = sql`${runs.position} = (SELECT min(r.position) FROM ${runs} AS r WHERE r.session_key = ${sessionKey} AND r.status = 'queued')`
 const isBusy = sql`EXISTS (SELECT 1 FROM ${runs} AS r WHERE r.session_key = ${sessionKey} AND r.status IN ('running', 'queued'))`
 
 /** A row of a log as SQLite gives it. */
@@ -85,9 +86,9 @@ export function prepareQueries (connection: Database) {
     nextQueued: selectRuns().where(and(eq(runs.sessionKey, p('sessionKey')), isQueued)).orderBy(asc(runs.position)).limit(1).prepare(),
     queueOf: db.select({ length: sql<number>`count(*)`, first: sql<number | null>`min(${runs.position})`, last: sql<number | null>`max(${runs.position})` }).from(runs)
       .where(and(eq(runs.sessionKey, p('sessionKey')), isQueued)).prepare(),
-    // Of each session whose slot is free, some waiting run; the one that was accepted first decides whose turn it is.
+    // Of the runs that are first in their session while its slot is free, the one that was accepted first.
     waitingSession: db.select({ sessionId: sessions.id }).from(runs).innerJoin(sessions, eq(runs.sessionKey, sessions.key))
-      .where(and(isQueued, sql`NOT EXISTS (SELECT 1 FROM ${runs} AS r WHERE r.session_key = ${sessionKey} AND r.status = 'running')`)).orderBy(asc(runs.key)).limit(1).prepare(),
+      .where(and(isQueued, isNext, sql`NOT EXISTS (SELECT 1 FROM ${runs} AS r WHERE r.session_key = ${sessionKey} AND r.status = 'running')`)).orderBy(asc(runs.key)).limit(1).prepare(),
     insertRun: db.insert(runs).values({
       id: p('id'),
       sessionKey: p('sessionKey'),
