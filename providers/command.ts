@@ -30,6 +30,7 @@ export function command ({ command, args = [], cwd, env, killGraceMs = 1_000 }: 
   const groups = new Set<ProcessGroup>()
 
   async function * run ({ content, signal }: RunContext): AsyncGenerator<ProviderEvent> {
+    signal.throwIfAborted()
     const message = textOf(content)
     const asArgument = args.includes(MESSAGE)
     const group = new ProcessGroup(command, args.map((arg) => arg === MESSAGE ? message : arg), {
