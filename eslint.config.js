@@ -3,7 +3,7 @@ import neostandard, { plugins } from 'neostandard'
 const tseslint = plugins['typescript-eslint']
 
 // Who may import whom. Each room lists what it must not know; `lib` knows nothing but itself.
-const ROOMS = ['lib', 'db', 'providers', 'transports', 'routes', 'plugins', 'standalone', 'test', 'bench', 'index.ts', 'server.ts']
+const ROOMS = ['lib', 'db', 'providers', 'transports', 'routes', 'plugins', 'conformance', 'standalone', 'test', 'bench', 'index.ts', 'server.ts']
 const MAY_IMPORT = {
   lib: [],
   db: ['lib'],
@@ -11,6 +11,7 @@ const MAY_IMPORT = {
   transports: ['lib'],
   routes: ['lib', 'transports'],
   plugins: ['lib', 'db', 'routes', 'transports'],
+  conformance: ['lib'],
   standalone: ['index.ts', 'lib', 'plugins', 'providers'],
   bench: ['lib', 'db', 'providers', 'transports', 'routes', 'plugins', 'standalone', 'index.ts']
 }
@@ -19,7 +20,9 @@ const PACKAGES = {
   db: ['fastify', 'fastify-plugin', 'node:http', 'node:net'],
   providers: ['fastify', 'fastify-plugin', 'drizzle-orm', 'drizzle-orm/*', 'better-sqlite3'],
   transports: ['fastify', 'fastify-plugin', 'drizzle-orm', 'drizzle-orm/*', 'better-sqlite3'],
-  routes: ['drizzle-orm', 'drizzle-orm/*', 'better-sqlite3']
+  routes: ['drizzle-orm', 'drizzle-orm/*', 'better-sqlite3'],
+  // Whoever proves a store or a provider brings a runner of their own, and nothing else.
+  conformance: ['fastify', 'fastify-plugin', 'drizzle-orm', 'drizzle-orm/*', 'better-sqlite3', 'fast-check', 'tap', 'node:test']
 }
 
 const walls = Object.entries(MAY_IMPORT).map(([room, rooms]) => ({

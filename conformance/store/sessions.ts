@@ -1,0 +1,134 @@
+/* Sessions: made once, listed in pages, changed by their owner, idle when nobody touches them. */
+import assert from 'node:assert/strict'
+import type { Store } from '../../lib/store.ts'
+import type { Owner } from '../../lib/types.ts'
+import type { StoreTest } from './bench.ts'
+import { accept, drive, laterThan, newRun, newSession, OWNER, rejects, sessionOf, STRANGER } from './driven-run.ts'
+
+const PAGE = { rows: 10, bytes: 1_000_000 }
+
+export function sessions (test: StoreTest): void {
+  test('a session is as it was created, once', async (bench) => {
+    const [one, other] = [await bench.open(), await bench.open()]
+    const created = await one.createSession(newSession('s', { provider: 'echo', title: 'Tea', metadata: { sugar: [1, { two: null }] } }))
+    assert.ok(created)
+    const { createdAt, updatedAt, ...rest } = created
+    assert.deepEqual(rest, {
+      id: 's', owner: OWNER, provider: 'echo', title: 'Tea', metadata: { sugar: [1, { two: null }] }, isProcessing: false, runId: null, queue: [], lastSeq: 0, compactedThrough: 0, pendingPermissions: []
+    })
+    for (const time of [createdAt, updatedAt]) assert.equal(new Date(time).toISOString(), time)
+    assert.deepEqual(await other.getSession('s', OWNER), created)
+    assert.equal(await other.createSession(newSession('s', { title: 'mine now' })), null)
+    assert.equal(await other.createSession(newSession('s', { owner: STRANGER })), null, 'whoever asks')
+    assert.deepEqual(await one.getSession('s', OWNER), created)
+  })
+
+  test('of many who create one session, one does', async (bench) => {
+    const stores = [await bench.open(), await bench.open()]
+    const created = await Promise.all(Array.from({ length: 20 }, (_, i) => stores[i % 2]!.createSession(newSession('s', { title: String(i) }))))
+    const winners = created.filter((session) => session !== null)
+    assert.equal(winners.length, 1)
+    assert.deepEqual(await sessionOf(stores[0]!), winners[0])
+  })
+
+  test('a message creates the session only if it may, and for its owner', async (bench) => {
+    const store = await bench.open()
+    await rejects('SESSION_NOT_FOUND', store.startRun(newRun('r', { createSession: false })))
+    assert.equal(await store.getSession('s', null), null)
+    await accept(store, 'r')
+    assert.equal((await sessionOf(store)).owner, OWNER)
+    await accept(store, 'app', { sessionId: 'app', owner: null })
+    assert.equal((await sessionOf(store, 'app')).owner, '', 'the app itself creates sessions of nobody')
+  })
+
+  test('sessions are listed newest first, in pages, to their owner', async (bench) => {
+    const store = await bench.open()
+    for (const id of ['a', 'b', 'c', 'd']) await store.createSession(newSession(id))
+    await store.createSession(newSession('theirs', { owner: STRANGER }))
+    const ids = async (owner: Owner, limit: number, before: string | null) => (await store.listSessions(owner, { limit, before })).map(({ id }) => id)
+    assert.deepEqual(await ids(OWNER, 10, null), ['d', 'c', 'b', 'a'])
+    assert.deepEqual(await ids(OWNER, 3, null), ['d', 'c', 'b'])
+    assert.deepEqual(await ids(OWNER, 3, 'b'), ['a'])
+    assert.deepEqual(await ids(OWNER, 3, 'a'), [])
+    assert.deepEqual(await ids(STRANGER, 10, null), ['theirs'])
+    assert.deepEqual(await ids(null, 2, null), ['theirs', 'd'])
+    assert.deepEqual((await store.listSessions(OWNER, { limit: 1, before: null }))[0], await sessionOf(store, 'd'))
+    await store.deleteSession('c', OWNER)
+    assert.deepEqual(await ids(OWNER, 10, null), ['d', 'b', 'a'], 'without deleted ones')
+    assert.deepEqual(await ids(OWNER, 10, 'c'), ['b', 'a'], 'whoever was at a page goes on when its last session is gone')
+  })
+
+  test('a patch changes what it names, and when the session was touched', async (bench) => {
+    const store = await bench.open()
+    const created = await store.createSession(newSession('s', { title: 'Tea', metadata: { a: 1 } }))
+    await laterThan(created!.updatedAt)
+    const titled = await store.updateSession('s', OWNER, { title: 'Coffee' })
+    assert.ok(titled!.updatedAt > created!.updatedAt)
+    assert.deepEqual({ ...titled, updatedAt: '' }, { ...created, title: 'Coffee', updatedAt: '' })
+    const changed = await store.updateSession('s', null, { title: null, metadata: { b: [2] } })
+    assert.deepEqual([changed?.title, changed?.metadata], [null, { b: [2] }], 'metadata is replaced as a whole')
+    assert.deepEqual(await sessionOf(store), changed)
+    assert.equal(await store.updateSession('nowhere', OWNER, { title: 'x' }), null)
+  })
+
+  test('to anyone but its owner a session does not exist, whatever is asked of it', async (bench) => {
+    const store = await bench.open()
+    await drive(store, 'r')
+    await accept(store, 'waiting')
+    const before = await sessionOf(store)
+    const asked: Record<string, (owner: Owner) => Promise<unknown>> = {
+      getSession: (owner) => store.getSession('s', owner),
+      updateSession: (owner) => store.updateSession('s', owner, { metadata: before.metadata }),
+      getRun: (owner) => store.getRun('r', owner),
+      'getRun of one that waits': (owner) => store.getRun('waiting', owner),
+      listRuns: async (owner) => (await store.listRuns('s', owner, { limit: 10 }))[0] ?? null,
+      listRunningRuns: async (owner) => (await store.listRunningRuns(owner))[0] ?? null,
+      listSessions: async (owner) => (await store.listSessions(owner, { limit: 10, before: null }))[0] ?? null,
+      read: (owner) => store.read('s', owner, 0, PAGE),
+      readHistory: (owner) => store.readHistory('s', owner, { before: null, limit: 10 })
+    }
+    for (const [method, ask] of Object.entries(asked)) {
+      assert.equal(await ask(STRANGER), null, method)
+      assert.equal(await ask(''), null, `${method} by nobody`)
+      assert.notEqual(await ask(OWNER), null, method)
+      assert.notEqual(await ask(null), null, `${method} by the app itself`)
+    }
+    for (const createSession of [true, false]) {
+      await rejects('SESSION_NOT_FOUND', store.startRun(newRun('r2', { owner: STRANGER, createSession })))
+      await rejects('SESSION_NOT_FOUND', store.startRun(newRun('r3', { owner: STRANGER, createSession, admit: 'nothing' })))
+    }
+    assert.equal(await store.deleteSession('s', STRANGER), false)
+    assert.deepEqual({ ...await sessionOf(store), updatedAt: '' }, { ...before, updatedAt: '' })
+    await accept(store, 'by-the-app', { owner: null })
+    assert.equal((await sessionOf(store)).owner, OWNER, 'the app itself may speak in anyone\'s session')
+  })
+
+  test('a session is idle when it is not busy and nobody has touched it since', async (bench) => {
+    const store = await bench.open()
+    for (const id of ['a', 'b', 'c']) {
+      const created = await store.createSession(newSession(id))
+      await laterThan(created!.updatedAt)
+    }
+    const all = await timeAfter(store, ['a', 'b', 'c'])
+    assert.deepEqual(await store.listIdleSessions(all, 10), ['a', 'b', 'c'], 'longest ago first')
+    assert.deepEqual(await store.listIdleSessions(all, 2), ['a', 'b'])
+    const since = Date.parse((await sessionOf(store, 'b')).updatedAt)
+    assert.deepEqual((await store.listIdleSessions(since + 1, 10)).filter((id) => id !== 'c'), ['a', 'b'])
+    assert.deepEqual(await store.listIdleSessions(Date.parse((await sessionOf(store, 'a')).updatedAt) - 1, 10), [])
+
+    await store.updateSession('a', OWNER, { title: 'touched' })
+    assert.deepEqual(await store.listIdleSessions(await timeAfter(store, ['a']), 10), ['b', 'c', 'a'])
+    const run = await drive(store, 'r', { sessionId: 'b' })
+    await accept(store, 'waiting', { sessionId: 'c', admit: 'queue' })
+    assert.deepEqual(await store.listIdleSessions(Date.now() + 60_000, 10), ['a'], 'neither with a run that is running nor with one that waits')
+    await laterThan((await sessionOf(store, 'b')).updatedAt)
+    await run.end()
+    assert.deepEqual(await store.listIdleSessions(Date.now() + 60_000, 10), ['a', 'b'], 'the end of a run touches')
+  })
+}
+
+/** A time after sessions were touched. */
+async function timeAfter (store: Store, ids: string[]): Promise<number> {
+  const times = await Promise.all(ids.map(async (id) => Date.parse((await sessionOf(store, id)).updatedAt)))
+  return Math.max(...times) + 1
+}
