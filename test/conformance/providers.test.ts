@@ -1,0 +1,26 @@
+import { test } from 'tap'
+import { providerSuite } from '../../conformance/index.ts'
+import { command } from '../../providers/command.ts'
+import { echo } from '../../providers/echo.ts'
+
+providerSuite((name, work) => test(`echo: ${name}`, work), {
+  create: () => echo({ delayMs: 5 }),
+  content: 'Say this back.',
+  saying: (word) => word,
+  longContent: 'word '.repeat(100_000)
+})
+
+// Says back what it reads, then, if it is told to, never ends.
+const AGENT = `
+  process.stdin.on('data', (message) => {
+    process.stdout.write(message)
+    if (String(message).startsWith('stay')) setInterval(() => process.stdout.write('.'), 10)
+  })
+`
+
+providerSuite((name, work) => test(`command: ${name}`, work), {
+  create: () => command({ command: process.execPath, args: ['-e', AGENT], killGraceMs: 500 }),
+  content: 'Say this back.',
+  saying: (word) => word,
+  longContent: 'stay'
+})
