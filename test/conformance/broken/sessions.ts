@@ -1,0 +1,91 @@
+/* Sessions, deletions and instances that break the contract. */
+import type { Breakage } from './breakage.ts'
+
+/** One method that asks on behalf of the app itself, whoever asks. */
+const ownerless = (method: 'getSession' | 'updateSession' | 'deleteSession' | 'getRun' | 'listRuns' | 'read' | 'readHistory'): Breakage => (store) => ({
+  [method]: (id: string, _owner: unknown, ...rest: unknown[]) => (store[method] as (...args: unknown[]) => unknown)(id, null, ...rest)
+})
+
+/** Breakages of sessions, owners, deletion and instances. */
+export const BROKEN_SESSIONS: Record<string, Breakage> = {
+  ...Object.fromEntries((['getSession', 'updateSession', 'deleteSession', 'getRun', 'listRuns', 'read', 'readHistory'] as const)
+    .map((method) => [`${method} does not look at the owner`, ownerless(method)])),
+  'listSessions does not look at the owner': (store) => ({ listSessions: (_owner, options) => store.listSessions(null, options) }),
+  'listRunningRuns does not look at the owner': (store) => ({ listRunningRuns: () => store.listRunningRuns(null) }),
+  'startRun does not look at the owner': (store, database) => ({
+    startRun: (run) => store.startRun(database.sessions.has(run.sessionId) ? { ...run, owner: null } : run)
+  }),
+  'the id of a deleted session is used again': (store, database) => ({
+    async createSession (session) {
+      if (database.sessions.get(session.id)?.deleted) database.sessions.delete(session.id)
+      return store.createSession(session)
+    }
+  }),
+  'a deleted session never was': (store, database) => ({
+    getSession: async (id, owner) => database.sessions.get(id)?.deleted ? null : store.getSession(id, owner)
+  }),
+  'strangers are told that a session was deleted': (store, database) => ({
+    getSession: (id, owner) => store.getSession(id, database.sessions.get(id)?.deleted ? null : owner)
+  }),
+  'a busy session is deleted as if it were idle': (store) => ({ deleteSession: (id, owner) => store.deleteSession(id, owner) }),
+  'the runs of a deleted session go on': (store, database) => ({
+    async deleteSession (id, owner, options) {
+      const session = database.sessions.get(id)
+      const runs = session === undefined ? [] : database.runsOf(session)
+      const deleted = await store.deleteSession(id, owner, options)
+      if (deleted) for (const run of runs) database.runs.set(run.runId, run)
+      return deleted
+    }
+  }),
+  'a busy session is idle': (_store, database) => ({
+    async listIdleSessions (since, limit) {
+      return database.existing().filter(({ updatedAt }) => updatedAt <= since).sort((a, b) => a.updatedAt - b.updatedAt).slice(0, limit).map(({ id }) => id)
+    }
+  }),
+  'a patch does not touch': (store, database) => ({
+    async updateSession (id, owner, patch) {
+      const before = database.sessions.get(id)?.updatedAt
+      const session = await store.updateSession(id, owner, patch)
+      if (before !== undefined) database.sessions.get(id)!.updatedAt = before
+      return session && { ...session, updatedAt: new Date(before!).toISOString() }
+    }
+  }),
+  'sessions are listed oldest first': (store) => ({ listSessions: async (...args) => (await store.listSessions(...args)).reverse() }),
+  'a deleted session has no events': (store) => ({ lastSeqs: async (ids) => (await store.lastSeqs(ids)).map((seq) => seq ?? 0) }),
+  'leases are not renewed': () => ({ renewLease: async () => {} }),
+  'nobody ever dies': () => ({ listOrphanedRuns: async () => [] }),
+  'everybody else is dead': (store, database) => ({
+    async listOrphanedRuns () {
+      return [...database.runs.values()].filter((run) => run.session.running === run && run.instanceId !== store.instanceId)
+        .map(({ runId, session }) => ({ runId, sessionId: session.id }))
+    }
+  }),
+  'own runs are orphans': (store) => ({
+    listOrphanedRuns: async () => [...await store.listOrphanedRuns(), ...await store.listOwnRuns()]
+  }),
+  'own runs are everybody\'s': (store) => ({
+    listOwnRuns: async () => (await store.listRunningRuns(null)).map(({ runId, sessionId }) => ({ runId, sessionId }))
+  }),
+  'nobody hears of anything': () => ({ watch: () => () => {} }),
+  'who rejects is not called again': (store) => ({ watch: (listener) => store.watch(() => listener().catch(() => {})) }),
+  'listeners are called twice at a time': (store) => ({ watch: (listener) => store.watch(async () => { listener().catch(() => {}) }) }),
+  'who has stopped still hears': (store) => ({
+    watch (listener) {
+      store.watch(listener)
+      return () => {}
+    }
+  }),
+  'the first native id holds': (store, database) => ({
+    async setProviderSessionId (id, provider, providerSessionId) {
+      if (database.sessions.get(id)?.providerSessionIds.some((known) => known.provider === provider)) return
+      await store.setProviderSessionId(id, provider, providerSessionId)
+    }
+  }),
+  'only the newest native id is known': (store, database) => ({
+    async setProviderSessionId (id, ...rest) {
+      const session = database.sessions.get(id)
+      if (session !== undefined) session.providerSessionIds = []
+      await store.setProviderSessionId(id, ...rest)
+    }
+  })
+}
