@@ -36,6 +36,8 @@ const CONSUMER = `
 import { type Event, type Provider, ProviderError } from 'fastify-agent-runs'
 import { sqliteStore } from 'fastify-agent-runs/sqlite'
 import { command } from 'fastify-agent-runs/providers/command'
+import { memoryStore, providerSuite, type StoreHarness, storeSuite } from 'fastify-agent-runs/conformance'
+import { test } from 'node:test'
 declare module 'fastify-agent-runs' { interface EventKinds { weather: { celsius: number } } }
 export const mine: Provider = {
   async * run ({ content, providerSessionId, history }) {
@@ -55,6 +57,8 @@ export function show (event: Event): string {
 }
 const state = await app.runs.getRun('r')
 export const status: 'queued' | 'running' | 'completed' | undefined = state?.status
+const harness: StoreHarness = { database: async () => ({ open: async () => memoryStore(), close: async () => {} }) }
+export const suites = [() => storeSuite(test, harness), () => providerSuite(test, { create: () => mine, content: 'hi' })]
 export const others = [sqliteStore({ path: 'x.db' }), command({ command: 'ls' })]
 `
 
