@@ -60,10 +60,10 @@ class MemoryStore implements Store {
 
   async listSessions (owner: Owner, { limit, before }: { limit: number, before: string | null }): Promise<SessionState[]> {
     return this.#read((database) => {
-      const oldestFirst = [...database.sessions.values()]
+      const oldestFirst = [...database.sessions.values()].filter((session) => isOf(session, owner))
       const end = before === null ? oldestFirst.length : oldestFirst.findIndex(({ id }) => id === before)
       return oldestFirst.slice(0, Math.max(end, 0)).reverse()
-        .filter((session) => !session.deleted && isOf(session, owner))
+        .filter((session) => !session.deleted)
         .slice(0, limit).map(toSessionState)
     })
   }

@@ -11,6 +11,12 @@ export const BROKEN_SESSIONS: Record<string, Breakage> = {
   ...Object.fromEntries((['getSession', 'updateSession', 'deleteSession', 'getRun', 'listRuns', 'read', 'readHistory'] as const)
     .map((method) => [`${method} does not look at the owner`, ownerless(method)])),
   'listSessions does not look at the owner': (store) => ({ listSessions: (_owner, options) => store.listSessions(null, options) }),
+  'a page of sessions can be asked for behind those of others': (store) => ({
+    async listSessions (owner, { limit, before }) {
+      const page = await store.listSessions(null, { limit: Infinity, before })
+      return page.filter((session) => owner === null || session.owner === owner).slice(0, limit)
+    }
+  }),
   'listRunningRuns does not look at the owner': (store) => ({ listRunningRuns: () => store.listRunningRuns(null) }),
   'startRun does not look at the owner': (store, database) => ({
     startRun: (run) => store.startRun(database.sessions.has(run.sessionId) ? { ...run, owner: null } : run)
