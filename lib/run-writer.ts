@@ -98,7 +98,9 @@ export class RunWriter {
 
   #whole (kind: keyof typeof DELTA_OF, fields: Fields): void {
     const { messageId, sealed } = this.#ids.ofWhole(kind, fields['messageId'] as string | undefined)
-    const content = (fields['content'] as string).slice(sealed)
+    const given = fields['content'] as string
+    // What was sealed is counted as it was written: without native ids.
+    const content = sealed === 0 ? given : this.#scrubber.text(given).slice(sealed)
     // The whole holds what was held back of its deltas.
     this.#scrubber.flush(`${DELTA_OF[kind]}:${messageId}`)
     this.#fold.whole(kind, messageId)

@@ -92,6 +92,14 @@ test('a native id is not let out by a seal that falls into the middle of it', as
   }
 })
 
+test('the whole of a message that was sealed goes on where the seal was, though ids in it were replaced by shorter ones', async (t) => {
+  const id = 'native-0123456789'
+  const words = [`one ${id} `, 'two ', `${id} three`]
+  const whole: ProviderEvent = { kind: 'text', content: words.join(''), messageId: 'm' }
+  const events = await run(t, [{ kind: 'session_created', newSessionId: id }, ...words.map((word) => delta(word, 'm')), whole], { messageBytes: 6 })
+  t.equal(shown(events).join(''), 'one s two s three')
+})
+
 test('however it is streamed and sealed, the words are those that were said', async (t) => {
   await fc.assert(fc.asyncProperty(
     fc.array(fc.record({ name: fc.constantFrom(undefined, 'a', 'b'), content: fc.string({ maxLength: 12 }) }), { maxLength: 30 }),
