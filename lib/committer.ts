@@ -32,6 +32,7 @@ export class RunLog {
   #bytes = 0
   #ending: RunEnding | null = null
   #rejection: Rejection | null = null
+  #lossy = false
   #settled: Array<() => void> = []
   /** The newest event that was committed here. */
   newest: StoredEvent | null = null
@@ -52,6 +53,11 @@ export class RunLog {
   /** Why this log takes no more events, or null. */
   get rejection (): Rejection | null {
     return this.#rejection
+  }
+
+  /** Whether anything but the terminal event was rejected. */
+  get lossy (): boolean {
+    return this.#lossy
   }
 
   append (event: PendingEvent): void {
@@ -88,6 +94,7 @@ export class RunLog {
       this.#lastSeq = this.newest.seq
     } else {
       this.#rejection = outcome
+      this.#lossy = group.events.length + this.#pending.length > (this.#ending === null ? 0 : 1)
       this.#pending = []
     }
     this.#bytes = this.#pending.reduce((bytes, event) => bytes + event.fields.length, 0)

@@ -161,7 +161,8 @@ export class Run {
     const { log } = this.#options
     await log.settled()
     if (log.rejection === null) return parseEvent(log.newest!) as CompleteEvent
-    return this.#options.close(ending)
+    // What is not all there has not succeeded.
+    return this.#options.close(ending.reason === 'finished' && log.lossy ? failed(runError('STORE_REFUSED')) : ending)
   }
 
   /** The ending as it may be shown and written: plain JSON without native ids. */

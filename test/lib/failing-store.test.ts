@@ -1,6 +1,7 @@
 import { test, type Test } from 'tap'
 import type { Event, Provider } from '../../index.ts'
 import { sqliteStore } from '../../db/sqlite.ts'
+import { runsError } from '../../lib/errors.ts'
 import type { RunRegistry } from '../../lib/registry.ts'
 import { type Failure, FailingStore } from '../helpers/failing-store.ts'
 import { openRegistry } from '../helpers/open-registry.ts'
@@ -99,5 +100,34 @@ test('a store that fails for a while, at any point, costs what was asked meanwhi
     failing.fails = () => null
     await settle(registry)
     await check(t, registry, `from call ${k} on`)
+  }
+})
+
+test('a run whose last events the store does not take has not succeeded', async (t) => {
+  const refusing: Provider = { async * run () { yield { kind: 'text', content: 'said' } } }
+  const store = sqliteStore({ path: ':memory:' })
+  const registry = await openRegistry(t, refusing, store)
+  const append = store.append.bind(store)
+  store.append = async () => {
+    store.append = append
+    throw runsError('STORE_FAILED')
+  }
+  const complete = async (sessionId: string): Promise<Event | undefined> => {
+    await registry.startRun({ sessionId, content: 'go' })
+    for await (const item of registry.subscribe(sessionId)) if (item.kind === 'complete') return item
+  }
+  t.match(await complete('a'), { seq: 2, success: false, reason: 'failed', error: { code: 'STORE_REFUSED' } })
+  t.match(await complete('b'), { seq: 3, success: true, reason: 'finished' })
+})
+
+test('a run of which the store has everything but the end has succeeded all the same', async (t) => {
+  const store = sqliteStore({ path: ':memory:' })
+  const registry = await openRegistry(t, { async * run () {} }, store)
+  store.append = async () => { throw runsError('STORE_FAILED') }
+  await registry.startRun({ sessionId: 's', content: 'go' })
+  for await (const item of registry.subscribe('s')) {
+    if (item.kind !== 'complete') continue
+    t.match(item, { seq: 2, success: true, reason: 'finished' })
+    break
   }
 })
