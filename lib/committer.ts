@@ -181,16 +181,17 @@ export class Committer {
   async #commit (groups: AppendGroup[]): Promise<Answer[]> {
     if (groups.length === 0) return []
     const { store, log, stopped } = this.#options
+    const isOver = (): boolean => stopped?.aborted === true
     for (const pause of [...RETRY_DELAYS, null]) {
       try {
         return await store.append(groups)
       } catch (error) {
         const transient = hasCode(error, 'STORE_UNAVAILABLE')
-        const over = stopped?.aborted === true
         log.error({ err: error, runs: groups.map((group) => group.runId) }, 'the store did not take events')
-        if (transient && pause !== null && !over) await delay(pause)
-        else if (transient || over || groups.length === 1) return groups.map(() => REFUSED)
-        else break
+        const waits = transient && pause !== null && !isOver()
+        if (waits) await delay(pause, undefined, { signal: stopped }).catch(() => {})
+        if (isOver() || (!waits && (transient || groups.length === 1))) return groups.map(() => REFUSED)
+        if (!waits) break
       }
     }
     // One run's events must not cost the others theirs: halve the batch until the culprit stands alone.

@@ -5,12 +5,15 @@ import type * as committerModule from '../../lib/committer.ts'
 import type { AppendGroup, Store } from '../../lib/store.ts'
 import { quietLogger } from '../helpers/memory-log.ts'
 
-async function build (t: Test, append: (groups: AppendGroup[], call: number) => void, stopped?: AbortSignal) {
+async function build (t: Test, append: (groups: AppendGroup[], call: number) => void, stopped?: AbortSignal, paused: (ms: number) => void = () => {}) {
   const steps: string[] = []
   const { Committer } = await t.mockImport<typeof committerModule>('../../lib/committer.ts', {
     'node:timers/promises': {
       setImmediate: async () => {},
-      setTimeout: async (ms: number) => { steps.push(`pause ${ms}`) }
+      setTimeout: async (ms: number) => {
+        steps.push(`pause ${ms}`)
+        paused(ms)
+      }
     }
   })
   const groups: AppendGroup[][] = []
@@ -67,6 +70,14 @@ test('once it is stopped nothing is tried again', async (t) => {
     throw runsError('STORE_UNAVAILABLE')
   }, stop.signal)
   t.strictSame(steps, ['append a b', 'pause 50', 'append a b'])
+  t.strictSame(rejections, ['refused', 'refused'])
+  t.end()
+})
+
+test('what is stopped while it pauses tries no more either', async (t) => {
+  const stop = new AbortController()
+  const { steps, rejections } = await build(t, () => { throw runsError('STORE_UNAVAILABLE') }, stop.signal, (ms) => { if (ms === 100) stop.abort() })
+  t.strictSame(steps, ['append a b', 'pause 50', 'append a b', 'pause 100'])
   t.strictSame(rejections, ['refused', 'refused'])
   t.end()
 })
