@@ -10,6 +10,8 @@ export class MessageIds {
   readonly #last = new Map<Whole, string>()
   /** Messages that have ended, or whose durable whole is in the log. */
   readonly #over = new Set<string>()
+  /** Messages whose whole the provider has brought. */
+  readonly #brought = new Set<string>()
   /** Where deltas go that the provider still sends for a message that is over. */
   readonly #goesOn = new Map<string, string>()
   /** How long the whole message is up to the end of a part that was sealed, in characters. */
@@ -51,6 +53,7 @@ export class MessageIds {
   ofWhole (whole: Whole, named: string | undefined): { messageId: string, sealed: number } {
     const messageId = named === undefined ? this.#last.get(whole) ?? randomUUID() : this.#open(whole, named)
     this.over(whole, messageId)
+    this.#brought.add(`${whole}:${messageId}`)
     return { messageId, sealed: this.#before.get(`${whole}:${messageId}`) ?? 0 }
   }
 
@@ -72,9 +75,7 @@ export class MessageIds {
   /** Of a message's next part under its name: an agent may say several things under one. */
   #open (whole: Whole, named: string): string {
     const next = this.#goesOn.get(`${whole}:${named}`)
-    if (next === undefined) return named
-    const key = `${whole}:${next}`
-    return this.#over.has(key) && !this.#sealed.has(key) ? named : next
+    return next === undefined || this.#brought.has(`${whole}:${next}`) ? named : next
   }
 
   #unnamed (whole: Whole): string {

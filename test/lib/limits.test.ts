@@ -73,6 +73,15 @@ test('the whole of a message that was sealed is what is left of it, named or not
   }
 })
 
+test('the whole of a message that was sealed is what is left of it also behind the end of its stream', async (t) => {
+  for (const name of ['m', undefined]) {
+    const named = name !== undefined && { messageId: name }
+    const words = ['one ', 'two ', 'three'].map((word) => delta(word, name))
+    const events = await run(t, [...words, { kind: 'stream_end', ...named }, { kind: 'text', content: 'one two three!', ...named }], { messageBytes: 8 })
+    t.strictSame(shown(events), ['one two ', 'three!'])
+  }
+})
+
 test('a message that ends where it was sealed is over: the next is another', async (t) => {
   for (const name of ['m', undefined]) {
     const end: ProviderEvent = { kind: 'stream_end', ...name !== undefined && { messageId: name } }

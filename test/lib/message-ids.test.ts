@@ -99,3 +99,15 @@ test('several blocks under one name are several messages, each with its own whol
   t.equal(ids.ofWhole('text', 'm').messageId, 'm', 'a whole without deltas is of the name')
   t.end()
 })
+
+test('a block that has ended, or whose deltas were folded, still gets its own whole', (t) => {
+  for (const end of [(ids: MessageIds) => ids.ofEnd('m'), (ids: MessageIds, second: string) => ids.over('text', second)]) {
+    const ids = new MessageIds()
+    ids.ofDelta('text', 'm')
+    ids.ofWhole('text', 'm')
+    const second = ids.ofDelta('text', 'm')
+    end(ids, second)
+    t.equal(ids.ofWhole('text', 'm').messageId, second)
+  }
+  t.end()
+})
