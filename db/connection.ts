@@ -23,6 +23,9 @@ export type Durability = 'normal' | 'full'
 
 type Work = (queries: Queries) => unknown
 
+/** How often we wrote by each database object: SQLite does not tell of commits on one's own connection, which two stores may share. */
+const writes = new WeakMap<Database, { count: number }>()
+
 /** A database in use. Its methods reject with STORE_UNAVAILABLE while it is busy or full, with STORE_FAILED if it is broken. */
 export class Connection {
   readonly #database: Database
@@ -31,6 +34,9 @@ export class Connection {
   readonly #version: { get: () => number | undefined }
   /** The file that was opened; null if it is none of ours, or none at all. */
   readonly #inode: number | null
+  readonly #writes: { count: number }
+  /** How many of them are ours. */
+  #written = 0
   /** Why it cannot be used any more. */
   #gone: string | null = null
 
@@ -41,6 +47,8 @@ export class Connection {
     this.#transaction = database.transaction((work: Work) => work(queries))
     // Counts the commits of all connections but this one, without reading the database.
     this.#version = database.prepare<[], number>('PRAGMA data_version').pluck()
+    this.#writes = writes.get(database) ?? { count: 0 }
+    writes.set(database, this.#writes)
     this.#inode = owned && database.name !== MEMORY ? statSync(database.name).ino : null
   }
 
@@ -88,7 +96,10 @@ export class Connection {
 
   /** One transaction that writes: it takes the write lock first, so that nothing it has read can change. */
   async write<T> (work: (queries: Queries) => T): Promise<T> {
-    return whenFree(() => this.#usable().immediate(work) as T)
+    const answer = await whenFree(() => this.#usable().immediate(work) as T)
+    this.#writes.count++
+    this.#written++
+    return answer
   }
 
   /** One transaction that only reads: all of it is of one snapshot. */
@@ -98,14 +109,15 @@ export class Connection {
 
   /** See `Store.watch`. */
   watch (listener: () => Promise<void>): () => void {
-    let seen = this.#version.get()
+    const version = (): string => `${this.#version.get()} ${this.#writes.count - this.#written}`
+    let seen = version()
     let listening = false
     const look = async (): Promise<void> => {
       if (listening || this.#gone !== null) return
       listening = true
       try {
         if (this.#wasRemoved()) return
-        const now = this.#version.get()
+        const now = version()
         if (now === seen) return
         await listener()
         seen = now

@@ -43,7 +43,8 @@ export function compactRun (queries: Queries, runId: string, keep: number): numb
     if (event.runId !== runId) break
     events.push(event)
   }
-  const plan = planCompaction(events, keep)
+  // The newest event of a session has to stay: its seq is the next one's measure.
+  const plan = planCompaction(events, completeSeq === null ? Math.max(1, keep) : keep)
   if (completeSeq !== null && keep === 0) queries.setCompacted.run({ runKey })
   const transient = events.reduce((count, event) => event.transient ? count + 1 : count, 0)
   if (plan === null) return transient

@@ -192,7 +192,8 @@ class SqliteStore implements Store {
     if (outcome !== 'ok' || group.ending === null) return { outcome, promotion: null }
     if (answer === 'ok') complete(queries, keys, group.events.at(-1)!.seq, group.ending)
     if (!group.promote) return { outcome, promotion: null }
-    return { outcome, promotion: (answer === 'ok' ? promote : promoteAgain)(queries, this.instanceId, keys.sessionId) }
+    const promotion = (answer === 'ok' ? promote : promoteAgain)(queries, this.instanceId, keys.sessionId)
+    return { outcome, promotion: promotion.events.length === 0 ? null : promotion }
   }
 
   async closeRun (runId: string, ending: RunEnding, options: { promote: boolean }): Promise<ClosedRun | null> {

@@ -58,7 +58,7 @@ export interface Provider {
   optionsSchema?: TSchema
   /** Frees what the provider holds for a session. */
   endSession? (sessionId: string): Promise<void>
-  /** Ends everything that still runs; called once when the server closes. */
+  /** Ends everything that still runs; called when the server closes. Idempotent. */
   close? (): Promise<void>
 }
 

@@ -6,7 +6,7 @@
  *   that never will rejects with STORE_FAILED.
  * - `owner` is compared with whose session it is: to anyone else the session does not exist.
  * - A session that was deleted is SESSION_DELETED to its owner, from every method that answers null for one that does
- *   not exist, and does not exist for others.
+ *   not exist, and does not exist for others. Of its runs there is nothing.
  * - Several instances (processes, or plugins in one process) may use one database at once.
  */
 import type { CompleteEvent, PendingEvent, RunIdentity, StoredEvent } from './event.ts'
@@ -170,8 +170,8 @@ export interface Store {
   /**
    * Takes a message in. In this order: a repeat (same idempotency key and hash) is accepted as it was; the session is
    * created if need be; a busy session is dealt with by `onBusy`; the message's run starts, or waits: behind those that
-   * wait already, `interrupt` before them. `interrupt` ends the running run as aborted in the same step. Whenever
-   * `admit` is `run` and the session's slot is free, its first waiting run is claimed.
+   * wait already, `interrupt` before them. `interrupt` ends the running run as aborted in the same step. When a message
+   * is accepted that is no repeat, `admit` is `run` and the session's slot is free, its first waiting run is claimed.
    * Rejects with SESSION_NOT_FOUND, SESSION_DELETED, IDEMPOTENCY_KEY_REUSED, QUEUE_FULL.
    */
   startRun (run: NewRun): Promise<RunStart>
@@ -192,7 +192,7 @@ export interface Store {
 
   /**
    * Appends to runs that this instance drives. Each group is all or nothing and independent of the others; one answer
-   * per group. Sending a group again that was stored is `ok`, and answers again what its ending set in motion. A group
+   * per group. Sending a group again that was stored, and has not been compacted since, is `ok`, and answers again what its ending set in motion. A group
    * with an ending completes its run in the same step.
    */
   append (groups: AppendGroup[]): Promise<AppendAnswer[]>
@@ -203,7 +203,7 @@ export interface Store {
    * that has ended keeps its terminal. Null if there is no such run, or it waits.
    */
   closeRun (runId: string, ending: RunEnding, options: { promote: boolean }): Promise<ClosedRun | null>
-  /** The running runs that this instance has claimed. */
+  /** The running runs that this instance has claimed, whether or not the answer that said so has come. */
   listOwnRuns (): Promise<Array<{ runId: string, sessionId: string }>>
   /** Says that this instance is alive and drives runs. */
   renewLease (): Promise<void>
@@ -223,7 +223,8 @@ export interface Store {
 
   /**
    * Merges and deletes transient events of a run, but about the newest `keep` (compaction.ts says which), and moves the
-   * session's `compactedThrough` in the same step. Answers how many the run has left.
+   * session's `compactedThrough` in the same step. While the run is running its newest event stays. Answers how many the
+   * run has left.
    */
   compactRun (runId: string, keep: number): Promise<number>
   /** Runs that were completed before a time (ms since 1970) and never compacted, oldest first. */

@@ -4,6 +4,7 @@ import { test } from 'tap'
 import { sqliteStore } from '../../db/sqlite.ts'
 import { eventEncoder, pendingEvent } from '../../lib/event.ts'
 import { openRegistry } from '../helpers/open-registry.ts'
+import { latch } from '../helpers/latch.ts'
 import { newRun } from '../helpers/new-run.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
@@ -82,4 +83,19 @@ test('without a lock to ask, a run whose instance gives no sign of life is ended
   t.match(await dead.append([{ runId: 'orphan', events: [event], ending: null, promote: false }]), [{ outcome: 'stale' }], 'one that wakes up is fenced')
   t.match(await living.getSession('alive'), { isProcessing: true }, 'one that renews its lease is left alone')
   ;(await agent.next()).end()
+})
+
+test('two stores on one database object hear of each other', async (t) => {
+  const database = new Database(':memory:')
+  t.teardown(() => database.close())
+  const [one, other] = [sqliteStore({ database }), sqliteStore({ database })]
+  await one.open()
+  await other.open()
+  const alive = setInterval(() => {}, 1e6)
+  t.teardown(() => clearInterval(alive))
+  const heard = latch()
+  t.teardown(other.watch(async () => heard.open()))
+  t.teardown(one.watch(async () => { t.fail('its own commits are no news') }))
+  await one.createSession(session)
+  await heard.promise
 })

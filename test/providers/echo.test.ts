@@ -1,5 +1,5 @@
 import { test, type Test } from 'tap'
-import type { Event } from '../../index.ts'
+import type { Event, Limits } from '../../index.ts'
 import { echo } from '../../providers/echo.ts'
 import { serveApp } from '../helpers/build-app.ts'
 import { postJson, SseClient } from '../helpers/read-sse.ts'
@@ -8,8 +8,8 @@ const MARKER = 'MARKER-7f3a-native'
 process.env['ECHO_NATIVE_MARKER'] = MARKER
 
 /** Plays a script against a server with a client; what the client got, and every byte of every other answer. */
-async function play (t: Test, demo: Record<string, unknown>): Promise<{ events: Event[], bytes: string, last: Event, session: unknown }> {
-  const { url } = await serveApp(t, { providers: { echo: echo({ delayMs: 0 }) } })
+async function play (t: Test, demo: Record<string, unknown>, limits: Partial<Limits> = {}): Promise<{ events: Event[], bytes: string, last: Event, session: unknown }> {
+  const { url } = await serveApp(t, { providers: { echo: echo({ delayMs: 0 }) }, limits })
   const client = await SseClient.open(`${url}/sessions/s/stream`)
   const posted = await postJson(`${url}/sessions/s/messages`, { content: JSON.stringify({ demo: { nonce: 'n', ...demo } }) })
   if (demo['mode'] === 'hang' || demo['mode'] === 'ignoreAbort') {
@@ -85,7 +85,9 @@ test('modes that need an abort get one', async (t) => {
 })
 
 test('modes with difficult content arrive intact', async (t) => {
-  const huge = await play(t, { mode: 'huge', n: 2 })
+  const tooLarge = await play(t, { mode: 'huge', n: 2 })
+  t.match(tooLarge.last, { reason: 'failed', error: { code: 'EVENT_TOO_LARGE' } }, 'above the limit of an event')
+  const huge = await play(t, { mode: 'huge', n: 2 }, { eventBytes: 4_000_000 })
   t.equal((huge.events[1] as { content: string }).content.length, 2 * 1024 * 1024 + '@@n:1@@'.length)
   const weird = await play(t, { mode: 'weird', n: 3 })
   t.strictSame(marks(weird.events), upTo(3))
