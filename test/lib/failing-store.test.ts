@@ -4,6 +4,7 @@ import { sqliteStore } from '../../db/sqlite.ts'
 import { runsError } from '../../lib/errors.ts'
 import type { RunRegistry } from '../../lib/registry.ts'
 import { type Failure, FailingStore } from '../helpers/failing-store.ts'
+import { LIMITS } from '../helpers/limits.ts'
 import { openRegistry } from '../helpers/open-registry.ts'
 
 /** Says its message back in two deltas; waits for its abort if it is told to hang. */
@@ -128,6 +129,34 @@ test('a run of which the store has everything but the end has succeeded all the 
   for await (const item of registry.subscribe('s')) {
     if (item.kind !== 'complete') continue
     t.match(item, { seq: 2, success: true, reason: 'finished' })
+    break
+  }
+})
+
+test('a run whose message was refused, as only the answer was lost, is ended at once and stands in nobody\'s way', async (t) => {
+  const failing = new FailingStore(sqliteStore({ path: ':memory:' }))
+  const registry = await openRegistry(t, agent, failing.store)
+  failing.fails = (_, method) => method === 'startRun' ? 'after' : null
+  await t.rejects(registry.startRun({ sessionId: 's', content: 'hang' }), { code: 'STORE_UNAVAILABLE' })
+  await t.rejects(registry.startRun({ sessionId: 'other', content: 'hang', onBusy: 'queue' }), { code: 'STORE_UNAVAILABLE' })
+  failing.fails = () => null
+  while (await registry.isProcessing('s') || await registry.isProcessing('other')) await turn()
+  t.match(await registry.listRuns('s'), [{ status: 'completed', reason: 'interrupted' }])
+})
+
+test('a run that was claimed without anybody\'s knowing is ended when it is looked for, though nobody asks', async (t) => {
+  const alive = setInterval(() => {}, 1e6)
+  t.teardown(() => clearInterval(alive))
+  const failing = new FailingStore(sqliteStore({ path: ':memory:', leaseMs: 30 }))
+  const registry = await openRegistry(t, agent, failing.store, { limits: { ...LIMITS, runningRuns: 1 } })
+  await registry.startRun({ sessionId: 's', content: 'hang' })
+  await registry.startRun({ sessionId: 'waits', content: 'hang', onBusy: 'queue' })
+  let lost = 0
+  failing.fails = (_, method) => method === 'claimQueuedRun' && lost++ === 0 ? 'after' : null
+  await registry.abortRun({ sessionId: 's' })
+  for await (const item of registry.subscribe('waits')) {
+    if (item.kind !== 'complete') continue
+    t.match(item, { reason: 'interrupted', seq: 2 })
     break
   }
 })
