@@ -166,6 +166,8 @@ export class LiveRuns {
     this.#abandoned.delete(runId)
     if (closed === null) return null
     this.take(closed.promotion)
+    // It may have ended before, and the answer that said so been lost.
+    this.#options.subscriptions.advance(closed.promotion.sessionId, closed.complete.seq)
     return closed.complete
   }
 

@@ -7,6 +7,8 @@ import type { Store } from './store.ts'
 export class Recovery {
   readonly #store: Store
   readonly #live: LiveRuns
+  /** Shows everybody here what is committed. */
+  readonly #refresh: () => Promise<void>
   readonly #log: Logger
   /** Runs of ours that were not driven when we last looked. */
   #strays = new Set<string>()
@@ -14,9 +16,10 @@ export class Recovery {
   #timer: NodeJS.Timeout | undefined
   #sweeping = false
 
-  constructor (store: Store, live: LiveRuns, log: Logger) {
+  constructor (store: Store, live: LiveRuns, refresh: () => Promise<void>, log: Logger) {
     this.#store = store
     this.#live = live
+    this.#refresh = refresh
     this.#log = log
   }
 
@@ -49,6 +52,8 @@ export class Recovery {
       await this.#closeStrays()
       await this.#live.pruneContexts()
       await this.#live.drain()
+      // Of what we committed ourselves nobody tells us if the store's answer was lost.
+      await this.#refresh()
     } catch (error) {
       this.#log.warn({ err: error }, 'runs could not be looked after; the next look will')
     } finally {

@@ -93,7 +93,7 @@ export class RunRegistry {
     const expire = (sessionId: string, idleSince: number): Promise<boolean> => this.#delete(sessionId, null, { idleSince })
     const retention = new Retention({ store, ...options.retention, expire, log })
     const live = new LiveRuns({ store, providers, runTimeoutMs, limits, subscriptions, retention, log })
-    const recovery = new Recovery(store, live, log)
+    const recovery = new Recovery(store, live, () => this.#refresh(), log)
     this.#store = store
     this.#providers = providers
     this.#closeGraceMs = closeGraceMs

@@ -62,6 +62,11 @@ export class Subscriptions {
     this.#channels.publish(sessionId, events)
   }
 
+  /** The store has events up to `seq`, published here or not. */
+  advance (sessionId: string, seq: number): void {
+    this.#channels.advance(sessionId, seq)
+  }
+
   /** The session is gone: whoever follows it is told, and their subscriptions end. */
   deleted (sessionId: string): void {
     for (const subscriber of this.#open) {

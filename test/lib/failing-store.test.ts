@@ -134,7 +134,8 @@ test('a run of which the store has everything but the end has succeeded all the 
 })
 
 test('a run whose message was refused, as only the answer was lost, is ended at once and stands in nobody\'s way', async (t) => {
-  const failing = new FailingStore(sqliteStore({ path: ':memory:' }))
+  // Nobody looks for stray runs meanwhile.
+  const failing = new FailingStore(sqliteStore({ path: ':memory:', leaseMs: 3_600_000 }))
   const registry = await openRegistry(t, agent, failing.store)
   failing.fails = (_, method) => method === 'startRun' ? 'after' : null
   await t.rejects(registry.startRun({ sessionId: 's', content: 'hang' }), { code: 'STORE_UNAVAILABLE' })
@@ -159,4 +160,22 @@ test('a run that was claimed without anybody\'s knowing is ended when it is look
     t.match(item, { reason: 'interrupted', seq: 2 })
     break
   }
+})
+
+test('whoever follows is shown what was committed, though its answer was lost and nothing more happens', async (t) => {
+  const alive = setInterval(() => {}, 1e6)
+  t.teardown(() => clearInterval(alive))
+  const { failing, registry } = await build(t)
+  const kinds: string[] = []
+  const following = (async () => {
+    for await (const { kind } of registry.subscribe('s')) {
+      kinds.push(kind)
+      if (kind === 'complete') failing.fails = (_, method) => method === 'deleteSession' ? 'after' : null
+      if (kind === 'complete') await t.rejects(registry.deleteSession('s'), { code: 'STORE_UNAVAILABLE' })
+    }
+  })()
+  failing.fails = (_, method) => method === 'startRun' || method === 'closeRun' ? 'after' : null
+  await t.rejects(registry.startRun({ sessionId: 's', content: 'go' }), { code: 'STORE_UNAVAILABLE' })
+  await following
+  t.strictSame(kinds, ['chat_subscribed', 'text', 'complete', 'session_deleted'])
 })
