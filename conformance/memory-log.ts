@@ -88,12 +88,13 @@ export function appendGroup (run: MemoryRun | undefined, instanceId: string, gro
   return { outcome: 'ok', promotion: structuredClone(run.promotion) }
 }
 
-/** Whether events are in the log already, or were until a compaction. */
+/** Whether events are in the log already, as they are or as what a compaction made of them. */
 function isStored ({ runId, session, cursor }: MemoryRun, events: StoredEvent[]): boolean {
   return events.every(({ seq, transient, json }) => {
-    if (transient && seq > cursor && seq <= session.compactedThrough) return true
+    const compacted = transient && seq > cursor && seq <= session.compactedThrough
     const there = session.events.find((event) => event.seq === seq)
-    return there?.runId === runId && there.json === json
+    if (there === undefined) return compacted
+    return there.runId === runId && (there.json === json || (compacted && there.transient))
   })
 }
 

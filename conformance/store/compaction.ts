@@ -91,4 +91,15 @@ export function compaction (test: StoreTest): void {
     await run.end(FINISHED)
     assert.deepEqual(inShort((await logOf(store)).events), ['r text do r', 'r status', 'r text a', 'r complete finished'])
   })
+
+  test('a group that comes too late is stale though a compaction went over its seqs', async (bench) => {
+    const [one, other] = [await bench.open(), await bench.open()]
+    const run = await drive(one, 'r')
+    const late = run.group([status('late')])
+    await other.closeRun('r', INTERRUPTED, { promote: false })
+    const next = await drive(other, 'next')
+    await next.append(status('x'), text('a'))
+    await other.compactRun('next', 0)
+    assert.equal(await outcome(one, late), 'stale')
+  })
 }
