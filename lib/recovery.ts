@@ -14,6 +14,7 @@ export class Recovery {
   #strays = new Set<string>()
   #droveSinceRenewal = false
   #timer: NodeJS.Timeout | undefined
+  #renewing = false
   #sweeping = false
 
   constructor (store: Store, live: LiveRuns, refresh: () => Promise<void>, log: Logger) {
@@ -27,7 +28,7 @@ export class Recovery {
   async open (): Promise<void> {
     await this.closeOrphans()
     await this.#live.drain()
-    this.#timer = setInterval(() => { void this.#sweep() }, this.#store.leaseMs / 3).unref()
+    this.#timer = setInterval(() => { void this.#look() }, this.#store.leaseMs / 3).unref()
   }
 
   close (): void {
@@ -41,13 +42,29 @@ export class Recovery {
     return orphans.length > 0
   }
 
+  async #look (): Promise<void> {
+    await this.#renew()
+    await this.#sweep()
+  }
+
+  /** Says that we live if we drive runs, however long the last sweep takes: others take silence for death. */
+  async #renew (): Promise<void> {
+    if (this.#renewing) return
+    this.#renewing = true
+    try {
+      if (this.#live.busy || this.#droveSinceRenewal) await this.#store.renewLease()
+      this.#droveSinceRenewal = this.#live.busy
+    } catch (error) {
+      this.#log.warn({ err: error }, 'the lease could not be renewed; the next look will')
+    } finally {
+      this.#renewing = false
+    }
+  }
+
   async #sweep (): Promise<void> {
     if (this.#sweeping) return
     this.#sweeping = true
     try {
-      // Whoever drives runs says so before anything else: others take silence for death.
-      if (this.#live.busy || this.#droveSinceRenewal) await this.#store.renewLease()
-      this.#droveSinceRenewal = this.#live.busy
       await this.closeOrphans()
       await this.#closeStrays()
       await this.#live.pruneContexts()

@@ -1,0 +1,29 @@
+import { test } from 'tap'
+import { sqliteStore } from '../../db/sqlite.ts'
+import { latch } from '../helpers/latch.ts'
+import { openRegistry } from '../helpers/open-registry.ts'
+import { scriptedProvider } from '../helpers/scripted-provider.ts'
+
+test('an instance that drives runs renews its lease, however long it takes to look after others', async (t) => {
+  const alive = setInterval(() => {}, 1e6)
+  t.teardown(() => clearInterval(alive))
+  const store = sqliteStore({ path: ':memory:', leaseMs: 30 })
+  const agent = scriptedProvider()
+  const registry = await openRegistry(t, agent, store)
+  const [looking, looked, renewed] = [latch(), latch(), latch()]
+  let renewals = 0
+  store.listOrphanedRuns = async () => {
+    looking.open()
+    await looked.promise
+    return []
+  }
+  await registry.startRun({ sessionId: 's', content: 'go' })
+  const run = await agent.next()
+  await looking.promise
+  store.renewLease = async () => {
+    if (++renewals === 3) renewed.open()
+  }
+  await renewed.promise
+  looked.open()
+  run.end()
+})
