@@ -23,6 +23,8 @@ export async function buildApp ({ values, command: argv }: Settings, log?: { wri
   const app = Fastify({
     logger: logOptions(String(logLevel), log),
     requestTimeout: REQUEST_TIMEOUT_MS,
+    // Fastify leaves that for the head at Node's 60 s, and Node takes the longer of the two for the body.
+    http: { headersTimeout: REQUEST_TIMEOUT_MS },
     // An EventSource that reconnects while we close must not get Fastify's 503, which it would take for final.
     return503OnClosing: false,
     // Connections on which nothing was ever asked would keep the server from closing.
