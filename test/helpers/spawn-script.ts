@@ -42,6 +42,14 @@ export class ScriptProcess {
     }
   }
 
+  /** Resolves once there are so many lines. */
+  async count (lines: number): Promise<void> {
+    while (this.lines.length < lines) {
+      if (this.#ended) throw new Error(`the process ended after ${this.lines.length} lines: ${this.lines.join(' | ')}`)
+      await new Promise<void>((resolve) => { this.#waiting.push(resolve) })
+    }
+  }
+
   send (line: string): void {
     this.process.stdin!.write(`${line}\n`)
   }
