@@ -26,11 +26,14 @@ export class CuttingProxy {
     const proxy = new CuttingProxy(Number(new URL(url).port))
     proxy.#server.listen(0, '127.0.0.1')
     await once(proxy.#server, 'listening')
-    t.teardown(() => {
-      proxy.#server.close()
-      proxy.cut()
-    })
+    t.teardown(() => proxy.close())
     return proxy
+  }
+
+  /** Breaks all connections, and takes no more. */
+  close (): void {
+    this.#server.close()
+    this.cut()
   }
 
   /** What clients connect to in place of the server. */

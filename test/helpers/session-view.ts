@@ -1,0 +1,65 @@
+/* What a client of the protocol knows of a session, and everything that the server should not have sent it. */
+import { type Event, isTransient } from '../../lib/event.ts'
+import type { Frame } from '../../lib/frames.ts'
+
+/** In every native session id of the provider that these clients talk to. */
+export const NATIVE_MARKER = 'native-marker'
+
+export class SessionView {
+  /** The last seq that the client holds. */
+  cursor = 0
+  /** The text of each message, by run, kind and messageId. */
+  readonly texts = new Map<string, string>()
+  /** Durable events by seq, as they came. */
+  readonly durable = new Map<number, string>()
+  /** Each run's `complete`s. */
+  readonly completes = new Map<string, number>()
+  readonly faults: string[] = []
+  /** Seqs up to here may be missing. */
+  #mayMiss = 0
+  gaps = 0
+
+  /** Applies a frame of a stream. */
+  take (frame: Event | Frame): void {
+    if ('seq' in frame) return this.#follow(frame)
+    if (frame.kind === 'chat_subscribed') {
+      if (frame.cursor !== this.cursor) this.#fault(`the stream starts at ${frame.cursor}, the client is at ${this.cursor}`)
+      this.#mayMiss = Math.max(this.#mayMiss, frame.compactedThrough)
+    } else if (frame.kind === 'gap' && frame.reason === 'compacted') {
+      this.gaps++
+      this.#mayMiss = Math.max(this.#mayMiss, frame.to)
+    } else {
+      this.#fault(`a frame ${JSON.stringify(frame)}`)
+    }
+  }
+
+  /** Applies a page of the history, from which `cursor` is to be followed. */
+  load (events: Event[], cursor: number): void {
+    for (const event of events) this.#apply(event)
+    this.cursor = cursor
+  }
+
+  #follow (event: Event): void {
+    if (event.seq <= this.cursor) this.#fault(`seq ${event.seq} after ${this.cursor}`)
+    else if (event.seq - 1 > Math.max(this.cursor, this.#mayMiss)) this.#fault(`no event between ${this.cursor} and ${event.seq}, though only up to ${this.#mayMiss} some may be missing`)
+    this.cursor = event.seq
+    this.#apply(event)
+  }
+
+  #apply (event: Event): void {
+    const { kind, runId } = event
+    if (this.completes.has(runId)) this.#fault(`${kind} ${event.seq} of a run that is over`)
+    if (kind === 'complete') this.completes.set(runId, (this.completes.get(runId) ?? 0) + 1)
+    if (kind === 'stream_delta' || kind === 'thinking_delta') {
+      const key = `${runId} ${kind === 'stream_delta' ? 'text' : 'thinking'} ${event.messageId}`
+      this.texts.set(key, event.snapshot === true ? event.content : (this.texts.get(key) ?? '') + event.content)
+      return
+    }
+    if (kind === 'text' || kind === 'thinking') this.texts.set(`${runId} ${kind} ${event.messageId}`, String(event.content))
+    if (!isTransient(kind, event as { transient?: unknown })) this.durable.set(event.seq, JSON.stringify(event))
+  }
+
+  #fault (what: string): void {
+    this.faults.push(what)
+  }
+}
