@@ -170,7 +170,8 @@ export class RandomSchedule {
     switch (calm ? 'stay' : pick(['stay', 'leave', 'leave', 'at once', 'cut', 'cut', 'stall'])) {
       case 'stay':
         // Until it is over, or a cut that was meant for another reader.
-        return void await Promise.race([toTheEnd, client.ended()])
+        await Promise.race([toTheEnd, client.ended()])
+        return
       case 'leave':
         return await Promise.race([some(), toTheEnd])
       case 'at once':
@@ -178,7 +179,8 @@ export class RandomSchedule {
       case 'cut':
         // The connection breaks within the frame of some later event.
         void this.#proxy.cutInside(`"seq":${view.cursor + 1 + below(40)},`)
-        return void await Promise.race([toTheEnd, client.ended()])
+        await Promise.race([toTheEnd, client.ended()])
+        return
       case 'stall':
         await Promise.race([some(), toTheEnd])
         client.stall()

@@ -5,9 +5,7 @@ import { buildStandalone } from '../helpers/build-standalone.ts'
 import { random } from '../helpers/random.ts'
 import { exchange, type RawAnswer, rawRequest } from '../helpers/raw-request.ts'
 import { postJson, SseClient } from '../helpers/read-sse.ts'
-import { spawnScript } from '../helpers/spawn-script.ts'
-import { tempDir } from '../helpers/temp-dir.ts'
-import { join } from 'node:path'
+import { WatchedServer } from '../helpers/watched-server.ts'
 
 /** How many requests are sent at the real server; a few of them in the suite. */
 const REQUESTS = Number(process.env['HOSTILE_REQUESTS'] ?? 2_000)
@@ -93,15 +91,8 @@ test('a body that trickles in is given up with a 408, and a stream is not', asyn
 })
 
 test(`${REQUESTS} hostile requests, whole or mangled, get no 5xx, cost the server nothing, and are no errors in its log`, async (t) => {
-  const server = spawnScript(t, 'serve-watched.ts', ['--db', join(tempDir(t), 'runs.db')], { NODE_OPTIONS: '--expose-gc' })
-  const url = (await server.line('listening ')).split(' ')[1]!
-  interface Report { fullRss: number, rss: number, heapUsed: number, connections: number, fds: number, complaints: string[] }
-  const report = async (): Promise<Report> => {
-    const before = server.lines.length
-    server.send('report')
-    await server.count(before + 1)
-    return JSON.parse(server.lines[before]!.slice('report '.length)) as Report
-  }
+  const server = await WatchedServer.start(t)
+  const { url } = server
   const seed = Number(process.env['HOSTILE_SEED'] ?? 1)
   t.comment(`HOSTILE_SEED=${seed}`)
   const { below, chance } = random(seed)
@@ -121,9 +112,9 @@ test(`${REQUESTS} hostile requests, whole or mangled, get no 5xx, cost the serve
     await Promise.all(Array.from({ length: AT_ONCE }, async () => { while (left-- > 0) await send() }))
   }
   await round(Math.min(REQUESTS / 2, 5_000))
-  const warm = await report()
+  const warm = await server.report()
   await round(REQUESTS - Math.min(REQUESTS / 2, 5_000))
-  const after = await report()
+  const after = await server.report()
   t.comment(`status: ${JSON.stringify(Object.fromEntries([...statuses].sort()))}`)
   t.comment(`warm: ${JSON.stringify(warm)}`)
   t.comment(`after: ${JSON.stringify(after)}`)
