@@ -20,8 +20,6 @@ export interface Outcome {
 
 interface Message { body: { content: string, onBusy: string }, key: string | null }
 
-interface Page { events: Event[], hasMore: boolean, cursor: number }
-
 export class RandomSchedule {
   readonly #t: Test
   readonly #url: string
@@ -41,6 +39,10 @@ export class RandomSchedule {
     this.#url = url
     this.#seed = seed
     this.#session = `seed-${seed}`
+  }
+
+  get #sessionUrl (): string {
+    return `${this.#url}/sessions/${this.#session}`
   }
 
   async play (): Promise<Outcome> {
@@ -113,7 +115,7 @@ export class RandomSchedule {
   }
 
   async #abort (runId?: string): Promise<void> {
-    const { status, body } = await postJson(`${this.#url}/sessions/${this.#session}/abort`, runId === undefined ? {} : { runId })
+    const { status, body } = await postJson(`${this.#sessionUrl}/abort`, runId === undefined ? {} : { runId })
     if (status === 200 && body['kind'] !== 'complete') this.#faults.push(`an abort got ${JSON.stringify(body)}`)
     if (![200, 202].includes(status) && body['code'] !== 'NO_ACTIVE_RUN') this.#faults.push(`an abort got ${status} ${JSON.stringify(body)}`)
   }
@@ -129,7 +131,7 @@ export class RandomSchedule {
   }
 
   async #get<T> (path: string): Promise<T> {
-    return await (await fetch(`${this.#url}/sessions/${this.#session}${path}`)).json() as T
+    return await (await fetch(this.#sessionUrl + path)).json() as T
   }
 
   async #read (numbers: Random): Promise<void> {
@@ -140,7 +142,7 @@ export class RandomSchedule {
     if (chance(0.2)) {
       // A page that is reloaded at some moment: what is there, and the stream from there.
       await delay(below(60))
-      await this.#loadHistory(view)
+      await view.load(this.#sessionUrl)
     }
     let lastSeq = Infinity
     void this.#over.promise.then((seq) => { lastSeq = seq })
@@ -158,7 +160,6 @@ export class RandomSchedule {
       if (!calm && chance(0.3)) await delay(below(chance(0.2) ? 600 : 20))
       if (client.raw.includes(NATIVE_MARKER)) this.#faults.push('a native id came out')
     }
-    this.#faults.push(...view.faults)
   }
 
   /** Reads for a while, or to the end; leaves, stalls, or is cut off. */
@@ -190,34 +191,13 @@ export class RandomSchedule {
     }
   }
 
-  async #loadHistory (view: SessionView): Promise<void> {
-    const pages: Event[][] = []
-    let cursor: number | null = null
-    for (let query = ''; ;) {
-      const page: Page | { code: string } = await this.#get<Page | { code: string }>(`/messages?limit=20${query}`)
-      if ('code' in page) return
-      cursor ??= page.cursor
-      pages.unshift(page.events)
-      if (!page.hasMore) break
-      query = `&before=${page.events[0]!.seq}`
-    }
-    view.load(pages.flat(), cursor)
-  }
-
   async #judge (lastSeq: number): Promise<void> {
     const history = new SessionView()
-    await this.#loadHistory(history)
-    const whole = (texts: Map<string, string>): string => JSON.stringify([...texts].filter(([, text]) => text !== '').sort())
+    await history.load(this.#sessionUrl)
+    if (history.cursor !== lastSeq) this.#faults.push(`the history ends at ${history.cursor}, the log at ${lastSeq}`)
     for (const [index, view] of this.#views.entries()) {
-      if (view.cursor !== lastSeq) this.#faults.push(`reader ${index} is at ${view.cursor}, the log at ${lastSeq}`)
-      if (whole(view.texts) !== whole(history.texts)) this.#faults.push(`reader ${index} has another text: ${differences(view.texts, history.texts)}`)
-      for (const [seq, json] of history.durable) if (view.durable.get(seq) !== json) this.#faults.push(`reader ${index} has ${view.durable.get(seq) ?? 'nothing'} for ${json}`)
-      if (view.durable.size !== history.durable.size) this.#faults.push(`reader ${index} has ${view.durable.size} durable events, the history ${history.durable.size}`)
+      this.#faults.push(...view.compare(history, this.#accepted).map((fault) => `reader ${index}: ${fault}`))
     }
-    this.#faults.push(...history.faults.map((fault) => `the history: ${fault}`))
-    const ended = [...history.completes].sort()
-    const expected = [...this.#accepted].map((runId) => [runId, 1]).sort()
-    if (JSON.stringify(ended) !== JSON.stringify(expected)) this.#faults.push(`the ends ${JSON.stringify(ended)} of the runs ${JSON.stringify(expected)}`)
     await this.#judgeRetained(lastSeq)
   }
 
@@ -235,9 +215,4 @@ export class RandomSchedule {
     }
     if (new Set(runs).size !== runs.length) this.#faults.push(`runs among each other: ${runs.join(' ')}`)
   }
-}
-
-function differences (texts: Map<string, string>, others: Map<string, string>): string {
-  const keys = [...new Set([...texts.keys(), ...others.keys()])].filter((key) => texts.get(key) !== others.get(key))
-  return keys.map((key) => `${key}: ${JSON.stringify(texts.get(key))} for ${JSON.stringify(others.get(key))}`).join('; ').slice(0, 2_000)
 }

@@ -5,6 +5,8 @@ import type { Frame } from '../../lib/frames.ts'
 /** In every native session id of the provider that these clients talk to. */
 export const NATIVE_MARKER = 'native-marker'
 
+interface HistoryPage { events: Event[], hasMore: boolean, cursor: number }
+
 export class SessionView {
   /** The last seq that the client holds. */
   cursor = 0
@@ -33,10 +35,40 @@ export class SessionView {
     }
   }
 
-  /** Applies a page of the history, from which `cursor` is to be followed. */
-  load (events: Event[], cursor: number): void {
-    for (const event of events) this.#apply(event)
-    this.cursor = cursor
+  /** Reads the whole history of the session at `url`, from whose cursor on it is to be followed; nothing if there is no session. */
+  async load (url: string): Promise<void> {
+    const pages: Event[][] = []
+    let from: number | null = null
+    for (let query = ''; ;) {
+      const page = await (await fetch(`${url}/messages?limit=500${query}`)).json() as HistoryPage | { code: string }
+      if ('code' in page) return
+      from ??= page.cursor
+      pages.unshift(page.events)
+      if (!page.hasMore) break
+      query = `&before=${page.events[0]!.seq}`
+    }
+    for (const event of pages.flat()) this.#apply(event)
+    this.cursor = from
+  }
+
+  /** What this client, who should have everything, has otherwise than the history; and whether each of `runs` has its one end. */
+  compare (history: SessionView, runs: Iterable<string>): string[] {
+    const faults = [...this.faults, ...history.faults]
+    if (this.cursor !== history.cursor) faults.push(`the client is at ${this.cursor}, the log at ${history.cursor}`)
+    for (const key of new Set([...this.texts.keys(), ...history.texts.keys()])) {
+      const [mine, kept] = [this.texts.get(key) ?? '', history.texts.get(key) ?? '']
+      if (mine !== kept) faults.push(`${key}: ${JSON.stringify(mine.slice(-200))} for ${JSON.stringify(kept.slice(-200))}`)
+    }
+    for (const seq of new Set([...this.durable.keys(), ...history.durable.keys()])) {
+      const [mine, kept] = [this.durable.get(seq), history.durable.get(seq)]
+      if (mine !== kept) faults.push(`${mine?.slice(0, 200)} for ${kept?.slice(0, 200)}`)
+    }
+    const expected = JSON.stringify([...runs].map((runId) => [runId, 1]).sort())
+    for (const { completes } of [this, history]) {
+      const ends = JSON.stringify([...completes].sort())
+      if (ends !== expected) faults.push(`the ends ${ends} of the runs ${expected}`)
+    }
+    return faults
   }
 
   #follow (event: Event): void {

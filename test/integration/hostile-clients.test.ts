@@ -4,7 +4,7 @@ import { connect, type Socket } from 'node:net'
 import { test } from 'tap'
 import { random } from '../helpers/random.ts'
 import { exchange, rawRequest } from '../helpers/raw-request.ts'
-import { postJson, SseClient } from '../helpers/read-sse.ts'
+import { SseClient } from '../helpers/read-sse.ts'
 import { WatchedServer } from '../helpers/watched-server.ts'
 
 const CHURN = Number(process.env['CHURN'] ?? 3_000)
