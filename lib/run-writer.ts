@@ -101,12 +101,17 @@ export class RunWriter {
     const given = fields['content'] as string
     // What was sealed is counted as it was written: without native ids.
     const content = sealed === 0 ? given : this.#scrubber.text(given).slice(sealed)
-    // The whole holds what was held back of its deltas.
-    this.#scrubber.flush(`${DELTA_OF[kind]}:${messageId}`)
-    this.#fold.whole(kind, messageId)
+    // A whole that ends where the last seal is, or before it, says nothing of what was seen since: that is kept as it is.
+    const saysNothing = content === '' && sealed > 0
+    if (saysNothing) {
+      this.#endMessage(messageId)
+    } else {
+      // The whole holds what was held back of its deltas.
+      this.#scrubber.flush(`${DELTA_OF[kind]}:${messageId}`)
+      this.#fold.whole(kind, messageId)
+    }
     this.#writeFolded(this.#fold.takeEnded())
-    // All of it may be in the log already.
-    if (content !== '' || sealed === 0) this.#append(kind, { ...fields, content, messageId, ...(kind === 'text' && { role: 'assistant' }) })
+    if (!saysNothing) this.#append(kind, { ...fields, content, messageId, ...(kind === 'text' && { role: 'assistant' }) })
   }
 
   /** Sends what the scrubber holds back of a message whose end has come. */

@@ -82,6 +82,18 @@ test('the whole of a message that was sealed is what is left of it also behind t
   }
 })
 
+test('what was seen of a sealed message is kept, also if its whole is shorter than that', async (t) => {
+  const id = 'native-0123456789'
+  for (const name of ['m', undefined]) {
+    const whole: ProviderEvent = { kind: 'text', content: 'one', ...name !== undefined && { messageId: name } }
+    // The last word is held back: it could be the start of the id.
+    const words = ['one ', 'two ', 'three ', 'nat'].map((word) => delta(word, name))
+    const events = await run(t, [{ kind: 'session_created', newSessionId: id }, ...words, whole, delta('next', name)], { messageBytes: 8 })
+    t.strictSame(shown(events), ['one two ', 'three nat', 'next'])
+    t.strictSame(shown(events.filter(({ kind }) => kind === 'text')), shown(events))
+  }
+})
+
 test('a message that ends where it was sealed is over: the next is another', async (t) => {
   for (const name of ['m', undefined]) {
     const end: ProviderEvent = { kind: 'stream_end', ...name !== undefined && { messageId: name } }
