@@ -1,9 +1,16 @@
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { test, type Test } from 'tap'
 import type { Event } from '../../lib/event.ts'
+import { random } from '../helpers/random.ts'
 import { postJson, SseClient } from '../helpers/read-sse.ts'
+import { SessionView } from '../helpers/session-view.ts'
 import { type ScriptProcess, spawnScript } from '../helpers/spawn-script.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
+
+/** How often the server is killed; a few times in the suite. */
+const ROUNDS = Number(process.env['CRASH_ROUNDS'] ?? 5)
+const SEED = Number(process.env['CRASH_SEED'] ?? 1)
 
 async function serve (t: Test, database: string): Promise<{ server: ScriptProcess, url: string }> {
   const server = spawnScript(t, 'serve-demo.ts', [database])
@@ -82,4 +89,98 @@ test('recovery that is itself killed leaves nothing half done', async (t) => {
     t.equal(events.filter(({ kind }) => kind === 'complete').length, 1)
     t.equal(events.at(-1)?.kind, 'complete')
   }
+})
+
+/** A client of one session, from one life of the server to the next. */
+class Survivor {
+  readonly view = new SessionView()
+  readonly accepted = new Set<string>()
+  readonly session: string
+  #key = 0
+  /** The message whose answer never came. */
+  #unanswered: { content: string, key: string } | null = null
+  #client: SseClient | null = null
+
+  constructor (session: string) {
+    this.session = session
+  }
+
+  /** Follows from where it is. False if the server died before that. */
+  async follow (url: string): Promise<boolean> {
+    this.#client = await SseClient.open(`${url}/sessions/${this.session}/stream`, { headers: { 'last-event-id': String(this.view.cursor) } }).catch(() => null)
+    return this.#client !== null
+  }
+
+  /** Sends the message again whose answer it does not know, then a new one. What was not taken at once; null if the server died. */
+  async say (url: string, content: string): Promise<string[] | null> {
+    const refused: string[] = []
+    for (;;) {
+      const again = this.#unanswered
+      const message = this.#unanswered = again ?? { content, key: `key-${this.#key++}` }
+      const answer = await postJson(`${url}/sessions/${this.session}/messages`, { content: message.content }, { 'idempotency-key': message.key }).catch(() => null)
+      if (answer === null) return null
+      this.#unanswered = null
+      const { status, body } = answer
+      if (status === 202) this.accepted.add(body['runId'] as string)
+      else refused.push(`${this.session}: ${status} ${JSON.stringify(body)}`)
+      // One that the dead server had not taken runs now.
+      if (again === null || body['status'] === 'running') return refused
+    }
+  }
+
+  /** The connection is over, and what came of it known. */
+  async leave (): Promise<void> {
+    await this.#client?.ended()
+    for (const { data } of this.#client?.frames ?? []) this.view.take(data)
+    this.#client = null
+  }
+
+  /** Until the last run is over. */
+  async end (): Promise<void> {
+    const last = [...this.accepted].at(-1)!
+    await this.#client!.until(({ events }) => events.some(({ kind, runId }) => kind === 'complete' && runId === last))
+    this.#client!.cut()
+    await this.leave()
+  }
+}
+
+test(`killed ${ROUNDS} times at any moment, recovery included, the server loses nothing that was seen, ends each run once, and takes a message right after`, async (t) => {
+  const database = join(tempDir(t), 'runs.db')
+  const { below, chance } = random(SEED)
+  const survivors = Array.from({ length: 12 }, (_, i) => new Survivor(`s${i}`))
+  const script = (i: number): string => JSON.stringify({ demo: { n: i % 3 === 0 ? below(100) : 1_000_000, gapMs: 1 + below(3), kind: i % 2 === 0 ? 'stream_delta' : 'text' } })
+  const counts = { recoveries: 0, posts: 0, dead: 0 }
+  for (let round = 0; round < ROUNDS; round++) {
+    const server = spawnScript(t, 'serve-demo.ts', [database])
+    await server.line('opening')
+    if (chance(0.3)) {
+      // While it opens the database, ends what was left, or has just begun to listen.
+      await delay(below(150))
+      await server.kill('SIGKILL')
+      counts.recoveries++
+      continue
+    }
+    const [, url] = (await server.line('listening ')).split(' ')
+    const early = chance(0.3) ? delay(below(60)).then(() => server.kill('SIGKILL')) : null
+    await Promise.all(survivors.map(async (survivor, i) => {
+      if (!await survivor.follow(url!)) return
+      const refused = await survivor.say(url!, script(i))
+      if (refused === null) counts.dead++
+      else counts.posts++
+      if ((refused ?? []).length > 0) t.fail(`round ${round}: ${refused!.join()}`)
+    }))
+    if (early === null) await delay(below(300))
+    await (early ?? server.kill('SIGKILL'))
+    await Promise.all(survivors.map((survivor) => survivor.leave()))
+  }
+  const { url } = await serve(t, database)
+  await Promise.all(survivors.map(async (survivor) => {
+    await survivor.follow(url)
+    t.strictSame(await survivor.say(url, '{"demo":{"n":3}}'), [], survivor.session)
+    await survivor.end()
+    const history = new SessionView()
+    await history.load(`${url}/sessions/${survivor.session}`)
+    t.strictSame(survivor.view.compare(history, survivor.accepted), [], survivor.session)
+  }))
+  t.comment(JSON.stringify({ ...counts, runs: survivors.reduce((runs, { accepted }) => runs + accepted.size, 0), events: survivors.reduce((events, { view }) => events + view.cursor, 0) }))
 })

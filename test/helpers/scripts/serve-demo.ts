@@ -4,6 +4,7 @@ import agentRuns from '../../../index.ts'
 import { echo } from '../../../providers/echo.ts'
 
 const app = Fastify()
+process.stdout.write('opening\n')
 await app.register(agentRuns, { providers: { echo: echo() }, store: process.argv[2]! })
 process.stdout.write(`listening ${await app.listen({ port: 0, host: '127.0.0.1' })}\n`)
 process.on('SIGTERM', () => { app.close().then(() => process.exit(0), () => process.exit(1)) })
