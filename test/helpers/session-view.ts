@@ -68,7 +68,7 @@ export class SessionView {
       const ends = JSON.stringify([...completes].sort())
       if (ends !== expected) faults.push(`the ends ${ends} of the runs ${expected}`)
     }
-    return faults
+    return faults.map(readable)
   }
 
   #follow (event: Event): void {
@@ -94,4 +94,9 @@ export class SessionView {
   #fault (what: string): void {
     this.faults.push(what)
   }
+}
+
+/** Whoever reads the tests' output breaks lines at more than line feeds. */
+function readable (fault: string): string {
+  return fault.replace(/[^ -~]/g, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 }
