@@ -132,6 +132,6 @@ test('two registrations in sibling scopes know nothing of each other, and share 
   await converse(`${url}/one`, agent)
   t.strictSame((await follower.ended()).kinds, ['chat_subscribed', 'text', 'text', 'complete'])
   t.equal((await fetch(`${url}/three/sessions/s`)).status, 404)
-  await postJson(`${url}/two/sessions/s/messages`, { content: 'to the other' })
+  t.match(await postJson(`${url}/two/sessions/s/messages`, { content: 'to the other', provider: 'other' }), { status: 202 })
   ;(await other.next()).end()
 })
