@@ -49,7 +49,14 @@ type Mode = 'idle' | 'catching-up' | 'live' | 'closed'
 export class Subscriber<Chunk> implements Follower {
   readonly #channel: Channel
   readonly #sink: Sink<Chunk>
-  readonly #options: SubscriberOptions
+  readonly #read: SubscriberOptions['read']
+  readonly #onClose: SubscriberOptions['onClose']
+  readonly #onError: SubscriberOptions['onError']
+  /** Let go once they are written: a page may be as large as a stream is long. */
+  #first: LogPage | null
+  #gap: GapFrame | null
+  /** Let go once it has let the client in: it may hold a whole request. */
+  #admit: NonNullable<SubscriberOptions['admit']> | null
   #cursor: number
   #compactedThrough: number
   #until: { runId: string | null } | null
@@ -62,7 +69,12 @@ export class Subscriber<Chunk> implements Follower {
   constructor (channel: Channel, sink: Sink<Chunk>, options: SubscriberOptions) {
     this.#channel = channel
     this.#sink = sink
-    this.#options = options
+    this.#read = options.read
+    this.#onClose = options.onClose
+    this.#onError = options.onError
+    this.#first = options.first
+    this.#gap = options.gap
+    this.#admit = options.first === null ? options.admit ?? null : null
     this.#cursor = options.cursor
     this.#compactedThrough = options.first?.session.compactedThrough ?? 0
     this.#until = options.until
@@ -79,7 +91,10 @@ export class Subscriber<Chunk> implements Follower {
 
   /** Writes the first frames, then everything after the cursor. */
   start (): void {
-    const { first, gap } = this.#options
+    const first = this.#first
+    const gap = this.#gap
+    this.#first = null
+    this.#gap = null
     const session = first?.session
     this.#sink.frame({
       kind: 'chat_subscribed',
@@ -167,7 +182,7 @@ export class Subscriber<Chunk> implements Follower {
   /** Delivers a page from the store; false if there is none now: the session does not exist yet, or is not the client's. */
   async #readPage (): Promise<boolean> {
     const exists = this.#channel.head > 0
-    const page = await this.#options.read(this.#cursor)
+    const page = await this.#read(this.#cursor)
     if (this.#isClosed()) return false
     if (page === 'deleted') {
       this.#close({ kind: 'session_deleted', sessionId: this.sessionId })
@@ -176,6 +191,7 @@ export class Subscriber<Chunk> implements Follower {
     if (page !== null) {
       this.#admitted ||= await this.#admits(page.session)
       if (!this.#admitted) this.close()
+      this.#admit = null
       if (this.#isClosed()) return false
       this.#channel.advance(page.session.lastSeq)
       this.#deliverPage(page)
@@ -192,8 +208,7 @@ export class Subscriber<Chunk> implements Follower {
   }
 
   async #admits (session: SessionState): Promise<boolean> {
-    const { admit = null } = this.#options
-    return admit === null || await admit(session)
+    return this.#admit === null || await this.#admit(session)
   }
 
   #deliverPage (page: LogPage): void {
@@ -222,7 +237,7 @@ export class Subscriber<Chunk> implements Follower {
   #fail (error: unknown): void {
     if (this.#isClosed()) return
     this.#close(null)
-    this.#options.onError(error)
+    this.#onError(error)
   }
 
   #isClosed (): boolean {
@@ -235,6 +250,6 @@ export class Subscriber<Chunk> implements Follower {
     this.#channel.leave(this)
     if (frame !== null) this.#sink.frame(frame)
     this.#sink.end()
-    this.#options.onClose()
+    this.#onClose()
   }
 }

@@ -1,5 +1,6 @@
 /* Who follows what in this process: opens subscriptions, hands them committed events, ends them at shutdown. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Channel } from './channel.ts'
 import { Channels } from './channels.ts'
 import { type Cursor, LATEST } from './cursor.ts'
 import { hasCode, runsError } from './errors.ts'
@@ -8,7 +9,7 @@ import type { GapFrame } from './frames.ts'
 import type { Limits } from './limits.ts'
 import type { Logger } from './logger.ts'
 import type { LogPage, Store } from './store.ts'
-import { PAGE, type Sink, Subscriber } from './subscriber.ts'
+import { PAGE, type Sink, Subscriber, type SubscriberOptions } from './subscriber.ts'
 import type { Owner, SessionState } from './types.ts'
 
 /** How many sessions are looked up before others get their turn. */
@@ -107,28 +108,30 @@ export class Subscriptions {
       return {
         done: target === 'done',
         cancel: () => { this.#channels.release(channel) },
-        start: <Chunk>(sink: Sink<Chunk>) => {
-          const subscriber = new Subscriber(channel, sink, {
-            ...beginning,
-            until: target === 'done' ? null : target,
-            admit,
-            read: (cursor) => this.#read(sessionId, owner, cursor),
-            onClose: () => {
-              this.#open.delete(subscriber)
-              this.#channels.release(channel)
-            },
-            onError: (error) => { this.#log.error({ err: error, sessionId }, 'a stream broke; its client\'s cursor brings it back') }
-          })
-          this.#open.add(subscriber)
-          subscriber.start()
-          if (this.#retryMs !== null) this.#finish(subscriber, this.#retryMs())
-          return subscriber
-        }
+        start: (sink) => this.#start(channel, sink, owner, { ...beginning, until: target === 'done' ? null : target, admit })
       }
     } catch (error) {
       this.#channels.release(channel)
       throw error
     }
+  }
+
+  // Apart from `open`: what the functions here hold on to lasts as long as the stream, and the first page must not.
+  #start<Chunk> (channel: Channel, sink: Sink<Chunk>, owner: Owner, options: Pick<SubscriberOptions, keyof Beginning | 'until' | 'admit'>): Subscriber<Chunk> {
+    const { sessionId } = channel
+    const subscriber: Subscriber<Chunk> = new Subscriber(channel, sink, {
+      ...options,
+      read: (cursor) => this.#read(sessionId, owner, cursor),
+      onClose: () => {
+        this.#open.delete(subscriber)
+        this.#channels.release(channel)
+      },
+      onError: (error) => { this.#log.error({ err: error, sessionId }, 'a stream broke; its client\'s cursor brings it back') }
+    })
+    this.#open.add(subscriber)
+    subscriber.start()
+    if (this.#retryMs !== null) this.#finish(subscriber, this.#retryMs())
+    return subscriber
   }
 
   /** Ends every subscription once it has what is committed, and tells each client when to come back. */
