@@ -29,14 +29,14 @@ export class SseConnections {
     const connection = new SseConnection(response, headers, { stallTimeoutMs: this.#options.stallTimeoutMs, expiresAt })
     this.#open.add(connection)
     this.#heartbeat ??= this.#startHeartbeat()
-    const { socket } = response.req
+    // Node tells a response that waits behind another on its connection nothing of the end of that.
+    const waitsOn = response.socket === null ? response.req.socket : null
     const closed = (): void => {
-      socket.off('close', closed)
+      waitsOn?.off('close', closed)
       this.#forget(connection)
     }
-    response.once('close', closed)
-    // Node tells a response that was pipelined behind another nothing of the end of its connection.
-    socket.once('close', closed)
+    response.on('close', closed)
+    waitsOn?.on('close', closed)
     connection.follow(opening)
   }
 

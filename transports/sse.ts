@@ -35,6 +35,9 @@ export function gatewayFrame (frame: Frame, cursor?: number): string {
   return `${id}data: ${JSON.stringify(frame)}\n\n`
 }
 
+// A peer that goes away while we write is ordinary; 'close' follows.
+const ignore = (): void => {}
+
 const format: Format<Buffer> = { encode: (events) => Buffer.from(eventFrames(events)) }
 
 /** One response that streams. */
@@ -51,8 +54,7 @@ export class SseConnection implements Sink<Buffer> {
     this.#response = response
     this.#expiresAt = expiresAt ?? Infinity
     response.on('drain', () => this.#subscriber?.drained())
-    // A peer that goes away while we write is ordinary; 'close' follows.
-    response.on('error', () => {})
+    response.on('error', ignore)
     // Node's socket timer counts the bytes that the kernel takes, not those that we hand it. A quiet stream is no stall.
     response.setTimeout(stallTimeoutMs, () => {
       if (response.writableLength > 0) response.destroy()
