@@ -8,7 +8,7 @@ import type { Channel, Follower, Format, SharedEncoding } from './channel.ts'
 import type { StoredEvent } from './event.ts'
 import type { Frame, GapFrame } from './frames.ts'
 import type { LogPage, PageLimit } from './store.ts'
-import type { SessionState } from './types.ts'
+import type { Owner, SessionState } from './types.ts'
 
 /** What is read and written at once; bounds what one slow client can hold in memory. */
 export const PAGE: PageLimit = { rows: 500, bytes: 256 * 1024 }
@@ -35,12 +35,18 @@ export interface SubscriberOptions {
   until: { runId: string | null } | null
   /** What a session that is waited for must pass before anything of it is delivered; else the subscription ends. */
   admit?: ((session: SessionState) => boolean | Promise<boolean>) | null
-  /** Reads the next page; null while the session does not exist, 'deleted' once it was. */
-  read: (after: number) => Promise<LogPage | null | 'deleted'>
+  /** Whose the session must be. */
+  owner: Owner
+}
+
+/** Whoever opens subscribers; one for all of them, as each may have little of its own. */
+export interface SubscriberHost {
+  /** Reads the next page of a session; null while it does not exist, 'deleted' once it was. */
+  read (sessionId: string, owner: Owner, after: number): Promise<LogPage | null | 'deleted'>
   /** Called once, when nothing more will be written. */
-  onClose: () => void
+  closed (subscriber: Subscriber<unknown>, channel: Channel): void
   /** The log could not be read, or the sink not be written; it has been ended, and the client's cursor brings it back. */
-  onError: (error: unknown) => void
+  failed (error: unknown, sessionId: string): void
 }
 
 /** `idle`: the sink is full, or the session does not exist yet; somebody will wake us. */
@@ -49,9 +55,8 @@ type Mode = 'idle' | 'catching-up' | 'live' | 'closed'
 export class Subscriber<Chunk> implements Follower {
   readonly #channel: Channel
   readonly #sink: Sink<Chunk>
-  readonly #read: SubscriberOptions['read']
-  readonly #onClose: SubscriberOptions['onClose']
-  readonly #onError: SubscriberOptions['onError']
+  readonly #host: SubscriberHost
+  readonly #owner: Owner
   /** Let go once they are written: a page may be as large as a stream is long. */
   #first: LogPage | null
   #gap: GapFrame | null
@@ -66,12 +71,11 @@ export class Subscriber<Chunk> implements Follower {
   #full = false
   #closing: Frame | null = null
 
-  constructor (channel: Channel, sink: Sink<Chunk>, options: SubscriberOptions) {
+  constructor (channel: Channel, sink: Sink<Chunk>, host: SubscriberHost, options: SubscriberOptions) {
     this.#channel = channel
     this.#sink = sink
-    this.#read = options.read
-    this.#onClose = options.onClose
-    this.#onError = options.onError
+    this.#host = host
+    this.#owner = options.owner
     this.#first = options.first
     this.#gap = options.gap
     this.#admit = options.first === null ? options.admit ?? null : null
@@ -182,7 +186,7 @@ export class Subscriber<Chunk> implements Follower {
   /** Delivers a page from the store; false if there is none now: the session does not exist yet, or is not the client's. */
   async #readPage (): Promise<boolean> {
     const exists = this.#channel.head > 0
-    const page = await this.#read(this.#cursor)
+    const page = await this.#host.read(this.sessionId, this.#owner, this.#cursor)
     if (this.#isClosed()) return false
     if (page === 'deleted') {
       this.#close({ kind: 'session_deleted', sessionId: this.sessionId })
@@ -237,7 +241,7 @@ export class Subscriber<Chunk> implements Follower {
   #fail (error: unknown): void {
     if (this.#isClosed()) return
     this.#close(null)
-    this.#onError(error)
+    this.#host.failed(error, this.sessionId)
   }
 
   #isClosed (): boolean {
@@ -250,6 +254,6 @@ export class Subscriber<Chunk> implements Follower {
     this.#channel.leave(this)
     if (frame !== null) this.#sink.frame(frame)
     this.#sink.end()
-    this.#onClose()
+    this.#host.closed(this as Subscriber<unknown>, this.#channel)
   }
 }

@@ -9,7 +9,7 @@ import type { GapFrame } from './frames.ts'
 import type { Limits } from './limits.ts'
 import type { Logger } from './logger.ts'
 import type { LogPage, Store } from './store.ts'
-import { PAGE, type Sink, Subscriber, type SubscriberOptions } from './subscriber.ts'
+import { PAGE, type Sink, Subscriber, type SubscriberHost, type SubscriberOptions } from './subscriber.ts'
 import type { Owner, SessionState } from './types.ts'
 
 /** How many sessions are looked up before others get their turn. */
@@ -49,6 +49,15 @@ export class Subscriptions {
   readonly #log: Logger
   readonly #channels = new Channels()
   readonly #open = new Set<Finishable>()
+  readonly #host: SubscriberHost = {
+    read: (sessionId, owner, cursor) => this.#read(sessionId, owner, cursor),
+    closed: (subscriber, channel) => {
+      this.#open.delete(subscriber)
+      this.#channels.release(channel)
+    },
+    failed: (error, sessionId) => this.#log.error({ err: error, sessionId }, 'a stream broke; its client\'s cursor brings it back')
+  }
+
   /** Set once all subscriptions end: one that was still opening ends too. */
   #retryMs: (() => number) | null = null
 
@@ -108,7 +117,7 @@ export class Subscriptions {
       return {
         done: target === 'done',
         cancel: () => { this.#channels.release(channel) },
-        start: (sink) => this.#start(channel, sink, owner, { ...beginning, until: target === 'done' ? null : target, admit })
+        start: (sink) => this.#start(channel, sink, { ...beginning, owner, until: target === 'done' ? null : target, admit })
       }
     } catch (error) {
       this.#channels.release(channel)
@@ -116,18 +125,8 @@ export class Subscriptions {
     }
   }
 
-  // Apart from `open`: what the functions here hold on to lasts as long as the stream, and the first page must not.
-  #start<Chunk> (channel: Channel, sink: Sink<Chunk>, owner: Owner, options: Pick<SubscriberOptions, keyof Beginning | 'until' | 'admit'>): Subscriber<Chunk> {
-    const { sessionId } = channel
-    const subscriber: Subscriber<Chunk> = new Subscriber(channel, sink, {
-      ...options,
-      read: (cursor) => this.#read(sessionId, owner, cursor),
-      onClose: () => {
-        this.#open.delete(subscriber)
-        this.#channels.release(channel)
-      },
-      onError: (error) => { this.#log.error({ err: error, sessionId }, 'a stream broke; its client\'s cursor brings it back') }
-    })
+  #start<Chunk> (channel: Channel, sink: Sink<Chunk>, options: SubscriberOptions): Subscriber<Chunk> {
+    const subscriber = new Subscriber(channel, sink, this.#host, options)
     this.#open.add(subscriber)
     subscriber.start()
     if (this.#retryMs !== null) this.#finish(subscriber, this.#retryMs())

@@ -1,10 +1,10 @@
 /* A session's log in memory, in the hands of a test: what is stored, what a read shows, and what a client was sent. */
 import type { Channel, Format } from '../../lib/channel.ts'
 import type { StoredEvent } from '../../lib/event.ts'
-import type { Frame, GapFrame } from '../../lib/frames.ts'
+import type { Frame } from '../../lib/frames.ts'
 import type { Logger } from '../../lib/logger.ts'
 import type { LogPage, PageLimit } from '../../lib/store.ts'
-import { type Sink, Subscriber, type SubscriberOptions } from '../../lib/subscriber.ts'
+import { type Sink, Subscriber, type SubscriberHost, type SubscriberOptions } from '../../lib/subscriber.ts'
 import { latch, type Latch } from './latch.ts'
 
 const ignore = (): void => {}
@@ -143,14 +143,15 @@ export interface Following {
 }
 
 /** A client at `cursor`, opened as subscriptions are: on a snapshot that the channel learns of. Not started. */
-export function follow (log: MemoryLog, channel: Channel, cursor: number, more: Partial<SubscriberOptions> & { gap?: GapFrame } = {}): Following {
+export function follow (log: MemoryLog, channel: Channel, cursor: number, { read = log.read, ...more }: Partial<SubscriberOptions> & { read?: MemoryLog['read'] } = {}): Following {
   const sink = new RecordingSink()
   const errors: unknown[] = []
   let closed = 0
   const first = log.page(cursor)
   channel.advance(first?.session.lastSeq ?? 0)
-  const subscriber = new Subscriber(channel, sink, {
-    cursor, first, gap: null, until: null, read: log.read, onClose: () => { closed++ }, onError: (error) => { errors.push(error) }, ...more
-  })
+  const host: SubscriberHost = {
+    read: (_sessionId, _owner, after) => read(after), closed: () => { closed++ }, failed: (error) => { errors.push(error) }
+  }
+  const subscriber = new Subscriber(channel, sink, host, { cursor, first, gap: null, until: null, owner: null, ...more })
   return { sink, subscriber, closed: () => closed, errors }
 }

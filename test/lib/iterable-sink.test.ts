@@ -3,7 +3,7 @@ import { Channel } from '../../lib/channel.ts'
 import type { Event, StoredEvent } from '../../lib/event.ts'
 import type { Frame } from '../../lib/frames.ts'
 import { IterableSink } from '../../lib/iterable-sink.ts'
-import { Subscriber, type SubscriberOptions } from '../../lib/subscriber.ts'
+import { Subscriber, type SubscriberHost, type SubscriberOptions } from '../../lib/subscriber.ts'
 import { MemoryLog, storedEvent } from '../helpers/memory-log.ts'
 
 /** A reader of a session with one event, from its cursor on, before its first `next`. */
@@ -13,9 +13,10 @@ function build (more: Partial<SubscriberOptions> = {}, signal?: AbortSignal) {
   channel.advance(log.commit(1).at(-1)!.seq)
   let closed = 0
   const sink = new IterableSink()
-  const subscriber = new Subscriber<StoredEvent[]>(channel, sink, {
-    cursor: 1, first: log.page(1), gap: null, until: null, read: log.read, onClose: () => { closed++ }, onError: (error) => { throw error }, ...more
-  })
+  const host: SubscriberHost = {
+    read: (_sessionId, _owner, after) => log.read(after), closed: () => { closed++ }, failed: (error) => { throw error }
+  }
+  const subscriber = new Subscriber<StoredEvent[]>(channel, sink, host, { cursor: 1, first: log.page(1), gap: null, until: null, owner: null, ...more })
   const reader = sink.read(subscriber, signal)
   subscriber.start()
   return { log, channel, sink, subscriber, reader, publish: (seq: number) => channel.publish(log.commit(seq)), closed: () => closed }
