@@ -1,10 +1,12 @@
 /* Server-Sent Events: the frames (pure text), and one connection as a sink. */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { Format } from '../lib/channel.ts'
 import type { StoredEvent } from '../lib/event.ts'
 import type { Frame } from '../lib/frames.ts'
 import type { Sink, Subscriber } from '../lib/subscriber.ts'
 import type { Opening } from '../lib/subscriptions.ts'
+import { chunkOf, chunkSocket } from './shared-chunks.ts'
 
 /** Above this much unsent the connection is full, and its reader goes back to reading the log at its own pace. */
 const HIGH_WATER_BYTES = 256 * 1024
@@ -38,12 +40,16 @@ export function gatewayFrame (frame: Frame, cursor?: number): string {
 // A peer that goes away while we write is ordinary; 'close' follows.
 const ignore = (): void => {}
 
-const format: Format<Buffer> = { encode: (events) => Buffer.from(eventFrames(events)) }
+const plain: Format<Buffer> = { encode: (events) => Buffer.from(eventFrames(events)) }
+const chunked: Format<Buffer> = { encode: (events) => chunkOf(eventFrames(events)) }
 
 /** One response that streams. */
 export class SseConnection implements Sink<Buffer> {
-  readonly format = format
+  readonly format: Format<Buffer>
   readonly #response: ServerResponse
+  /** Where events go: the response, or past it to its socket. */
+  readonly #out: ServerResponse | Socket
+  readonly #drained = (): void => this.#subscriber?.drained()
   #subscriber: Subscriber<Buffer> | null = null
   readonly #expiresAt: number
   /** Whether anything was written since the last look. */
@@ -53,7 +59,6 @@ export class SseConnection implements Sink<Buffer> {
   constructor (response: ServerResponse, headers: OutgoingHttpHeaders, { stallTimeoutMs, expiresAt }: { stallTimeoutMs: number, expiresAt: number | null }) {
     this.#response = response
     this.#expiresAt = expiresAt ?? Infinity
-    response.on('drain', () => this.#subscriber?.drained())
     response.on('error', ignore)
     // Node's socket timer counts the bytes that the kernel takes, not those that we hand it. A quiet stream is no stall.
     response.setTimeout(stallTimeoutMs, () => {
@@ -61,6 +66,10 @@ export class SseConnection implements Sink<Buffer> {
     })
     response.writeHead(200, { ...headers, ...SSE_HEADERS })
     response.flushHeaders()
+    const socket = chunkSocket(response)
+    this.format = socket === null ? plain : chunked
+    this.#out = socket ?? response
+    this.#out.on('drain', this.#drained)
     this.#write(`retry: ${RETRY_MS}\n`)
   }
 
@@ -71,11 +80,13 @@ export class SseConnection implements Sink<Buffer> {
 
   /** The connection is gone. */
   closed (): void {
+    // The socket may go on to serve other requests.
+    this.#out.off('drain', this.#drained)
     this.#subscriber?.close()
   }
 
   events (chunk: Buffer): boolean {
-    return this.#write(chunk)
+    return this.#write(chunk, this.#out)
   }
 
   frame (frame: Frame, cursor?: number): void {
@@ -106,10 +117,10 @@ export class SseConnection implements Sink<Buffer> {
     else this.#response.destroy()
   }
 
-  #write (chunk: string | Buffer): boolean {
-    if (this.#response.writableEnded || this.#response.destroyed) return true
+  #write (chunk: string | Buffer, out = this.#response as ServerResponse | Socket): boolean {
+    if (this.#response.writableEnded || this.#response.destroyed || !this.#out.writable) return true
     this.#active = true
-    this.#response.write(chunk)
+    out.write(chunk)
     return this.#response.writableLength < HIGH_WATER_BYTES
   }
 }

@@ -1,0 +1,20 @@
+/*
+ * Chunks of HTTP/1.1 that are framed once for all who get them. Node frames each response's chunks anew, and hands the
+ * kernel four pieces for each; that is a third of what it costs to send an event to many. A chunk may instead go to the
+ * socket as it is, between what the response writes there itself.
+ */
+import { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+
+/** `text` as one chunk. */
+export function chunkOf (text: string): Buffer {
+  return Buffer.from(`${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`)
+}
+
+/**
+ * The socket to which chunks of this response, whose headers were sent, may be written; null if they must go through it:
+ * HTTP/2, HTTP/1.0, a response that waits behind another on its connection, or one whose `write` the host has replaced.
+ */
+export function chunkSocket (response: ServerResponse): Socket | null {
+  return response.chunkedEncoding && response.write === ServerResponse.prototype.write ? response.socket : null
+}
