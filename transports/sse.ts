@@ -1,6 +1,7 @@
 /* Server-Sent Events: the frames (pure text), and one connection as a sink. */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Writable } from 'node:stream'
 import type { Format } from '../lib/channel.ts'
 import type { StoredEvent } from '../lib/event.ts'
 import type { Frame } from '../lib/frames.ts'
@@ -40,6 +41,11 @@ export function gatewayFrame (frame: Frame, cursor?: number): string {
 // A peer that goes away while we write is ordinary; 'close' follows.
 const ignore = (): void => {}
 
+// Node's socket timer counts the bytes that the kernel takes, not those that we hand it. A quiet stream is no stall.
+function cutIfStalled (this: Writable): void {
+  if (this.writableLength > 0) this.destroy()
+}
+
 const plain: Format<Buffer> = { encode: (events) => Buffer.from(eventFrames(events)) }
 const chunked: Format<Buffer> = { encode: (events) => chunkOf(eventFrames(events)) }
 
@@ -49,7 +55,6 @@ export class SseConnection implements Sink<Buffer> {
   readonly #response: ServerResponse
   /** Where events go: the response, or past it to its socket. */
   readonly #out: ServerResponse | Socket
-  readonly #drained = (): void => this.#subscriber?.drained()
   #subscriber: Subscriber<Buffer> | null = null
   readonly #expiresAt: number
   /** Whether anything was written since the last look. */
@@ -60,16 +65,12 @@ export class SseConnection implements Sink<Buffer> {
     this.#response = response
     this.#expiresAt = expiresAt ?? Infinity
     response.on('error', ignore)
-    // Node's socket timer counts the bytes that the kernel takes, not those that we hand it. A quiet stream is no stall.
-    response.setTimeout(stallTimeoutMs, () => {
-      if (response.writableLength > 0) response.destroy()
-    })
+    response.setTimeout(stallTimeoutMs, cutIfStalled)
     response.writeHead(200, { ...headers, ...SSE_HEADERS })
     response.flushHeaders()
     const socket = chunkSocket(response)
     this.format = socket === null ? plain : chunked
     this.#out = socket ?? response
-    this.#out.on('drain', this.#drained)
     this.#write(`retry: ${RETRY_MS}\n`)
   }
 
@@ -80,13 +81,14 @@ export class SseConnection implements Sink<Buffer> {
 
   /** The connection is gone. */
   closed (): void {
-    // The socket may go on to serve other requests.
-    this.#out.off('drain', this.#drained)
     this.#subscriber?.close()
   }
 
   events (chunk: Buffer): boolean {
-    return this.#write(chunk, this.#out)
+    if (this.#write(chunk, this.#out)) return true
+    // Nothing more is given to us until then. The socket may serve another request by that time.
+    this.#out.once('drain', () => this.#subscriber?.drained())
+    return false
   }
 
   frame (frame: Frame, cursor?: number): void {
