@@ -42,11 +42,6 @@ class HotTail {
     if (drop > 0) this.#events.splice(0, drop)
   }
 
-  clear (): void {
-    this.#events = []
-    this.#bytes = 0
-  }
-
   /** A page after `cursor`; null if the tail does not reach back that far. */
   after (cursor: number, limit: PageLimit): StoredEvent[] | null {
     const first = this.#events[0]
@@ -61,9 +56,11 @@ class HotTail {
 
 export class Channel {
   readonly sessionId: string
-  readonly #tail = new HotTail()
+  /** Null until something is published here. */
+  #tail: HotTail | null = null
   readonly #live = new Set<Follower>()
-  readonly #waiting = new Set<Follower>()
+  /** Followers of a session that does not exist yet; null if there are none, as nearly always. */
+  #waiting: Set<Follower> | null = null
   #head = 0
 
   constructor (sessionId: string) {
@@ -84,6 +81,7 @@ export class Channel {
       return
     }
     this.#head = last
+    this.#tail ??= new HotTail()
     this.#tail.push(events)
     this.#wakeWaiting()
     const chunks = new Map<Format<unknown>, unknown>()
@@ -100,7 +98,7 @@ export class Channel {
   advance (seq: number): void {
     if (seq <= this.#head) return
     this.#head = seq
-    this.#tail.clear()
+    this.#tail = null
     const overtaken = [...this.#live]
     this.#live.clear()
     for (const follower of overtaken) follower.wake()
@@ -109,7 +107,7 @@ export class Channel {
 
   /** The events after `cursor` from memory; null if only the store has them. */
   recent (cursor: number, limit: PageLimit): StoredEvent[] | null {
-    return this.#tail.after(cursor, limit)
+    return this.#tail?.after(cursor, limit) ?? null
   }
 
   /** Makes a follower live if it has everything; false if it has to catch up first. */
@@ -122,18 +120,20 @@ export class Channel {
   /** Wakes a follower once the session has events; false if it has some already. */
   awaitSession (follower: Follower): boolean {
     if (this.#head > 0) return false
+    this.#waiting ??= new Set()
     this.#waiting.add(follower)
     return true
   }
 
   leave (follower: Follower): void {
     this.#live.delete(follower)
-    this.#waiting.delete(follower)
+    this.#waiting?.delete(follower)
   }
 
   #wakeWaiting (): void {
-    const waiting = [...this.#waiting]
-    this.#waiting.clear()
+    const waiting = this.#waiting
+    if (waiting === null) return
+    this.#waiting = null
     for (const follower of waiting) follower.wake()
   }
 }
