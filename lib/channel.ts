@@ -56,7 +56,7 @@ class HotTail {
 
 export class Channel {
   readonly sessionId: string
-  /** Null until something is published here. */
+  /** Null until something is published here, and once a run has ended. */
   #tail: HotTail | null = null
   readonly #live = new Set<Follower>()
   /** Followers of a session that does not exist yet; null if there are none, as nearly always. */
@@ -92,6 +92,8 @@ export class Channel {
     for (const follower of this.#live) {
       if (!follower.deliver(events, shared)) this.#live.delete(follower)
     }
+    // No more is coming for now, and whoever only waits for the next run should not take that much memory.
+    if (events.at(-1)!.kind === 'complete') this.#tail = null
   }
 
   /** A read of the store showed events up to `seq`: whoever was live before them has to catch up. */

@@ -123,6 +123,17 @@ test('the tail answers pages after a cursor, bounded in rows and bytes, with at 
   t.end()
 })
 
+test('once a run has ended its events are only in the store', (t) => {
+  const channel = new Channel('s')
+  channel.publish([storedEvent(1), storedEvent(2, { kind: 'complete' }), storedEvent(3)])
+  t.strictSame(seqs(channel.recent(0, ALL)), [1, 2, 3], 'the next one has begun')
+  channel.publish([storedEvent(4), storedEvent(5, { kind: 'complete' })])
+  t.strictSame([0, 3, 4].map((cursor) => channel.recent(cursor, ALL)), [null, null, null])
+  channel.publish([storedEvent(6)])
+  t.strictSame(seqs(channel.recent(5, ALL)), [6])
+  t.end()
+})
+
 test('the tail is bounded: in events, and in bytes, down to nothing', (t) => {
   const channel = new Channel('s')
   channel.publish(storedEvents(1, 500))
