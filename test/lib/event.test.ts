@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { test } from 'tap'
-import { type EventKinds, eventEncoder, isTransient, parseEvent, pendingEvent } from '../../lib/event.ts'
+import { type EventKinds, eventEncoder, isTransient, parseEvent, pendingEvent, timestamp } from '../../lib/event.ts'
 import { checkProviderEvent } from '../../lib/provider-event.ts'
 
 const ENVELOPE = ['kind', 'sessionId', 'runId', 'seq', 'provider', 'timestamp']
@@ -92,5 +92,16 @@ test('deltas, ends, tool updates and status are transient, and a custom event if
   const durable = Object.keys(kinds).filter((kind) => !transient.includes(kind) && kind !== 'custom')
   t.strictSame(durable.filter((kind) => isTransient(kind, { transient: true })), [], 'history is history, whatever it says')
   t.strictSame([true, false].map((transient) => pendingEvent('custom', { name: 'n', transient }).transient), [true, false])
+  t.end()
+})
+
+test('a timestamp is that of the moment, to the millisecond', (t) => {
+  for (let time = 0; time < 3; time++) {
+    const before = Date.now()
+    const text = timestamp()
+    t.ok(before <= Date.parse(text) && Date.parse(text) <= Date.now())
+    t.equal(new Date(text).toISOString(), text)
+    while (Date.now() === before);
+  }
   t.end()
 })
