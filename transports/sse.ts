@@ -108,6 +108,8 @@ export class SseConnection implements Sink<Buffer> {
   beat (now: number): void {
     const subscriber = this.#subscriber
     if (now >= this.#expiresAt && subscriber !== null) subscriber.close({ kind: 'stream_closing', sessionId: subscriber.sessionId, retryMs: RETRY_MS })
+    // The peer has ended the connection, and Node our side of it: what is not out yet would wait there for somebody to read it.
+    else if (!this.#out.writable) this.destroy()
     else if (this.#active) this.#active = false
     else if (this.#response.writableLength === 0) this.#write(HEARTBEAT)
   }
@@ -120,7 +122,11 @@ export class SseConnection implements Sink<Buffer> {
   }
 
   #write (chunk: string | Buffer, out = this.#response as ServerResponse | Socket): boolean {
-    if (this.#response.writableEnded || this.#response.destroyed || !this.#out.writable) return true
+    if (this.#response.writableEnded || this.#response.destroyed) return true
+    if (!this.#out.writable) {
+      this.destroy()
+      return true
+    }
     this.#active = true
     out.write(chunk)
     return this.#response.writableLength < HIGH_WATER_BYTES

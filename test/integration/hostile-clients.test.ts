@@ -32,7 +32,7 @@ async function openRaw (url: string, path: string, bytes: number): Promise<Socke
 }
 
 test('a client may go away in the middle of a replay by FIN, by RST, by half a close, or dead behind a full socket', async (t) => {
-  const server = await WatchedServer.start(t, ['--subscribers-per-session', '4', '--stall-timeout-ms', '600000'])
+  const server = await WatchedServer.start(t, ['--subscribers-per-session', '4', '--stall-timeout-ms', '600000', '--heartbeat-ms', '400'])
   const { url } = server
   // More than sockets can hold.
   await play(url, 's', { mode: 'burst', n: 300, size: 100_000 })
