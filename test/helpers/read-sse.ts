@@ -72,6 +72,14 @@ export class SseClient {
     return this.frames.find(({ data }) => data.kind === kind)!.data
   }
 
+  /** Resolves once the server has sent so many comments. */
+  async comments (count: number): Promise<void> {
+    while (this.raw.split('\n:').length <= count) {
+      if (this.#closed) throw new Error('the stream ended')
+      await new Promise<void>((resolve) => { this.#waiting.push(resolve) })
+    }
+  }
+
   /** Resolves when the server has ended the stream. */
   async ended (): Promise<this> {
     while (!this.#closed) await new Promise<void>((resolve) => { this.#waiting.push(resolve) })

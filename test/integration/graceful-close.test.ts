@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import Fastify from 'fastify'
 import { test } from 'tap'
@@ -114,4 +115,17 @@ test('SIGTERM: the standalone server exits with 0 although a peer is stuck; a se
   second.server.process.kill('SIGTERM')
   await second.server.line('Closing')
   t.equal(await second.server.kill('SIGTERM'), 1)
+})
+
+test('SIGTERM while the server starts ends it, and the next one finds everything in order', async (t) => {
+  const database = join(tempDir(t), 'runs.db')
+  const start = () => spawnModule(t, 'server.ts', ['--port', '0', '--db', database, '--log-level', 'silent'])
+  const first = start()
+  // In the middle of creating and migrating it.
+  while (!existsSync(database)) await new Promise((resolve) => { setImmediate(resolve) })
+  const second = start()
+  t.ok(['SIGTERM', 0].includes(await first.kill('SIGTERM')), 'at once, or in order')
+  const [url] = (await second.line('fastify-agent-runs is listening')).match(/http:[^ ]*\d/)!
+  t.equal((await postJson(`${url}/sessions/s/messages`, { content: 'hi' })).status, 202)
+  t.equal(await second.kill('SIGTERM'), 0)
 })

@@ -71,3 +71,17 @@ for (const channelIsNew of [true, false]) {
     })
   }
 }
+
+test('a log that ends where a page ends is read to its end, and then followed', async (t) => {
+  for (const length of [3, 6, 12]) {
+    const [log, channel] = [new MemoryLog(), new Channel('s')]
+    log.commit(length)
+    const { sink, subscriber } = follow(log, channel, 0)
+    subscriber.start()
+    await sink.until(length)
+    await nextTurn()
+    channel.publish(log.commit(length + 1))
+    await sink.until(length + 1)
+    t.strictSame(sink.written, ['chat_subscribed', ...Array.from({ length: length + 1 }, (_, index) => index + 1)])
+  }
+})
