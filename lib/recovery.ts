@@ -4,6 +4,9 @@ import type { Logger } from './logger.ts'
 import { INTERRUPTED } from './run-ending.ts'
 import type { Store } from './store.ts'
 
+// Above this, Node's timers fire at once.
+const LONGEST_INTERVAL_MS = 2 ** 31 - 1
+
 export class Recovery {
   readonly #store: Store
   readonly #live: LiveRuns
@@ -28,7 +31,7 @@ export class Recovery {
   async open (): Promise<void> {
     await this.closeOrphans()
     await this.#live.drain()
-    this.#timer = setInterval(() => { void this.#look() }, this.#store.leaseMs / 3).unref()
+    this.#timer = setInterval(() => { void this.#look() }, Math.min(LONGEST_INTERVAL_MS, this.#store.leaseMs / 3)).unref()
   }
 
   close (): void {

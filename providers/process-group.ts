@@ -5,6 +5,9 @@ import { constants } from 'node:os'
 /** The end of standard error that is kept for the error, in characters. */
 const STDERR_TAIL = 4_096
 
+// Above this, Node's timers fire at once.
+const LONGEST_GRACE_MS = 2 ** 31 - 1
+
 export class ProcessGroup {
   readonly child: ChildProcessWithoutNullStreams
   /** The exit code, 128 + the number of the signal that killed it; rejects if the command cannot be started. */
@@ -42,7 +45,7 @@ export class ProcessGroup {
     if (this.#over) return
     if (this.#killTimer === undefined) this.#signal('SIGTERM')
     clearTimeout(this.#killTimer)
-    this.#killTimer = setTimeout(() => this.#signal('SIGKILL'), graceMs)
+    this.#killTimer = setTimeout(() => this.#signal('SIGKILL'), Math.min(LONGEST_GRACE_MS, graceMs))
   }
 
   get #over (): boolean {

@@ -27,3 +27,14 @@ test('an instance that drives runs renews its lease, however long it takes to lo
   looked.open()
   run.end()
 })
+
+test('a lease of any length is looked after now and then, and not without end', async (t) => {
+  for (const leaseMs of [3_000, 2 ** 40, Infinity]) {
+    const intervals = t.capture(globalThis, 'setInterval', setInterval)
+    await openRegistry(t, scriptedProvider(), sqliteStore({ path: ':memory:', leaseMs }))
+    const delays = intervals().map(({ args }) => args[1])
+    intervals.restore()
+    t.ok(delays.includes(Math.min(leaseMs / 3, 2 ** 31 - 1)), `a lease of ${leaseMs} ms: ${delays.join()}`)
+    t.ok(delays.every((delay) => delay! < 2 ** 31))
+  }
+})

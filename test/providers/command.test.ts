@@ -1,7 +1,10 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { test, type Test } from 'tap'
 import type { Event, ProviderEvent } from '../../index.ts'
 import { command, type CommandOptions } from '../../providers/command.ts'
 import { buildApp } from '../helpers/build-app.ts'
+import { tempDir } from '../helpers/temp-dir.ts'
 
 const node = (script: string, ...args: string[]): CommandOptions => ({ command: process.execPath, args: ['-e', script, '--', ...args] })
 
@@ -122,4 +125,22 @@ test('what a command leaves running in its group when it ends is ended too', asy
   `))
   await gone((events[0] as { data: number }).data)
   t.match(events.at(-1), { kind: 'complete', exitCode: 0 })
+})
+
+test('however long its grace is, a command has it', async (t) => {
+  const done = join(tempDir(t), 'done')
+  const script = `
+    process.on('SIGTERM', () => setTimeout(() => { require('node:fs').writeFileSync(process.argv[1], ''); process.exit() }, 100))
+    setInterval(() => {}, 1e6)
+    console.log(JSON.stringify({ kind: 'custom', name: 'pid', data: process.pid }))
+  `
+  const app = await buildApp(t, { providers: { command: command({ ...node(script, done), killGraceMs: Infinity }) }, store: ':memory:' })
+  await app.runs.startRun({ sessionId: 's', content: 'go' })
+  for await (const event of app.runs.subscribe('s')) {
+    if (event.kind !== 'custom') continue
+    await app.runs.abortRun({ sessionId: 's' })
+    await gone(event.data as number)
+    break
+  }
+  t.ok(existsSync(done), 'it came to its own end')
 })
