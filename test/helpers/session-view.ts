@@ -5,6 +5,9 @@ import type { Frame } from '../../lib/frames.ts'
 /** In every native session id of the provider that these clients talk to. */
 export const NATIVE_MARKER = 'native-marker'
 
+/** What whole messages of that provider consist of, and no delta holds. */
+export const OF_THE_PROVIDER = '§'
+
 interface HistoryPage { events: Event[], hasMore: boolean, cursor: number }
 
 export class SessionView {
@@ -20,6 +23,11 @@ export class SessionView {
   /** Seqs up to here may be missing. */
   #mayMiss = 0
   gaps = 0
+  /** Messages that are being streamed, and those of them of which deltas may be gone. */
+  readonly #streamed = new Set<string>()
+  readonly #partial = new Set<string>()
+  /** Whether deltas of the run that is being followed may be gone. */
+  #holed = false
 
   /** Applies a frame of a stream. */
   take (frame: Event | Frame): void {
@@ -74,6 +82,10 @@ export class SessionView {
   #follow (event: Event): void {
     if (event.seq <= this.cursor) this.#fault(`seq ${event.seq} after ${this.cursor}`)
     else if (event.seq - 1 > Math.max(this.cursor, this.#mayMiss)) this.#fault(`no event between ${this.cursor} and ${event.seq}, though only up to ${this.#mayMiss} some may be missing`)
+    if (event.seq - 1 > this.cursor) {
+      this.#holed = true
+      for (const key of this.#streamed) this.#partial.add(key)
+    }
     this.cursor = event.seq
     this.#apply(event)
   }
@@ -85,10 +97,21 @@ export class SessionView {
     if (kind === 'stream_delta' || kind === 'thinking_delta') {
       const key = `${runId} ${kind === 'stream_delta' ? 'text' : 'thinking'} ${event.messageId}`
       this.texts.set(key, event.snapshot === true ? event.content : (this.texts.get(key) ?? '') + event.content)
+      if (event.snapshot === true) this.#partial.delete(key)
+      else if (this.#holed && !this.#streamed.has(key)) this.#partial.add(key)
+      this.#streamed.add(key)
       return
     }
-    if (kind === 'text' || kind === 'thinking') this.texts.set(`${runId} ${kind} ${event.messageId}`, String(event.content))
+    if (kind === 'text' && event.role === 'user') this.#holed = false
+    if (kind === 'text' || kind === 'thinking') this.#whole(`${runId} ${kind} ${event.messageId}`, String(event.content))
     if (!isTransient(kind, event as { transient?: unknown })) this.durable.set(event.seq, JSON.stringify(event))
+  }
+
+  /** A whole that was made of the deltas is what the client has made of them, too. */
+  #whole (key: string, content: string): void {
+    const built = this.texts.get(key)
+    if (this.#streamed.delete(key) && !this.#partial.delete(key) && !content.includes(OF_THE_PROVIDER) && built !== content) this.#fault(`${key} is built up as ${built}, and comes as ${content}`)
+    this.texts.set(key, content)
   }
 
   #fault (what: string): void {

@@ -3,7 +3,7 @@ import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promi
 import Fastify from 'fastify'
 import agentRuns, { type ProviderEvent, ProviderError, type RunContext } from '../../../index.ts'
 import { random } from '../random.ts'
-import { NATIVE_MARKER } from '../session-view.ts'
+import { NATIVE_MARKER, OF_THE_PROVIDER } from '../session-view.ts'
 
 const WORDS = ['a', ' word', '\n', '\r\n\r\ndata: {}\n\n', '\u2028', '"\\', '\ud83d', '\ude00', '\0', 'id: 9\n', ' and so on and on']
 
@@ -16,6 +16,8 @@ async function * play ({ content, signal }: RunContext): AsyncGenerator<Provider
   const nativeId = `${NATIVE_MARKER}-${seed}`
   const filler = 'x'.repeat(size)
   const words = (): string => chance(0.03) ? `I am ${nativeId}.` : Array.from({ length: 1 + below(4) }, () => pick(WORDS)).join('') + filler
+  // Not what its deltas were: what is made of those can be told from it.
+  const whole = (): string => OF_THE_PROVIDER.repeat(1 + below(800))
   // Some name their messages, some of them, or none.
   const named = pick([0, 0.5, 1])
   const name = (): { messageId?: string } => chance(named) ? { messageId: pick(['a', 'b']) } : {}
@@ -23,8 +25,8 @@ async function * play ({ content, signal }: RunContext): AsyncGenerator<Provider
     ...Array.from({ length: 12 }, () => () => ({ kind: 'stream_delta', ...name(), content: words() })),
     ...Array.from({ length: 4 }, () => () => ({ kind: 'thinking_delta', ...name(), content: words() })),
     () => ({ kind: 'stream_end', ...name() }),
-    () => ({ kind: 'text', ...name(), content: words() }),
-    () => ({ kind: 'thinking', ...name(), content: words() }),
+    () => ({ kind: 'text', ...name(), content: whole() }),
+    () => ({ kind: 'thinking', ...name(), content: whole() }),
     () => ({ kind: 'tool_use', toolId: 't', toolName: 'n', toolInput: { [nativeId]: [words()] } }),
     () => ({ kind: 'tool_update', toolId: 't', status: 'going on' }),
     () => ({ kind: 'tool_result', toolId: 't', toolResult: { content: words(), isError: chance(0.5) } }),
