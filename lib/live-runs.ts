@@ -48,6 +48,7 @@ export class LiveRuns {
   readonly #work = new Set<Promise<unknown>>()
   /** Aborted at the end of a shutdown: nothing is tried again. */
   readonly #stopped = new AbortController()
+  #driven = 0
   #closing = false
   /** What is claimed from now on is ended at once. */
   #interrupting = false
@@ -86,6 +87,11 @@ export class LiveRuns {
   /** Whether this process drives runs. */
   get busy (): boolean {
     return this.#reserved.size > 0
+  }
+
+  /** How many runs this process has driven so far. */
+  get driven (): number {
+    return this.#driven
   }
 
   /** Keeps a slot for a run that is being started; a shutdown waits for `work`, and the slot is given back if it brings no run. */
@@ -232,6 +238,7 @@ export class LiveRuns {
       keepProviderSessionId: (id) => store.setProviderSessionId(session.id, name, id),
       close: (ending) => this.#closeRefused(runId, ending)
     })
+    this.#driven++
     this.#contexts.delete(runId)
     this.#runs.set(runId, run)
     this.#reserved.add(runId)

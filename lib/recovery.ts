@@ -15,7 +15,8 @@ export class Recovery {
   readonly #log: Logger
   /** Runs of ours that were not driven when we last looked. */
   #strays = new Set<string>()
-  #droveSinceRenewal = false
+  /** When the lease was renewed last: whether runs were driven, and how many ever had been. */
+  #renewed = { busy: false, driven: 0 }
   #timer: NodeJS.Timeout | undefined
   #renewing = false
   #sweeping = false
@@ -55,8 +56,10 @@ export class Recovery {
     if (this.#renewing) return
     this.#renewing = true
     try {
-      if (this.#live.busy || this.#droveSinceRenewal) await this.#store.renewLease()
-      this.#droveSinceRenewal = this.#live.busy
+      const { busy, driven } = this.#live
+      // Also behind the last run: a lease that others saw then must not be the one that they see with the next.
+      if (busy || this.#renewed.busy || driven > this.#renewed.driven) await this.#store.renewLease()
+      this.#renewed = { busy, driven }
     } catch (error) {
       this.#log.warn({ err: error }, 'the lease could not be renewed; the next look will')
     } finally {

@@ -38,3 +38,15 @@ test('a lease of any length is looked after now and then, and not without end', 
     t.ok(delays.every((delay) => delay! < 2 ** 31))
   }
 })
+
+test('the lease is renewed behind each run, also one that began and ended between two looks', async (t) => {
+  const alive = setInterval(() => {}, 1e6)
+  t.teardown(() => clearInterval(alive))
+  const store = sqliteStore({ path: ':memory:', leaseMs: 300 })
+  const registry = await openRegistry(t, { async * run () {} }, store)
+  const renewed = latch()
+  store.renewLease = async () => { renewed.open() }
+  await registry.startRun({ sessionId: 's', content: 'go' })
+  for await (const { kind } of registry.subscribe('s')) if (kind === 'complete') break
+  await renewed.promise
+})
