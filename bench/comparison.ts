@@ -20,8 +20,8 @@ export interface Comparison {
   /** Ours by the bare one's, the median of the rounds. */
   ratio: number
   aim: string
-  /** Of an event, in µs; null where no events flow. */
-  cpu: { ours: number, bare: number } | null
+  /** Of an event, in µs, and ours by the bare one's, the median of the rounds; null where no events flow. */
+  cpu: { ours: number, bare: number, ratio: number } | null
   /** How many events arrived once and in order, each round of each side; or what went wrong. */
   complete: string
   fault: string | null
@@ -39,7 +39,11 @@ export async function compareRates (bench: string, what: string, aim: string, ro
     bare: perSecond(median(pairs.map((pair) => rate(pair.bare)))),
     ratio: median(pairs.map((pair) => rate(pair.ours) / rate(pair.bare))),
     aim,
-    cpu: { ours: median(pairs.map((pair) => cpu(pair.ours))), bare: median(pairs.map((pair) => cpu(pair.bare))) },
+    cpu: {
+      ours: median(pairs.map((pair) => cpu(pair.ours))),
+      bare: median(pairs.map((pair) => cpu(pair.bare))),
+      ratio: median(pairs.map((pair) => cpu(pair.ours) / cpu(pair.bare)))
+    },
     complete: `all of ${pairs[0]!.ours.events.toLocaleString('en')}`,
     fault: firstFault([warmUp, ...pairs])
   }

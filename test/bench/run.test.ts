@@ -6,7 +6,7 @@ test('each bench comes to its end, and finds that everything has arrived', async
   t.equal(await bench.exited, 0)
   const [machine, , heading, ...lines] = bench.lines
   t.match(machine, `Node ${process.version}, `)
-  t.match(heading, /^bench .* ratio +aim +CPU\/event ours +CPU\/event bare +complete$/)
+  t.match(heading, /^bench .* ratio +aim +CPU\/event ours +CPU\/event bare +ratio +complete$/)
   t.strictSame(lines.map((line) => line.split(' ')[0]), ['append', 'append', 'fan-out', 'fan-out', 'replay', 'replay', 'heap', 'heap'])
   for (const line of lines) t.match(line, / \d+\.\d\dx +[<>]= \d\.\dx .* all of [\d,]+/)
 })
