@@ -1,0 +1,22 @@
+/* What befalls servers and their database. */
+import type { Server } from './server.ts'
+import type { World } from './world.ts'
+
+export async function strike (servers: Server[], disasters: number, world: World): Promise<void> {
+  const { loop, prng, weather, journal } = world
+  for (let left = disasters; left > 0; left--) {
+    await loop.sleep(prng.between(1, 3_000))
+    const server = prng.pick(servers)
+    const ms = prng.pick([50, 500, 3_000, 14_000, 20_000])
+    const kind = prng.weighted({ crash: 4, shutDown: 3, outage: 2, gust: 2 })
+    journal.note(`disaster: ${kind}`)
+    if (kind === 'outage') weather.outage(ms)
+    else if (kind === 'gust') weather.gust(ms)
+    else if (kind === 'crash') server.crash()
+    else await server.shutDown()
+    while (server.life === null && prng.chance(0.9)) {
+      await loop.sleep(prng.between(1, prng.chance(0.3) ? 6_000 : 200))
+      await server.start()
+    }
+  }
+}
