@@ -3,9 +3,9 @@ import { runsError } from '../lib/errors.ts'
 import { type CompleteEvent, eventEncoder, parseEvent, type PendingEvent, pendingEvent, type StoredEvent } from '../lib/event.ts'
 import { unfinishedMessages } from '../lib/fold.ts'
 import { ABORTED, completeFields } from '../lib/run-ending.ts'
-import type { ClaimedRun, ClosedRun, NewRun, Promotion, RunStart } from '../lib/store.ts'
+import type { AppendGroup, ClaimedRun, ClosedRun, NewRun, Promotion, RunStart } from '../lib/store.ts'
 import type { RunEnding } from '../lib/types.ts'
-import { insertEvents } from './log.ts'
+import { insertEvents, type RunKeys } from './log.ts'
 import type { LogRow, Queries, RunRow, SessionRow } from './queries.ts'
 import { toRunState, toSession, toStoredEvent } from './rows.ts'
 
@@ -77,11 +77,19 @@ export function promote (queries: Queries, instanceId: string, sessionId: string
   }
 }
 
-/** What a promotion by this instance did, for whoever lost its answer. */
-export function promoteAgain (queries: Queries, instanceId: string, sessionId: string): Promotion {
+/** The terminal of a group is in the log: the run is over, and the next has its turn, if so wished. What that set in motion. */
+export function ended (queries: Queries, instanceId: string, keys: RunKeys, { events, ending, promote: promoting }: AppendGroup): Promotion | null {
+  complete(queries, keys, events.at(-1)!.seq, ending!)
+  const promotion = promoting ? promote(queries, instanceId, keys.sessionId) : null
+  return promotion?.events.length === 0 ? null : promotion
+}
+
+/** What `ended` set in motion before, for whoever lost its answer. */
+export function endedAgain (queries: Queries, instanceId: string, { sessionId }: RunKeys, { events, promote: promoted }: AppendGroup): Promotion | null {
   const session = queries.session.get({ id: sessionId })!
   const run = queries.runningRun.get({ sessionKey: session.key })
-  if (run === undefined || run.instanceId !== instanceId) return { sessionId, events: [], claimed: null }
+  // One that was accepted since was claimed with the answer to its own message.
+  if (!promoted || run?.instanceId !== instanceId || acceptedCursor(run) >= events.at(-1)!.seq) return null
   const message = queries.event.get({ sessionKey: session.key, seq: run.cursor + 1 })!
   return { sessionId, events: [message], claimed: claimedRun(queries, session, run, message) }
 }
@@ -101,7 +109,7 @@ export function closeRun (queries: Queries, instanceId: string, runId: string, e
 }
 
 /** Marks a run as over; its `complete` is in the log. */
-export function complete (queries: Queries, { runKey, sessionKey }: { runKey: number, sessionKey: number }, completeSeq: number, { exitCode, aborted, reason }: RunEnding): void {
+function complete (queries: Queries, { runKey, sessionKey }: { runKey: number, sessionKey: number }, completeSeq: number, { exitCode, aborted, reason }: RunEnding): void {
   const now = Date.now()
   queries.completeRun.run({ runKey, completeSeq, exitCode, aborted: aborted ? 1 : 0, reason, now })
   queries.touchSession.run({ sessionKey, now })

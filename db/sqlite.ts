@@ -15,7 +15,7 @@ import { Leases } from './leases.ts'
 import { appendGroup, compactRun, readHistory, readLog, type RunKeys } from './log.ts'
 import type { Queries, SessionRow } from './queries.ts'
 import { toRunningRun, toRunState, toSessionState } from './rows.ts'
-import { closeRun, complete, promote, promoteAgain, takeIn } from './runs.ts'
+import { closeRun, ended, endedAgain, promote, takeIn } from './runs.ts'
 
 const MAX_HISTORY_BYTES = 4 * 1024 * 1024
 const LEASE_MS = 30_000
@@ -190,10 +190,7 @@ class SqliteStore implements Store {
     const answer = appendGroup(queries, keys, this.instanceId, group)
     const outcome = answer === 'repeated' ? 'ok' : answer
     if (outcome !== 'ok' || group.ending === null) return { outcome, promotion: null }
-    if (answer === 'ok') complete(queries, keys, group.events.at(-1)!.seq, group.ending)
-    if (!group.promote) return { outcome, promotion: null }
-    const promotion = (answer === 'ok' ? promote : promoteAgain)(queries, this.instanceId, keys.sessionId)
-    return { outcome, promotion: promotion.events.length === 0 ? null : promotion }
+    return { outcome, promotion: (answer === 'ok' ? ended : endedAgain)(queries, this.instanceId, keys, group) }
   }
 
   async closeRun (runId: string, ending: RunEnding, options: { promote: boolean }): Promise<ClosedRun | null> {

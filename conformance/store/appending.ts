@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { FINISHED, INTERRUPTED } from '../../lib/run-ending.ts'
 import type { StoreTest } from './bench.ts'
-import { accept, claimedOf, delta, drive, DrivenRun, inShort, logOf, only, outcome, OWNER, seqs, sessionOf, status, text, upTo } from './driven-run.ts'
+import { assertStandstill, accept, claimedOf, delta, drive, DrivenRun, inShort, logOf, only, outcome, OWNER, seqs, sessionOf, status, text, upTo } from './driven-run.ts'
 
 export function appending (test: StoreTest): void {
   test('seqs are contiguous, however many append at once', async (bench) => {
@@ -94,6 +94,17 @@ export function appending (test: StoreTest): void {
     assert.deepEqual([id, claimed], [firstId, firstClaimed])
     assert.deepEqual(again.promotion!.events.at(-1), first.promotion!.events.at(-1), 'what came before it is in the log')
     assert.deepEqual([(await sessionOf(store)).runId, (await sessionOf(store)).queue, (await sessionOf(store)).lastSeq], ['next', ['last'], 6])
+  })
+
+  test('an end that is sent again claims no run that was started since', async (bench) => {
+    const store = await bench.open()
+    const run = await drive(store, 'r')
+    const end = run.group([], { ending: FINISHED })
+    assertStandstill((await only(store, end)).promotion)
+    await drive(store, 'next')
+    const again = await only(store, end)
+    assert.equal(again.outcome, 'ok')
+    assertStandstill(again.promotion)
   })
 
   test('the groups of one append are independent', async (bench) => {
