@@ -40,8 +40,8 @@ export async function streamReplies (fastify: FastifyInstance, { sse }: { sse: S
     if (reply.raw.req.socket.destroyed) opening.cancel()
     else sse.open(reply.raw, reply.getHeaders() as OutgoingHttpHeaders, opening, reply.request.runsExpiresAt)
   })
-  fastify.addHook('onResponse', async (_request, reply) => {
-    // A hook of the host's failed, and made an error of it.
+  // A hook of the host's failed. After the response is too late: Fastify would keep request and reply for as long as a stream is open.
+  fastify.addHook('onError', async (_request, reply) => {
     openings.get(reply)?.cancel()
     openings.delete(reply)
   })

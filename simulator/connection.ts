@@ -60,12 +60,15 @@ export class Connection implements Sink<StoredEvent[]> {
 
   end (): void {
     if (this.over === 'cut') return
-    const { journal, weather } = this.#world
+    const { journal, weather, setting } = this.#world
     if (this.over !== null) journal.violation('C6', `${this.reader.name} was ended twice`)
     this.over = this.#lastFrame === 'session_deleted' ? 'deleted' : this.#lastFrame === 'stream_closing' ? 'closing' : 'ended'
     journal.note(`${this.reader.name} is over: ${this.over}`)
     const due = this.over !== 'ended' || this.#broken || weather.disturbed || (this.#untilComplete && this.#lastKind === 'complete')
     if (!due) journal.violation('C6', `${this.reader.name} was ended for no reason`)
+    if (this.over === 'closing' && weather.fair && setting.servers === 1 && !this.reader.isAtEnd()) {
+      journal.violation('C9', `${this.reader.name} was ended at ${this.reader.cursor} of ${this.reader.log.lastSeq}`)
+    }
   }
 
   /** The client leaves. */

@@ -24,10 +24,12 @@ function judgeTexts (run: LoggedRun, { performances, journal }: World): void {
   if (script === undefined) return journal.violation('C3', `${run.runId} has finished, and was never driven`)
   if (script.ending !== 'return' && script.ending !== 'complete' && script.ending !== 'hang') journal.violation('C3', `${run.runId} has finished, its agent was to ${script.ending}`)
   if (script.tokens === null) return
-  const wholes = run.log.events.filter(({ runId, kind }) => runId === run.runId && (kind === 'text' || kind === 'thinking'))
-  const said = [...run.log.textsOf(run.runId).values()].join('')
+  const texts = run.log.textsOf(run.runId)
+  const wholes = run.log.events.filter(({ runId, kind }) => runId === run.runId && (kind === 'text' || kind === 'thinking')).length
+  if (wholes !== texts.size) journal.violation('text', `${run.runId} has ${texts.size} messages, and ${wholes} wholes`)
+  const said = [...texts.values()].join('')
   for (const token of script.tokens) {
     const times = said.split(token).length - 1
-    if (times !== 1) journal.violation('text', `${run.runId} says ${token} ${times} times, in ${wholes.length} messages: ${said}`)
+    if (times !== 1) journal.violation('text', `${run.runId} says ${token} ${times} times, in ${texts.size} messages: ${said}`)
   }
 }

@@ -59,7 +59,7 @@ export class Server {
     const { life } = this
     if (life === null) return
     this.life = null
-    this.#world.weather.disturbed = true
+    this.#world.weather.stopped = true
     this.#world.journal.note(`${life.process.name} dies`)
     life.process.kill()
     for (const connection of life.connections) connection.lost()
@@ -71,7 +71,7 @@ export class Server {
   async shutDown (): Promise<void> {
     const { life } = this
     if (life === null) return
-    this.#world.weather.disturbed = true
+    this.#world.weather.stopped = true
     this.#world.journal.note(`${life.process.name} shuts down`)
     await this.#close(life)
     this.#world.journal.note(`${life.process.name} is down`)
@@ -87,9 +87,19 @@ export class Server {
 
   async #close (life: Life): Promise<void> {
     await life.registry.close()
+    this.#judgeClosed(life.process.name)
     await life.process.close()
     // Sockets that are still open when the process ends.
     for (const connection of life.connections) if (connection.over === null) connection.lost()
+  }
+
+  /** A server that is alone with a database that works leaves nothing running behind it. */
+  #judgeClosed (name: string): void {
+    const { setting, weather, ledger, journal } = this.#world
+    if (setting.servers > 1 || !weather.fair || this.corpses.length > 0) return
+    for (const { running, id } of ledger.sessions.values()) {
+      if (running !== null && !ledger.deleted.has(id)) journal.violation('C9', `${name} has left ${running} running in ${id}`)
+    }
   }
 
   #born (): Life {

@@ -20,13 +20,25 @@ export class Weather {
   #outage = 0
   #gust = 0
   #calm = false
-  /** Whether anything has ever gone wrong that may cost a run its life. */
-  disturbed = false
+  /** Whether the database has ever failed, or kept somebody waiting for long. */
+  #troubled = false
+  /** Whether a server was ever stopped. */
+  stopped = false
 
   constructor (prng: Prng, loop: Loop, setting: Setting) {
     this.#prng = prng
     this.#loop = loop
     this.#setting = setting
+  }
+
+  /** Whether anything has ever gone wrong that may cost a run its life. */
+  get disturbed (): boolean {
+    return this.#troubled || this.stopped
+  }
+
+  /** Whether the database has answered every call, and soon. */
+  get fair (): boolean {
+    return !this.#troubled && this.#setting.slow === 0
   }
 
   /** From now on all goes well. */
@@ -51,7 +63,7 @@ export class Weather {
     else if (this.#loop.now < this.#gust && prng.chance(GUST_CHANCE)) fault = prng.pick(['before', 'after'])
     else if (prng.chance(failing)) fault = 'before'
     else if (prng.chance(losing)) fault = 'after'
-    if (fault !== null) this.disturbed = true
+    if (fault !== null) this.#troubled = true
     return fault
   }
 
@@ -68,7 +80,7 @@ export class Weather {
     if (this.#calm) return
     if (prng.chance(slow)) {
       const ms = prng.between(1, slowMs)
-      if (ms > LONG_MS) this.disturbed = true
+      if (ms > LONG_MS) this.#troubled = true
       await this.#loop.sleep(ms)
     } else if (prng.chance(0.3)) {
       await this.#loop.sleep(prng.between(1, 20))

@@ -135,3 +135,15 @@ test('two registrations in sibling scopes know nothing of each other, and share 
   t.match(await postJson(`${url}/two/sessions/s/messages`, { content: 'to the other', provider: 'other' }), { status: 202 })
   ;(await other.next()).end()
 })
+
+test('a stream of which a hook of the host\'s makes an error leaves its place free', async (t) => {
+  let fails = true
+  const { url } = await host(t, async (app, agent) => {
+    app.addHook('onSend', async () => { if (fails) throw new Error('not today') })
+    await app.register(agentRuns, { providers: { agent }, store: ':memory:', limits: { subscribersPerSession: 1 } })
+  })
+  t.equal((await fetch(`${url}/sessions/s/stream`)).status, 500)
+  fails = false
+  const client = await SseClient.open(`${url}/sessions/s/stream`)
+  t.equal(client.response.statusCode, 200)
+})
