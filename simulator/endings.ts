@@ -2,6 +2,9 @@
 import type { LoggedRun } from './ledger.ts'
 import type { World } from './world.ts'
 
+/** Below it messages are sealed. */
+const SEALING = 1_000
+
 /** Looks at a run that was just completed. */
 export function judgeEnding (run: LoggedRun, world: World): void {
   const { journal, ledger, weather, setting } = world
@@ -19,14 +22,15 @@ export function judgeEnding (run: LoggedRun, world: World): void {
 }
 
 /** Every piece of text that the agent sent, once. */
-function judgeTexts (run: LoggedRun, { performances, journal }: World): void {
+function judgeTexts (run: LoggedRun, { performances, journal, setting }: World): void {
   const script = performances.get(run.runId)
   if (script === undefined) return journal.violation('C3', `${run.runId} has finished, and was never driven`)
   if (script.ending !== 'return' && script.ending !== 'complete' && script.ending !== 'hang') journal.violation('C3', `${run.runId} has finished, its agent was to ${script.ending}`)
   if (script.tokens === null) return
   const texts = run.log.textsOf(run.runId)
   const wholes = run.log.events.filter(({ runId, kind }) => runId === run.runId && (kind === 'text' || kind === 'thinking')).length
-  if (wholes !== texts.size) journal.violation('text', `${run.runId} has ${texts.size} messages, and ${wholes} wholes`)
+  // A message that was sealed where it ends may still be brought by the agent itself.
+  if (wholes !== texts.size && setting.limits.messageBytes > SEALING) journal.violation('text', `${run.runId} has ${texts.size} messages, and ${wholes} wholes`)
   const said = [...texts.values()].join('')
   for (const token of script.tokens) {
     const times = said.split(token).length - 1
