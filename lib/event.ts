@@ -1,6 +1,6 @@
 /* Events: their kinds, which of them are transient, and the one encoding in which they are stored and sent. */
 import type { MessageContent } from './message-content.ts'
-import type { CompleteReason, RunError } from './types.ts'
+import type { CompleteReason, PermissionRequest, RunError } from './types.ts'
 
 /**
  * The fields of each kind of event. Extend it by declaration merging to type kinds of your own:
@@ -21,9 +21,11 @@ export interface EventKinds {
   /** Transient. */
   tool_update: { toolId: string, status: string, content?: unknown }
   tool_result: { toolId: string, toolResult: { content: unknown, isError: boolean } }
-  permission_request: { requestId: string, toolId?: string, toolName: string, input: unknown, options?: unknown[] }
+  /** The agent waits for leave. Exactly one of the next two follows. */
+  permission_request: { requestId: string } & PermissionRequest
   permission_resolved: { requestId: string, allow: boolean, optionId?: string }
-  permission_cancelled: { requestId: string, reason: string }
+  /** Nobody's answer counts any more: the agent took its request back, or its run ends. */
+  permission_cancelled: { requestId: string, reason: CompleteReason | 'withdrawn' }
   plan: { entries: unknown[] }
   usage: { inputTokens?: number, outputTokens?: number, [more: string]: unknown }
   /** Transient. */

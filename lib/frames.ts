@@ -1,4 +1,5 @@
 /* Gateway frames: what a subscriber is told beside the events. They are never stored and have no seq. */
+import type { EventOf } from './event.ts'
 
 /** The first frame of each subscription; every field comes from one snapshot of the store. */
 export interface SubscribedFrame {
@@ -11,7 +12,8 @@ export interface SubscribedFrame {
   cursor: number
   lastSeq: number
   compactedThrough: number
-  pendingPermissions: unknown[]
+  /** The requests that wait for an answer, as in the log. */
+  pendingPermissions: Array<EventOf<'permission_request'>>
 }
 
 /**

@@ -10,7 +10,7 @@
  * - Several instances (processes, or plugins in one process) may use one database at once.
  */
 import type { CompleteEvent, PendingEvent, RunIdentity, StoredEvent } from './event.ts'
-import type { Metadata, Owner, RunEnding, RunningRun, RunState, Session, SessionState } from './types.ts'
+import type { Metadata, Owner, PermissionDecision, RunEnding, RunningRun, RunState, Session, SessionState } from './types.ts'
 
 export interface NewSession {
   id: string
@@ -106,6 +106,23 @@ export interface AppendAnswer {
   promotion: Promotion | null
 }
 
+/** How an approval stands. */
+export interface PermissionState {
+  /** `answered`: decided; its run has yet to take that, and to say so in the log. */
+  status: 'pending' | 'answered' | 'resolved' | 'cancelled'
+  /** The `permission_request`. */
+  request: StoredEvent
+  /** The `permission_resolved` or `permission_cancelled`; null before. */
+  outcome: StoredEvent | null
+}
+
+/** A decision that a run has yet to take. */
+export interface PermissionAnswer {
+  runId: string
+  requestId: string
+  decision: PermissionDecision
+}
+
 /** A run that was ended from outside. */
 export interface ClosedRun {
   /** The terminal event that holds. */
@@ -170,7 +187,7 @@ export interface Store {
   /**
    * Takes a message in. In this order: a repeat (same idempotency key and hash) is accepted as it was; the session is
    * created if need be; a busy session is dealt with by `onBusy`; the message's run starts, or waits: behind those that
-   * wait already, `interrupt` before them. `interrupt` ends the running run as aborted in the same step. When a message
+   * wait already, `interrupt` before them. `interrupt` ends the running run as aborted in the same step, as `closeRun` does. When a message
    * is accepted that is no repeat, `admit` is `run` and the session's slot is free, its first waiting run is claimed.
    * Rejects with SESSION_NOT_FOUND, SESSION_DELETED, IDEMPOTENCY_KEY_REUSED, QUEUE_FULL.
    */
@@ -194,12 +211,16 @@ export interface Store {
    * Appends to runs that this instance drives. Each group is all or nothing and independent of the others; one answer
    * per group. Sending a group again that was stored, and has not been compacted since, is `ok`, and answers again what its ending set in motion. A group
    * with an ending completes its run in the same step.
+   *
+   * Approvals follow the log: a `permission_request` is pending from here on, a `permission_resolved` or
+   * `permission_cancelled` is its outcome.
    */
   append (groups: AppendGroup[]): Promise<AppendAnswer[]>
 
   /**
    * Ends a run from outside: for an instance that died, or another that lives and will see `stale`. Appends the
-   * messages that stored deltas leave unfinished, then `complete`, and promotes the next waiting run if asked to. A run
+   * messages that stored deltas leave unfinished, cancels the approvals without an outcome (oldest first, with the
+   * ending's reason), then `complete`, and promotes the next waiting run if asked to. A run
    * that has ended keeps its terminal. Null if there is no such run, or it waits.
    */
   closeRun (runId: string, ending: RunEnding, options: { promote: boolean }): Promise<ClosedRun | null>
@@ -212,6 +233,16 @@ export interface Store {
    * instance's own monotonic clock.
    */
   listOrphanedRuns (): Promise<Array<{ runId: string, sessionId: string }>>
+
+  /**
+   * Decides an approval of a session. The first answer holds: false if there was one, or the approval has its outcome.
+   * Null if the session has no such approval.
+   */
+  answerPermission (sessionId: string, owner: Owner, requestId: string, decision: PermissionDecision): Promise<boolean | null>
+  /** An approval of a session, or null. */
+  getPermission (sessionId: string, owner: Owner, requestId: string): Promise<PermissionState | null>
+  /** The decisions that running runs of this instance have yet to take, in the order in which they were asked for. */
+  listAnswers (): Promise<PermissionAnswer[]>
 
   /** What is retained after a seq; null if the session does not exist. */
   read (sessionId: string, owner: Owner, after: number, limit: PageLimit): Promise<LogPage | null>

@@ -14,6 +14,8 @@
  * Subscriber   one connected client at a cursor (subscriber.ts)
  */
 
+import type { EventOf } from './event.ts'
+
 /** The owner of everything when the app does not say who its users are. */
 export const ANONYMOUS = ''
 
@@ -28,6 +30,36 @@ export const SESSION_ID_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$'
 
 /** JSON that the app keeps with a session; never interpreted. */
 export type Metadata = Record<string, unknown>
+
+/** One of the answers that a provider offers to whoever decides. */
+export interface PermissionOption {
+  optionId: string
+  /** For people. */
+  name: string
+  kind?: 'allow_once' | 'allow_always' | 'reject_once' | 'reject_always'
+}
+
+/** What a provider asks leave for. */
+export interface PermissionRequest {
+  /** The tool call that waits for it. */
+  toolId?: string
+  toolName: string
+  /** What the tool would get. */
+  input: unknown
+  /** The answers that there are. Default: yes and no. */
+  options?: PermissionOption[]
+}
+
+/** What was decided. */
+export interface PermissionDecision {
+  allow: boolean
+  /** The option that was chosen, if the request has any. */
+  optionId?: string
+  /** What the tool is to get in place of what was asked; only with `allow`. */
+  updatedInput?: unknown
+  /** Words for the agent. */
+  message?: string
+}
 
 /** A session as the app stored it. Times are ISO 8601 in UTC. */
 export interface Session {
@@ -54,8 +86,8 @@ export interface SessionState extends Session {
   lastSeq: number
   /** Seqs at or below this may have holes (transient events gone, durable ones there); above it never. */
   compactedThrough: number
-  /** Approvals that wait for an answer. */
-  pendingPermissions: unknown[]
+  /** The requests in the log that are neither resolved nor cancelled there, oldest first. */
+  pendingPermissions: Array<EventOf<'permission_request'>>
 }
 
 /** Why a run ended. */
