@@ -6,6 +6,7 @@ export { agentRuns }
 export type { AgentRunsOptions } from './plugins/options.ts'
 export type { Authorize, GuardHook, Identify, Identity, RunsAction } from './plugins/guard.ts'
 export type { RunRegistry, History, OwnerOption } from './lib/registry.ts'
+export type { PermissionAnswerRequest } from './lib/permission-answers.ts'
 export type { StartRunRequest, StartedRun } from './lib/run-starter.ts'
 export type { Limits } from './lib/limits.ts'
 export type { Cursor } from './lib/cursor.ts'
@@ -18,5 +19,5 @@ export type { Provider, ProviderEvent, RunContext } from './lib/provider.ts'
 export type { ErrorCode, RunsError } from './lib/errors.ts'
 export type * from './lib/store.ts'
 export type {
-  CompleteReason, Metadata, Owner, RunEnding, RunError, RunningRun, RunState, Session, SessionState
+  CompleteReason, Metadata, Owner, PermissionDecision, PermissionOption, PermissionRequest, RunEnding, RunError, RunningRun, RunState, Session, SessionState
 } from './lib/types.ts'

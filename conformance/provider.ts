@@ -190,6 +190,8 @@ function contextOf ({ content, options = {}, context }: ProviderHarness): RunCon
     providerSessionId: null,
     async * history () {},
     signal: new AbortController().signal,
+    // Whoever can be asked says yes.
+    requestPermission: async () => ({ allow: true }),
     log: silentLogger
   }
 }

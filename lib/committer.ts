@@ -33,7 +33,10 @@ export class RunLog {
   #ending: RunEnding | null = null
   #rejection: Rejection | null = null
   #lossy = false
-  #settled: Array<() => void> = []
+  /** How many events were appended and committed here, and who waits for how many to be. */
+  #appended = 0
+  #committed = 0
+  #settled: Array<{ count: number, resolve: () => void }> = []
   /** The newest event that was committed here. */
   newest: StoredEvent | null = null
 
@@ -63,6 +66,7 @@ export class RunLog {
   append (event: PendingEvent): void {
     if (this.#rejection !== null) return
     this.#pending.push(event)
+    this.#appended++
     this.#bytes += event.fields.length
     this.#schedule(this)
   }
@@ -75,7 +79,8 @@ export class RunLog {
 
   /** Resolves when everything appended so far is committed, or the log is rejected. */
   async settled (): Promise<void> {
-    if (this.#bytes > 0) await new Promise<void>((resolve) => { this.#settled.push(resolve) })
+    const count = this.#appended
+    if (this.#rejection === null && this.#committed < count) await new Promise<void>((resolve) => { this.#settled.push({ count, resolve }) })
   }
 
   /** For the committer: takes what is pending as one group with seqs; null if nothing is. */
@@ -92,14 +97,14 @@ export class RunLog {
     if (outcome === 'ok') {
       this.newest = group.events.at(-1)!
       this.#lastSeq = this.newest.seq
+      this.#committed += group.events.length
     } else {
       this.#rejection = outcome
       this.#lossy = group.events.length + this.#pending.length > (this.#ending === null ? 0 : 1)
       this.#pending = []
     }
     this.#bytes = this.#pending.reduce((bytes, event) => bytes + event.fields.length, 0)
-    if (this.#bytes > 0) return
-    for (const resolve of this.#settled.splice(0)) resolve()
+    while (this.#settled.length > 0 && (this.#rejection !== null || this.#settled[0]!.count <= this.#committed)) this.#settled.shift()!.resolve()
     if (this.#rejection !== null) this.#onRejected(this.#rejection)
   }
 }

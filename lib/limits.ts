@@ -8,6 +8,14 @@ export interface Limits {
   subscribersPerSession: number
   /** Subscribers of this process, over all sessions. */
   subscribers: number
+  /** WebSockets of this process. */
+  sockets: number
+  /** Sessions that one WebSocket follows. */
+  subscriptionsPerSocket: number
+  /** Messages that one WebSocket may send per second, on average; at once, those of twenty seconds. */
+  messagesPerSecond: number
+  /** Bytes of one message over a WebSocket. */
+  socketMessageBytes: number
   /** Bytes of a request's body. */
   bodyBytes: number
   /** Bytes of what a provider puts into one event. */
@@ -16,6 +24,8 @@ export interface Limits {
   messageBytes: number
   /** Events of a provider in one run. */
   maxEventsPerRun: number
+  /** Approvals of one run that wait for an answer. */
+  pendingPermissions: number
   /** Bytes of a provider's events in one run. */
   maxBytesPerRun: number
 }

@@ -15,7 +15,7 @@ import { INTERRUPTED } from './run-ending.ts'
 import { Scrubber } from './scrub.ts'
 import type { ClaimedRun, Promotion, Store } from './store.ts'
 import type { Subscriptions } from './subscriptions.ts'
-import type { RunEnding } from './types.ts'
+import type { PermissionDecision, RunEnding } from './types.ts'
 
 /** How long a shutdown waits for the terminals of runs that it ended itself. */
 const TERMINAL_GRACE_MS = 500
@@ -187,12 +187,19 @@ export class LiveRuns {
     return this.#reserved.has(runId)
   }
 
-  /** Stops the providers of runs that others have ended, or whose session they have deleted. */
+  /** Tells a run that is driven here what was decided; resolves once its log has it, or never will. */
+  async answer (runId: string, requestId: string, decision: PermissionDecision): Promise<void> {
+    await this.#runs.get(runId)?.answer(requestId, decision)
+  }
+
+  /** Stops the providers of runs that others have ended, or whose session they have deleted; takes answers that others have. */
   async refresh (): Promise<void> {
     const mine = [...this.#runs.values()]
     if (mine.length === 0) return
     const running = new Set((await this.#options.store.listOwnRuns()).map(({ runId }) => runId))
     for (const run of mine) if (!running.has(run.runId)) run.lost()
+    if (!mine.some((run) => run.asks)) return
+    for (const { runId, requestId, decision } of await this.#options.store.listAnswers()) void this.answer(runId, requestId, decision)
   }
 
   /** Refuses new runs, lets the others finish for `graceMs`, then interrupts them. */

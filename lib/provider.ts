@@ -3,7 +3,7 @@ import type { TSchema } from 'typebox'
 import type { Event, EventKind, EventKinds } from './event.ts'
 import type { Logger } from './logger.ts'
 import type { MessageContent } from './message-content.ts'
-import type { Metadata, RunError } from './types.ts'
+import type { Metadata, PermissionDecision, PermissionRequest, RunError } from './types.ts'
 
 /** What a provider may leave out is filled in by the run. */
 interface ProviderFields {
@@ -44,6 +44,13 @@ export interface RunContext {
   history (): AsyncIterable<Event>
   /** Aborted when the run ends while the provider is still at it. Its listeners must not throw. */
   signal: AbortSignal
+  /**
+   * Asks whoever follows the session for leave, and waits for as long as that takes. The answer is in the log before it
+   * comes. Rejects with an `AbortError` when the run ends, with the reason of `signal` when that takes the request back,
+   * and with a `ProviderError` when too many wait already or the request is too large. May be called before the first
+   * event, between events and several times at once.
+   */
+  requestPermission (request: PermissionRequest, options?: { signal?: AbortSignal }): Promise<PermissionDecision>
   log: Logger
 }
 

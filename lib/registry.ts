@@ -3,16 +3,17 @@ import { randomUUID } from 'node:crypto'
 import { atMost } from './at-most.ts'
 import type { Cursor } from './cursor.ts'
 import { runsError } from './errors.ts'
-import { type CompleteEvent, type Event, parseEvent } from './event.ts'
+import { type CompleteEvent, type Event, type EventOf, parseEvent } from './event.ts'
 import type { Frame } from './frames.ts'
 import { IterableSink } from './iterable-sink.ts'
-import type { Limits } from './limits.ts'
 import { LiveRuns } from './live-runs.ts'
 import { retainedEvents } from './log-reader.ts'
 import { guardedLogger, type Logger } from './logger.ts'
+import { answerPermission, type PermissionAnswerRequest } from './permission-answers.ts'
 import type { Provider } from './provider.ts'
 import { Recovery } from './recovery.ts'
 import { Retention } from './retention.ts'
+import type { RegistryOptions } from './registry-options.ts'
 import { ABORTED } from './run-ending.ts'
 import { RunStarter, type StartedRun, type StartRunRequest } from './run-starter.ts'
 import { assertMetadata, assertSessionId } from './session-input.ts'
@@ -30,29 +31,6 @@ const MAX_PAGE_BYTES = 4 * 1024 * 1024
 
 // A store knows its instance, a registry the runs that it drives: two on one would take each other's for abandoned.
 const storesInUse = new WeakSet<Store>()
-
-export interface RegistryOptions {
-  store: Store
-  providers: Record<string, Provider>
-  /** The provider of messages and sessions that name none; null: they must. */
-  defaultProvider: string | null
-  /** Whether a message creates a session that does not exist. */
-  createOnMessage: boolean
-  /** The longest that a run may take, in ms; 0 = as long as it wants. */
-  runTimeoutMs: number
-  /** How long runs may go on when the server closes, in ms. */
-  closeGraceMs: number
-  retention: {
-    /** How long the transient events of a completed run are kept, in ms. */
-    completedRunMs: number
-    /** How many transient events a running run may have before the oldest are merged. */
-    maxTransientEventsPerRun: number
-    /** How long a session is kept in which nothing happens, in ms; 0 = for ever. */
-    sessionMs: number
-  }
-  limits: Limits
-  log: Logger
-}
 
 /** Whose sessions are meant. Default: not compared, for code that acts for the app itself. */
 export interface OwnerOption {
@@ -234,6 +212,15 @@ export class RunRegistry {
     if (run === null) throw runsError('RUN_NOT_FOUND', [runId])
     if (run.status === 'queued') throw runsError('NO_ACTIVE_RUN', [run.sessionId])
     return this.#live.end(runId, { exitCode, aborted, reason: aborted ? 'aborted' : exitCode === 0 ? 'finished' : 'failed' })
+  }
+
+  /**
+   * Answers an approval. Resolves with its `permission_resolved` once that is in the log. Rejects with SESSION_NOT_FOUND,
+   * PERMISSION_NOT_FOUND, INVALID_REQUEST, and with PERMISSION_ALREADY_RESOLVED if another answer or the end of the run
+   * came first.
+   */
+  async answerPermission (answer: PermissionAnswerRequest): Promise<EventOf<'permission_resolved'>> {
+    return answerPermission(this.#store, this.#live, answer)
   }
 
   /** What is retained after a seq, up to what is there when the reading begins. Rejects with SESSION_NOT_FOUND. */

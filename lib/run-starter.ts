@@ -9,12 +9,11 @@ import type { Logger } from './logger.ts'
 import { type MessageContent, messageContentSchema } from './message-content.ts'
 import type { Provider } from './provider.ts'
 import type { Recovery } from './recovery.ts'
+import { IDEMPOTENCY_KEY_PATTERN } from './request-schemas.ts'
 import { INTERRUPTED } from './run-ending.ts'
 import type { NewRun, OnBusy, RunStart, Store } from './store.ts'
 import type { Owner, RunState, SessionState } from './types.ts'
 
-/** What may be an idempotency key: visible ASCII, as headers carry it. */
-export const IDEMPOTENCY_KEY_PATTERN = '^[!-~]{1,255}$'
 const IDEMPOTENCY_KEY = new RegExp(IDEMPOTENCY_KEY_PATTERN)
 
 export interface StartRunRequest {

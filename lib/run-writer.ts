@@ -51,10 +51,17 @@ export class RunWriter {
     }
   }
 
-  /** Writes the messages that are unfinished, then the terminal event of a clean ending. */
-  end (ending: RunEnding): void {
+  /** Writes what follows from an event that was written before: whatever the limits. */
+  writeOutcome (kind: 'permission_resolved' | 'permission_cancelled', fields: Fields): void {
+    this.#writeFolded(this.#fold.takeEnded())
+    this.#push(kind, fields, this.#scrubber.fields(fields).json)
+  }
+
+  /** Writes the messages that are unfinished, the end of approvals that still wait, then the terminal event of a clean ending. */
+  end (ending: RunEnding, waiting: readonly string[] = []): void {
     for (const { kind, messageId } of this.#fold.open()) this.#release(DELTA_OF[kind], messageId)
     this.#writeFolded(this.#fold.takeAll())
+    for (const requestId of waiting) this.writeOutcome('permission_cancelled', { requestId, reason: ending.reason })
     this.#log.end(pendingEvent('complete', completeFields(this.#log.run.sessionId, ending)), ending)
   }
 

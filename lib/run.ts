@@ -5,20 +5,21 @@ import { runError } from './errors.ts'
 import { type CompleteEvent, parseEvent } from './event.ts'
 import type { Limits } from './limits.ts'
 import type { Logger } from './logger.ts'
+import { Permissions } from './permissions.ts'
 import { type Provider, ProviderError, type RunContext } from './provider.ts'
 import { type CheckedEvent, checkProviderEvent } from './provider-event.ts'
 import { failed, FINISHED, TIMED_OUT } from './run-ending.ts'
 import { RunWriter } from './run-writer.ts'
 import type { Scrubber } from './scrub.ts'
-import type { RunEnding } from './types.ts'
+import type { PermissionDecision, RunEnding } from './types.ts'
 
 /** A provider that yields without ever waiting gives way to the rest of the process after so many events. */
 const EVENTS_PER_TURN = 512
 
 export interface RunOptions {
   provider: Provider
-  /** What the provider gets; the run adds the signal. */
-  context: Omit<RunContext, 'signal'>
+  /** What the provider gets; the run adds the signal, and the way to ask. */
+  context: Omit<RunContext, 'signal' | 'requestPermission'>
   log: RunLog
   scrubber: Scrubber
   limits: Limits
@@ -38,6 +39,7 @@ export class Run {
   readonly #options: RunOptions
   readonly #logger: Logger
   readonly #writer: RunWriter
+  readonly #permissions: Permissions
   readonly #abort = new AbortController()
   readonly #resolveCompleted: (complete: CompleteEvent | null) => void
   #iterator: AsyncIterator<unknown> | null = null
@@ -52,6 +54,7 @@ export class Run {
     this.#options = options
     this.#logger = options.context.log
     this.#writer = new RunWriter(options.log, options.scrubber, options.limits)
+    this.#permissions = new Permissions(options.log, this.#writer, options.limits.pendingPermissions)
     let resolveCompleted: (complete: CompleteEvent | null) => void
     this.completed = new Promise((resolve) => { resolveCompleted = resolve })
     this.#resolveCompleted = resolveCompleted!
@@ -80,11 +83,22 @@ export class Run {
     void this.end(failed(runError('STORE_REFUSED')))
   }
 
+  /** Whether the provider waits for an approval. */
+  get asks (): boolean {
+    return this.#permissions.waiting
+  }
+
+  /** Takes the answer that holds; resolves once the log has it, or never will. */
+  answer (requestId: string, decision: PermissionDecision): Promise<void> {
+    return this.#permissions.answer(requestId, decision)
+  }
+
   async #drive (): Promise<void> {
     const { provider, context } = this.#options
+    const requestPermission: RunContext['requestPermission'] = (request, options) => this.#permissions.ask(request, options)
     try {
       // A provider in plain JavaScript may need to wait for its iterable; then it rejects as others throw.
-      const iterator = iterate(await (provider.run({ ...context, signal: this.#abort.signal }) as unknown))
+      const iterator = iterate(await (provider.run({ ...context, signal: this.#abort.signal, requestPermission }) as unknown))
       this.#iterator = iterator
       for (let taken = 1; !this.#ended; taken++) {
         const { done, value } = await this.#next(iterator)
@@ -154,10 +168,12 @@ export class Run {
 
   async #finish (asked: RunEnding): Promise<CompleteEvent | null> {
     clearTimeout(this.#timer)
+    // Before the provider hears of it: what it takes back in its fright was not withdrawn.
+    const waiting = this.#permissions.end()
     this.#stopProvider()
     if (this.#dropped > 1) this.#logger.warn({ runId: this.runId, dropped: this.#dropped }, 'dropped what the provider yielded')
     const ending = this.#clean(asked)
-    this.#writer.end(ending)
+    this.#writer.end(ending, waiting)
     const { log } = this.#options
     await log.settled()
     if (log.rejection === null) return parseEvent(log.newest!) as CompleteEvent

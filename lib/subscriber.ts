@@ -16,6 +16,13 @@ export const PAGE: PageLimit = { rows: 500, bytes: 256 * 1024 }
 /** Where a subscriber writes. */
 export interface Sink<Chunk> {
   readonly format: Format<Chunk>
+  /**
+   * For sinks that share a connection: whether this one may be written to now. False is as if `events` had said it was
+   * full. Default: always.
+   */
+  ready? (): boolean
+  /** For the same: the subscriber has written what it had, or has to wait. */
+  paused? (): void
   /** Writes events; false if full: no more come until `Subscriber.drained` is called. */
   events (chunk: Chunk): boolean
   /** Writes a frame; `cursor` is set for the one that carries a cursor. Also written when full. */
@@ -116,6 +123,7 @@ export class Subscriber<Chunk> implements Follower {
   }
 
   deliver (events: StoredEvent[], shared?: SharedEncoding): boolean {
+    if (!this.#takes()) return false
     const cut = this.#cut(events)
     const chosen = cut === 0 ? events : events.slice(0, cut)
     this.#cursor = chosen.at(-1)!.seq
@@ -165,7 +173,7 @@ export class Subscriber<Chunk> implements Follower {
     try {
       if (first !== null) this.#deliverPage(first)
       while (!this.#isClosed()) {
-        if (this.#full) {
+        if (this.#full || !this.#takes()) {
           this.#mode = 'idle'
           return
         }
@@ -180,7 +188,17 @@ export class Subscriber<Chunk> implements Follower {
       }
     } catch (error) {
       this.#fail(error)
+    } finally {
+      this.#sink.paused?.()
     }
+  }
+
+  /** Whether the sink takes events now; if not, it will say when. */
+  #takes (): boolean {
+    if (this.#sink.ready?.() !== false) return true
+    this.#full = true
+    if (this.#mode === 'live') this.#mode = 'idle'
+    return false
   }
 
   /** Delivers a page from the store; false if there is none now: the session does not exist yet, or is not the client's. */
@@ -218,6 +236,8 @@ export class Subscriber<Chunk> implements Follower {
   #deliverPage (page: LogPage): void {
     this.#tellCompacted(page)
     if (page.events.length > 0) this.deliver(page.events)
+    // Not taken: it is read again.
+    if (this.#cursor < (page.events.at(-1)?.seq ?? 0)) return
     if (!this.#isClosed()) this.#cursor = page.through
   }
 

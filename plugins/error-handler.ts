@@ -2,6 +2,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify'
 import { type ErrorCode, isRunsError, type RunsError, runsError } from '../lib/errors.ts'
+import { problemOf } from '../lib/validation-problem.ts'
 
 /** Errors that Fastify itself finds in a request to one of our routes. */
 const REQUEST_ERRORS: Record<string, ErrorCode> = {
@@ -23,11 +24,7 @@ export function errorHandler (error: FastifyError, request: FastifyRequest, repl
 
 /** The error that says what part of a request does not fit its schema, and why. */
 export function validationError (errors: FastifySchemaValidationError[], part: string): RunsError {
-  // TypeBox reports an unknown property twice, first as a schema that is `false`.
-  const problem = errors.find(({ keyword }) => keyword !== 'boolean') ?? errors[0]
-  const unknown = problem?.params['additionalProperties']
-  const what = Array.isArray(unknown) ? `has no property "${unknown.join('", "')}"` : problem?.message
-  return runsError('INVALID_REQUEST', [`${part}${problem?.instancePath ?? ''} ${what ?? 'is not valid'}`])
+  return runsError('INVALID_REQUEST', [problemOf(part, errors)])
 }
 
 function toRunsError (error: FastifyError): RunsError | null {

@@ -15,14 +15,16 @@ export interface Identity {
 /** Says who a request comes from; null or nothing at all means nobody. */
 export type Identify = (request: FastifyRequest) => Identity | string | null | undefined | Promise<Identity | string | null | undefined>
 
-/** What a route does; each names one. */
-export type RunsAction = 'create' | 'list' | 'read' | 'update' | 'delete' | 'send' | 'abort'
+/** What a route or a message of a WebSocket does; each names one. */
+export type RunsAction = 'create' | 'list' | 'read' | 'update' | 'delete' | 'send' | 'abort' | 'approve' | 'connect'
 
 /**
  * Says whether a request may do something; anything but true is no. `session` is the requester's own; null where there is
- * none: for `create`, for `list`, and before a message that would create it or a stream that would wait for it.
+ * none: for `create`, `list` and `connect` (a WebSocket, whose messages are each asked about in turn), and before a message that would create it or a stream that would wait for it.
  */
 export type Authorize = (request: FastifyRequest, what: { action: RunsAction, session: SessionState | null }) => boolean | Promise<boolean>
+
+type Admit = NonNullable<SubscriptionRequest['admit']>
 
 /** A hook of Fastify's, asynchronous or with `done`. */
 export type GuardHook = (this: FastifyInstance, request: FastifyRequest, reply: FastifyReply, done: HookHandlerDoneFunction) => unknown
@@ -43,7 +45,9 @@ declare module 'fastify' {
     /** When that ends, in ms since 1970; null = never. */
     runsExpiresAt: number | null
     /** What a session still has to pass that did not exist when the request was authorized. */
-    runsAdmit: NonNullable<SubscriptionRequest['admit']> | null
+    runsAdmit: Admit | null
+    /** Asks `authorize` about a message of a WebSocket; answers what `runsAdmit` is. Rejects with FORBIDDEN, SESSION_NOT_FOUND. */
+    runsAuthorize: (action: RunsAction, sessionId: string) => Promise<Admit | null>
   }
   interface FastifyContextConfig {
     /** What a route of fastify-agent-runs does, as `authorize` is told. */
@@ -62,6 +66,9 @@ export function guardRoutes (scope: FastifyInstance, { identify, authorize, onRe
   scope.decorateRequest('runsOwner', ANONYMOUS)
   scope.decorateRequest('runsExpiresAt', null)
   scope.decorateRequest('runsAdmit', null)
+  scope.decorateRequest('runsAuthorize', async function (action, sessionId) {
+    return authorize === null ? null : authorizeSession(this, authorize, action, sessionId)
+  })
   for (const hook of onRequest) scope.addHook('onRequest', hook as onRequestHookHandler)
   for (const hook of preHandler) scope.addHook('preHandler', hook as preHandlerHookHandler)
   if (identify !== null) scope.addHook('preHandler', (request) => identifyRequest(request, identify))
@@ -93,32 +100,27 @@ function readIdentity (answer: Identity | string | null | undefined): { owner: s
 }
 
 async function authorizeRequest (request: FastifyRequest, authorize: Authorize): Promise<void> {
-  const { runsAction: action } = request.routeOptions.config
-  if (action === undefined) throw new Error(`${request.method} ${request.routeOptions.url} does not name its runsAction`)
-  const may = async (session: SessionState | null): Promise<boolean> => await authorize(request, { action, session }) === true
-  const session = await subjectOf(request, action)
-  if (session === undefined) return
-  const { id } = request.params as { id?: string }
-  if (session !== null || id === undefined) {
-    if (!await may(session)) throw runsError('FORBIDDEN')
-    return
-  }
-  // As for a session of somebody else: a 403 would say that this one is nobody's.
-  if (!await may(null)) throw runsError('SESSION_NOT_FOUND', [id])
-  request.runsAdmit = may
+  const { server: { runs }, params, runsOwner: owner, routeOptions: { method, url, config: { runsAction: action } } } = request
+  if (action === undefined) throw new Error(`${String(method)} ${url} does not name its runsAction`)
+  const { id, runId } = params as { id?: string, runId?: string }
+  const sessionId = runId === undefined ? id : (await runs.getRun(runId, { owner }))?.sessionId
+  if (sessionId !== undefined) request.runsAdmit = await authorizeSession(request, authorize, action, sessionId)
+  // To the requester there is no such run.
+  else if (runId === undefined && await authorize(request, { action, session: null }) !== true) throw runsError('FORBIDDEN')
 }
 
-/** The session that a request is about, null if it is about none (yet); undefined if to the requester there is nothing. */
-async function subjectOf ({ server: { runs }, params, runsOwner: owner }: FastifyRequest, action: RunsAction): Promise<SessionState | null | undefined> {
-  const { id, runId } = params as { id?: string, runId?: string }
-  if (runId !== undefined) {
-    const run = await runs.getRun(runId, { owner })
-    return run === null ? undefined : await runs.getSession(run.sessionId, { owner }) ?? undefined
+/** Answers what a session that does not exist yet has to pass when it appears. Rejects with FORBIDDEN, SESSION_NOT_FOUND. */
+async function authorizeSession (request: FastifyRequest, authorize: Authorize, action: RunsAction, sessionId: string): Promise<Admit | null> {
+  const may = async (session: SessionState | null): Promise<boolean> => await authorize(request, { action, session }) === true
+  const session = await request.server.runs.getSession(sessionId).catch(deletedIsUndefined)
+  if (session?.owner === request.runsOwner) {
+    if (!await may(session)) throw runsError('FORBIDDEN')
+  } else if (session === null && BEFORE_THE_SESSION.has(action)) {
+    // As for a session of somebody else: a 403 would say that this one is nobody's.
+    if (!await may(null)) throw runsError('SESSION_NOT_FOUND', [sessionId])
+    return may
   }
-  if (id === undefined) return null
-  const session = await runs.getSession(id).catch(deletedIsUndefined)
-  if (session === null) return BEFORE_THE_SESSION.has(action) ? null : undefined
-  return session?.owner === owner ? session : undefined
+  return null
 }
 
 /** The route tells the owner that a session was deleted, and nobody else. */

@@ -23,6 +23,12 @@ export const OPTIONS = Type.Object({
   routes: Type.Boolean({
     description: 'Whether to add the HTTP routes; without them there is only `fastify.runs`.', default: true
   }),
+  websocket: Type.Boolean({
+    description: 'Whether to add the WebSocket, `GET /ws`; it needs `routes`.', default: true
+  }),
+  allowedOrigins: Type.Array(Type.String(), {
+    description: 'Origins whose pages may open a WebSocket, beside those of the host itself, such as "https://app.example"; "*" = any.', default: []
+  }),
   createOnMessage: Type.Boolean({
     description: 'Whether a message creates a session that does not exist.', default: true
   }),
@@ -57,10 +63,15 @@ export const OPTIONS = Type.Object({
     queuedPerSession: Type.Integer({ description: 'Messages that may wait in one session; more are QUEUE_FULL.', default: 20, ...count }),
     subscribersPerSession: Type.Integer({ description: 'Streams of one session; more are TOO_MANY_SUBSCRIBERS.', default: 2_000, ...count }),
     subscribers: Type.Integer({ description: 'Streams of this process; more are TOO_MANY_SUBSCRIBERS.', default: 20_000, ...count }),
+    sockets: Type.Integer({ description: 'WebSockets of this process; more are TOO_MANY_SOCKETS.', default: 10_000, ...count }),
+    subscriptionsPerSocket: Type.Integer({ description: 'Sessions that one WebSocket follows; more are TOO_MANY_SUBSCRIBERS.', default: 1_000, ...count }),
+    messagesPerSecond: Type.Integer({ description: 'Messages of one WebSocket per second, on average, with bursts of twenty seconds\' worth; a client that sends more is cut off.', default: 100, ...count }),
+    socketMessageBytes: Type.Integer({ description: 'Bytes of one message over a WebSocket; a longer one closes it with 1009. What is longer can be posted.', default: MIB / 4, ...count, maximum: 2 ** 31 - 1 }),
     bodyBytes: Type.Integer({ description: 'Bytes of a request\'s body; more are BODY_TOO_LARGE.', default: MIB, ...count }),
     eventBytes: Type.Integer({ description: 'Bytes of one event of a provider; more end its run as failed.', default: MIB, ...count }),
     messageBytes: Type.Integer({ description: 'Bytes of streamed text after which a message is kept as it is, and what follows goes on as the next.', default: MIB, ...count }),
     maxEventsPerRun: Type.Integer({ description: 'Events of a provider in one run; more end it as failed.', default: 100_000, ...count }),
+    pendingPermissions: Type.Integer({ description: 'Approvals of one run that wait for an answer; the provider is refused more.', default: 100, ...count }),
     maxBytesPerRun: Type.Integer({ description: 'Bytes of a provider\'s events in one run; more end it as failed.', default: 64 * MIB, ...count })
   }, { additionalProperties: false })
 }, { additionalProperties: false })

@@ -6,19 +6,24 @@ import { RunRegistry } from '../lib/registry.ts'
 import type { Store } from '../lib/store.ts'
 import { historyRoutes } from '../routes/history.ts'
 import { messageRoutes } from '../routes/messages.ts'
+import { permissionRoutes } from '../routes/permissions.ts'
 import { streamReplies } from '../routes/reply-with-stream.ts'
 import { runRoutes } from '../routes/runs.ts'
 import { sessionRoutes } from '../routes/sessions.ts'
 import { streamRoutes } from '../routes/stream.ts'
 import { SseConnections } from '../transports/sse-connections.ts'
+import { SocketConnections } from '../transports/websocket-connections.ts'
 import { errorHandler, validationError } from './error-handler.ts'
 import { guardRoutes } from './guard.ts'
 import { type AgentRunsOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { serializerCompiler } from './serializer.ts'
 import { validatorCompiler } from './validator.ts'
+import { mountWebSocket } from './websocket.ts'
 
 /** How long the last frames of streams may take when the server closes, in ms. */
 const DELIVERY_GRACE_MS = 750
+/** How long WebSockets may take to say goodbye then, in ms. */
+const GOODBYE_GRACE_MS = 500
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -36,14 +41,15 @@ async function agentRuns (fastify: FastifyInstance, options: AgentRunsOptions): 
 
   const registry = new RunRegistry({ ...resolved, store, log: fastify.log })
   const sse = new SseConnections(resolved)
+  const sockets = new SocketConnections(registry, resolved)
   // Before Fastify closes the server: it would wait for every open stream, for ever.
   fastify.addHook('preClose', async () => {
     await registry.close()
-    await sse.close(DELIVERY_GRACE_MS)
+    await Promise.all([sse.close(DELIVERY_GRACE_MS), sockets.close(DELIVERY_GRACE_MS, GOODBYE_GRACE_MS)])
   })
   await registry.open()
   fastify.decorate('runs', registry)
-  if (resolved.routes) fastify.register((scope) => mountRoutes(scope, sse, resolved), { prefix: resolved.prefix })
+  if (resolved.routes) fastify.register((scope) => mountRoutes(scope, { sse, sockets }, resolved), { prefix: resolved.prefix })
 }
 
 async function createStore ({ store, durability }: ResolvedOptions): Promise<Store> {
@@ -53,7 +59,7 @@ async function createStore ({ store, durability }: ResolvedOptions): Promise<Sto
   return sqliteStore({ path: store, durability })
 }
 
-async function mountRoutes (scope: FastifyInstance, sse: SseConnections, { limits, guard }: ResolvedOptions): Promise<void> {
+async function mountRoutes (scope: FastifyInstance, { sse, sockets }: { sse: SseConnections, sockets: SocketConnections }, { limits, guard, websocket, allowedOrigins }: ResolvedOptions): Promise<void> {
   scope.addHook('onRoute', (route) => { Object.assign(route, { bodyLimit: limits.bodyBytes, schema: { tags: ['agent runs'], ...route.schema } }) })
   // Ours alone: the host keeps its own ways.
   scope.setErrorHandler(errorHandler)
@@ -69,6 +75,8 @@ async function mountRoutes (scope: FastifyInstance, sse: SseConnections, { limit
   scope.register(historyRoutes)
   scope.register(streamRoutes)
   scope.register(runRoutes)
+  scope.register(permissionRoutes)
+  if (websocket) scope.register(mountWebSocket, { sockets, maxPayload: limits.socketMessageBytes, allowedOrigins })
 }
 
 /** See `AgentRunsOptions`. Decorates the instance with `runs`. */

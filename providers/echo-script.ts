@@ -5,7 +5,7 @@ import type { ProviderEvent, RunContext } from '../lib/provider.ts'
 
 const MODES = [
   'ok', 'burst', 'throwSync', 'throwAfter', 'noTerminal', 'doubleTerminal', 'emitAfter', 'hang', 'ignoreAbort', 'huge',
-  'weird', 'unserialisable', 'leak'
+  'weird', 'unserialisable', 'leak', 'approval'
 ] as const
 
 /** What a message `{"demo":{…}}` asks for. */
@@ -64,8 +64,9 @@ export function playScript (script: Script, context: RunContext, nativeId: strin
   return play(script, context, nativeId)
 }
 
-async function * play (script: Script, { signal }: RunContext, nativeId: string): AsyncGenerator<ProviderEvent> {
+async function * play (script: Script, context: RunContext, nativeId: string): AsyncGenerator<ProviderEvent> {
   const { mode, n, at, gapMs } = script
+  const { signal } = context
   const event = eventsOf(script, nativeId)
   // The only mode that does not hear the abort.
   const pause = async (): Promise<void> => {
@@ -86,6 +87,7 @@ async function * play (script: Script, { signal }: RunContext, nativeId: string)
     if (i !== at) continue
     if (mode === 'throwAfter') throw new Error(`thrown after event ${i} by ${nativeId} ${marker()}`)
     if (mode === 'hang') return await aborted(signal)
+    if (mode === 'approval') yield * askFirst(script, context)
   }
   if (mode === 'ignoreAbort') {
     for (let i = n + 1; ; i++) {
@@ -101,6 +103,18 @@ async function * play (script: Script, { signal }: RunContext, nativeId: string)
     yield { kind: 'complete', exitCode: 0 }
     yield { kind: 'complete', exitCode: 9 }
   }
+}
+
+/** A tool that runs only if somebody lets it. */
+async function * askFirst ({ nonce }: Script, { requestPermission }: RunContext): AsyncGenerator<ProviderEvent> {
+  const tool = { toolId: randomUUID(), toolName: 'demo' }
+  const input = { nonce }
+  yield { kind: 'tool_use', ...tool, toolInput: input }
+  const { allow, optionId, updatedInput = input, message } = await requestPermission({
+    ...tool, input, options: [{ optionId: 'once', name: 'Allow once', kind: 'allow_once' }, { optionId: 'never', name: 'Reject', kind: 'reject_once' }]
+  })
+  const content = { said: allow ? 'allowed' : 'refused', optionId, message, ...(allow && { input: updatedInput }) }
+  yield { kind: 'tool_result', toolId: tool.toolId, toolResult: { content, isError: !allow } }
 }
 
 function eventsOf ({ mode, nonce, size, at, kind }: Script, nativeId: string): (i: number) => ProviderEvent {

@@ -5,6 +5,11 @@ const Nullable = (schema: TSchema) => Type.Union([schema, Type.Null()])
 const Time = Type.String({ format: 'date-time' })
 const Seq = Type.Integer({ minimum: 0 })
 
+/** An event: the envelope, and what its kind has beside it. */
+export const EventAnswer = Type.Object({
+  kind: Type.String(), sessionId: Type.String(), runId: Type.String(), seq: Seq, provider: Type.String(), timestamp: Time
+}, { additionalProperties: true })
+
 export const SessionAnswer = Type.Object({
   id: Type.String(),
   provider: Nullable(Type.String()),
@@ -15,7 +20,7 @@ export const SessionAnswer = Type.Object({
   queue: Type.Array(Type.String(), { description: 'The runs that wait, next first.' }),
   lastSeq: Seq,
   compactedThrough: Seq,
-  pendingPermissions: Type.Array(Type.Unknown()),
+  pendingPermissions: Type.Array(EventAnswer, { description: 'The `permission_request` events that wait for an answer.' }),
   createdAt: Time,
   updatedAt: Time
 })
@@ -39,11 +44,6 @@ export const RunAnswer = Type.Object({
 export const RunningRunAnswer = Type.Object({ runId: Type.String(), sessionId: Type.String(), provider: Type.String(), startedAt: Time, lastSeq: Seq })
 
 export const StartedAnswer = Type.Object({ sessionId: Type.String(), runId: Type.String(), cursor: Seq, status: RunAnswer.properties.status })
-
-/** An event: the envelope, and what its kind has beside it. */
-export const EventAnswer = Type.Object({
-  kind: Type.String(), sessionId: Type.String(), runId: Type.String(), seq: Seq, provider: Type.String(), timestamp: Time
-}, { additionalProperties: true })
 
 export const HistoryAnswer = Type.Object({ events: Type.Array(EventAnswer), hasMore: Type.Boolean(), cursor: Seq, isProcessing: Type.Boolean() })
 

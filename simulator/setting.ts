@@ -67,9 +67,14 @@ export function drawSetting (prng: Prng): Setting {
       // Just enough for all, and for one who comes at the end: a place that is not given back is missed.
       subscribersPerSession: followers + 1,
       subscribers: 1_000,
+      sockets: 1_000,
+      subscriptionsPerSocket: 1_000,
+      messagesPerSecond: 100,
+      socketMessageBytes: 262_144,
       bodyBytes: 1_000_000,
       eventBytes: 1_000_000,
       messageBytes: prng.pick([60, 1_000_000, 1_000_000]),
+      pendingPermissions: 100,
       maxEventsPerRun: prng.pick([40, 100_000, 100_000, 100_000]),
       maxBytesPerRun: 64_000_000
     }

@@ -36,7 +36,7 @@ export async function buildApp ({ values, command: argv }: Settings, log?: { wri
   await allowOrigins(app, corsOrigin as string[])
   const identify = typeof tokens === 'string' ? await identifyByTokens(app, tokens, String(options['prefix'])) : null
   app.get('/health', async () => ({ status: 'ok', runs: (await app.runs.listRunningRuns()).length }))
-  await app.register(agentRuns, { ...options as Partial<AgentRunsOptions>, providers, store: String(db), ...identify })
+  await app.register(agentRuns, { ...options as Partial<AgentRunsOptions>, providers, store: String(db), allowedOrigins: corsOrigin as string[], ...identify })
   return app
 }
 

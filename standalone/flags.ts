@@ -79,7 +79,8 @@ function pluginSettings (schemas: Record<string, OptionSchema>, group?: string):
   const settings: Record<string, Setting> = {}
   for (const [name, { type, description = '', default: otherwise, properties, flag = kebab(name) }] of Object.entries(schemas)) {
     if (properties !== undefined) Object.assign(settings, pluginSettings(properties, name))
-    else settings[name] = { flag, description, default: otherwise, read: type === 'integer' ? toInteger : type === 'boolean' ? toBoolean : asIs, group }
+    // Lists are what `--cors-origin` and its like are for.
+    else if (type !== 'array') settings[name] = { flag, description, default: otherwise, read: type === 'integer' ? toInteger : type === 'boolean' ? toBoolean : asIs, group }
   }
   return settings
 }

@@ -6,9 +6,14 @@ export const LIMITS: Limits = {
   queuedPerSession: 20,
   subscribersPerSession: 1_000,
   subscribers: 1_000,
+  sockets: 1_000,
+  subscriptionsPerSocket: 1_000,
+  messagesPerSecond: 100,
+  socketMessageBytes: 262_144,
   bodyBytes: 1_000_000,
   eventBytes: 1_000_000,
   messageBytes: 1_000_000,
+  pendingPermissions: 100,
   maxEventsPerRun: 100_000,
   maxBytesPerRun: 64_000_000
 }

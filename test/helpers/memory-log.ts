@@ -1,6 +1,6 @@
 /* A session's log in memory, in the hands of a test: what is stored, what a read shows, and what a client was sent. */
 import type { Channel, Format } from '../../lib/channel.ts'
-import type { StoredEvent } from '../../lib/event.ts'
+import type { EventOf, StoredEvent } from '../../lib/event.ts'
 import type { Frame } from '../../lib/frames.ts'
 import type { Logger } from '../../lib/logger.ts'
 import type { LogPage, PageLimit } from '../../lib/store.ts'
@@ -11,6 +11,9 @@ const ignore = (): void => {}
 
 /** Keeps nothing. */
 export const quietLogger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore }
+
+/** An approval that waits in every page. */
+export const PENDING: EventOf<'permission_request'> = { kind: 'permission_request', sessionId: 's', runId: 'r', seq: 1, provider: 'p', timestamp: '', requestId: 'q', toolName: 't', input: null }
 
 /** A stored event; `size` is the length of its JSON. */
 export function storedEvent (seq: number, { kind = 'custom', runId = 'r', size = 0 }: { kind?: string, runId?: string, size?: number } = {}): StoredEvent {
@@ -58,7 +61,7 @@ export class MemoryLog {
       bytes += event.json.length
     }
     const session = {
-      id, owner: '', provider: null, title: null, metadata: {}, createdAt: '', updatedAt: '', isProcessing: true, runId: 'r', queue: [], lastSeq, compactedThrough, pendingPermissions: ['p']
+      id, owner: '', provider: null, title: null, metadata: {}, createdAt: '', updatedAt: '', isProcessing: true, runId: 'r', queue: [], lastSeq, compactedThrough, pendingPermissions: [PENDING]
     }
     return { session, events, through: events.length < retained.length ? events.at(-1)!.seq : lastSeq }
   }

@@ -3,7 +3,8 @@ import type { Test } from 'tap'
 import type { Provider, Store } from '../../index.ts'
 import { sqliteStore } from '../../db/sqlite.ts'
 import { silentLogger } from '../../lib/logger.ts'
-import { type RegistryOptions, RunRegistry } from '../../lib/registry.ts'
+import { RunRegistry } from '../../lib/registry.ts'
+import type { RegistryOptions } from '../../lib/registry-options.ts'
 import { LIMITS } from './limits.ts'
 
 /** A registry on `store`, not open yet. */

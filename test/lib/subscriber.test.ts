@@ -2,7 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { test } from 'tap'
 import { Channel } from '../../lib/channel.ts'
 import type { ClosingFrame, GapFrame } from '../../lib/frames.ts'
-import { MemoryLog, follow, storedEvent, storedEvents } from '../helpers/memory-log.ts'
+import { MemoryLog, follow, PENDING, storedEvent, storedEvents } from '../helpers/memory-log.ts'
 
 const CLOSING: ClosingFrame = { kind: 'stream_closing', sessionId: 's', retryMs: 1_000 }
 
@@ -26,7 +26,7 @@ test('the first frame says where the client stands, with the effective cursor as
   subscriber.start()
   await sink.until(3)
   t.strictSame(sink.frames, [
-    { kind: 'chat_subscribed', sessionId: 's', isProcessing: true, runId: 'r', cursor: 1, lastSeq: 3, compactedThrough: 2, pendingPermissions: ['p'] },
+    { kind: 'chat_subscribed', sessionId: 's', isProcessing: true, runId: 'r', cursor: 1, lastSeq: 3, compactedThrough: 2, pendingPermissions: [PENDING] },
     gap
   ])
   t.strictSame(sink.ids, [1, undefined])

@@ -1,0 +1,58 @@
+/* Answers to approvals: the store decides whose holds, the run's log says so, and only then is the client told. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { atMost } from './at-most.ts'
+import { runsError } from './errors.ts'
+import { type EventOf, parseEvent } from './event.ts'
+import type { LiveRuns } from './live-runs.ts'
+import type { PermissionState, Store } from './store.ts'
+import type { Owner, PermissionDecision } from './types.ts'
+
+/** How long whoever answers waits for the run to take it, in ms. */
+const PATIENCE_MS = 5_000
+/** How often the log is looked at of a run that another instance drives, in ms. */
+const POLL_MS = 50
+
+export interface PermissionAnswerRequest extends PermissionDecision {
+  sessionId: string
+  /** Which approval; from its `permission_request`. */
+  requestId: string
+  /** Whose session it is. Default: not compared. */
+  owner?: Owner
+}
+
+/** See `RunRegistry.answerPermission`. */
+export async function answerPermission (store: Store, live: LiveRuns, { sessionId, requestId, owner = null, ...given }: PermissionAnswerRequest): Promise<EventOf<'permission_resolved'>> {
+  const look = async (): Promise<PermissionState> => await store.getPermission(sessionId, owner, requestId) ?? await notFound(store, sessionId, owner, requestId)
+  const { runId, options } = parseEvent((await look()).request) as EventOf<'permission_request'>
+  const decision = checkedDecision(given, options)
+  if (!await store.answerPermission(sessionId, owner, requestId, decision)) throw runsError('PERMISSION_ALREADY_RESOLVED', [requestId])
+
+  const patience = performance.now() + PATIENCE_MS
+  await atMost(PATIENCE_MS, live.answer(runId, requestId, decision))
+  for (;;) {
+    const { status, outcome } = await look()
+    if (status === 'resolved') return parseEvent(outcome!) as EventOf<'permission_resolved'>
+    // The end of the run came first.
+    if (status === 'cancelled') throw runsError('PERMISSION_ALREADY_RESOLVED', [requestId])
+    if (performance.now() >= patience) throw runsError('STORE_UNAVAILABLE')
+    await delay(POLL_MS)
+  }
+}
+
+async function notFound (store: Store, sessionId: string, owner: Owner, requestId: string): Promise<never> {
+  throw await store.getSession(sessionId, owner) === null ? runsError('SESSION_NOT_FOUND', [sessionId]) : runsError('PERMISSION_NOT_FOUND', [requestId])
+}
+
+function checkedDecision ({ allow, optionId, updatedInput, message }: PermissionDecision, options: EventOf<'permission_request'>['options'] = []): PermissionDecision {
+  const invalid = (problem: string): Error => runsError('INVALID_REQUEST', [problem])
+  if (typeof allow !== 'boolean') throw invalid('An answer must say whether it allows: "allow" is true or false.')
+  if (message !== undefined && typeof message !== 'string') throw invalid('"message" must be text.')
+  if (optionId !== undefined && !options.some((option) => option.optionId === optionId)) throw invalid(`The approval has no option "${optionId}".`)
+  if (updatedInput !== undefined && !allow) throw invalid('Only what is allowed can have an "updatedInput".')
+  const decision = { allow, ...(optionId !== undefined && { optionId }), ...(updatedInput !== undefined && { updatedInput }), ...(message !== undefined && { message }) }
+  try {
+    return JSON.parse(JSON.stringify(decision)) as PermissionDecision
+  } catch {
+    throw invalid('"updatedInput" must be JSON, and not too deep.')
+  }
+}

@@ -1,0 +1,41 @@
+/* The WebSocket: many sessions on one connection, followed and steered. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { runsError } from '../lib/errors.ts'
+import type { SocketConnections } from '../transports/websocket-connections.ts'
+import { answers } from './answers.ts'
+
+export const websocketRoutes: FastifyPluginAsyncTypebox<{ sockets: SocketConnections }> = async (fastify, { sockets }) => {
+  // As strict as with bodies: what would reach into prototypes is refused.
+  const parser = fastify.getDefaultJsonParser('error', 'error')
+
+  fastify.route({
+    method: 'GET',
+    url: '/ws',
+    exposeHeadRoute: false,
+    config: { runsAction: 'connect' },
+    schema: { summary: 'Follow and steer many sessions over one WebSocket', response: answers({ 101: null }, 426, 429) },
+    preHandler: async () => sockets.assertRoom(),
+    handler: async (_request, reply) => {
+      reply.header('upgrade', 'websocket')
+      throw runsError('UPGRADE_REQUIRED')
+    },
+    wsHandler: (socket, request) => {
+      const parse = (text: string): unknown => {
+        let parsed: unknown
+        // It answers at once.
+        void parser(request, text, (error, value) => {
+          if (error !== null) throw error
+          parsed = value
+        })
+        return parsed
+      }
+      sockets.open(socket, {
+        owner: request.runsOwner,
+        expiresAt: request.runsExpiresAt,
+        authorize: (action, sessionId) => request.runsAuthorize(action, sessionId),
+        parse,
+        log: request.log
+      })
+    }
+  })
+}

@@ -1,0 +1,117 @@
+/*
+ * One session that a WebSocket follows. An object of its own: once it is over, because the session was unsubscribed or
+ * subscribed to anew, it never writes again, whatever is still on its way.
+ */
+import type { Cursor } from '../lib/cursor.ts'
+import type { Frame } from '../lib/frames.ts'
+import type { Sink, Subscriber } from '../lib/subscriber.ts'
+import type { Opening } from '../lib/subscriptions.ts'
+import { socketFormat } from './websocket-frames.ts'
+
+/** When a client may come back to a session whose subscription broke, in ms. */
+const RETRY_MS = 1_000
+
+/** The WebSocket that subscriptions share. */
+export interface SubscriptionHost {
+  /** Whether it can take no more events for now. */
+  readonly full: boolean
+  write (chunk: Buffer): void
+  tell (frame: Frame): void
+  open (subscription: SocketSubscription): Promise<Opening>
+  /** The subscription wants to write more: its turn is to come once there is room. */
+  wait (subscription: SocketSubscription): void
+  /** The subscription has ended by itself. */
+  ended (subscription: SocketSubscription): void
+  /** It could not be opened. */
+  refused (subscription: SocketSubscription, error: unknown): void
+}
+
+export class SocketSubscription implements Sink<Buffer> {
+  readonly format = socketFormat
+  readonly sessionId: string
+  /** Where the client wants to start. */
+  readonly after: Cursor
+  readonly #host: SubscriptionHost
+  #subscriber: Subscriber<Buffer> | null = null
+  #over = false
+  /** Whether the client knows that nothing follows. */
+  #told = false
+  /** Ends the turn. */
+  #rest: () => void = () => {}
+
+  constructor (sessionId: string, after: Cursor, host: SubscriptionHost) {
+    this.sessionId = sessionId
+    this.after = after
+    this.#host = host
+  }
+
+  /** Opens, or goes on where the socket was full; resolves when it is live, or full again. */
+  async turn (): Promise<void> {
+    if (this.#over) return
+    const rest = new Promise<void>((resolve) => { this.#rest = resolve })
+    if (this.#subscriber === null) {
+      const opening = await this.#open()
+      if (opening === null) return
+      this.#subscriber = opening.start(this)
+    } else {
+      this.#subscriber.drained()
+    }
+    await rest
+  }
+
+  /** Writes nothing more. Idempotent. */
+  close (): void {
+    this.#over = true
+    this.#subscriber?.close()
+  }
+
+  /** Ends with a frame, also where events are left. */
+  finish (frame: Frame): void {
+    if (this.#subscriber === null) this.close()
+    else this.#subscriber.close(frame)
+  }
+
+  ready (): boolean {
+    if (!this.#host.full) return true
+    this.#host.wait(this)
+    return false
+  }
+
+  paused (): void {
+    this.#rest()
+  }
+
+  events (chunk: Buffer): boolean {
+    if (this.#over) return true
+    this.#host.write(chunk)
+    return this.ready()
+  }
+
+  frame (frame: Frame): void {
+    if (this.#over) return
+    this.#told ||= frame.kind === 'stream_closing' || frame.kind === 'session_deleted'
+    this.#host.tell(frame)
+  }
+
+  end (): void {
+    if (this.#over) return
+    this.#over = true
+    // A stream of Server-Sent Events would break off here; a socket has to say so.
+    if (!this.#told) this.#host.tell({ kind: 'stream_closing', sessionId: this.sessionId, retryMs: RETRY_MS })
+    this.#host.ended(this)
+  }
+
+  async #open (): Promise<Opening | null> {
+    let opening: Opening
+    try {
+      opening = await this.#host.open(this)
+    } catch (error) {
+      if (!this.#over) this.#host.refused(this, error)
+      this.#over = true
+      return null
+    }
+    if (!this.#over) return opening
+    opening.cancel()
+    return null
+  }
+}

@@ -1,0 +1,52 @@
+/* All WebSockets of one plugin: one clock for all, and one end. */
+import type { WebSocket } from 'ws'
+import { atMost } from '../lib/at-most.ts'
+import { runsError } from '../lib/errors.ts'
+import type { RunRegistry } from '../lib/registry.ts'
+import { type Requester, SocketConnection, type SocketOptions } from './websocket.ts'
+
+export class SocketConnections {
+  readonly #runs: RunRegistry
+  readonly #options: SocketOptions
+  readonly #open = new Set<SocketConnection>()
+  #heartbeat: NodeJS.Timeout | null = null
+  #onEmpty: () => void = () => {}
+
+  constructor (runs: RunRegistry, options: SocketOptions) {
+    this.#runs = runs
+    this.#options = options
+  }
+
+  /** Throws TOO_MANY_SOCKETS. */
+  assertRoom (): void {
+    if (this.#open.size >= this.#options.limits.sockets) throw runsError('TOO_MANY_SOCKETS')
+  }
+
+  /** Serves a WebSocket whose handshake is done, for as long as it and the identity of who opened it last. */
+  open (socket: WebSocket, requester: Requester): void {
+    const connection = new SocketConnection(socket, this.#runs, requester, this.#options, () => this.#forget(connection))
+    this.#open.add(connection)
+    // As often as streams look whether their time is over.
+    this.#heartbeat ??= setInterval(() => {
+      for (const each of this.#open) each.beat()
+    }, this.#options.heartbeatMs / 2)
+  }
+
+  /** Waits until every socket has written what its sessions had left, for at most `deadlineMs`; then says goodbye, and cuts who does not answer for `goodbyeMs`. */
+  async close (deadlineMs: number, goodbyeMs: number): Promise<void> {
+    const empty = new Promise<void>((resolve) => { this.#onEmpty = resolve })
+    for (const connection of this.#open) connection.finish()
+    if (this.#open.size > 0) await atMost(deadlineMs, empty)
+    for (const connection of this.#open) connection.restart()
+    if (this.#open.size > 0) await atMost(goodbyeMs, empty)
+    for (const connection of this.#open) connection.terminate()
+  }
+
+  #forget (connection: SocketConnection): void {
+    this.#open.delete(connection)
+    if (this.#open.size > 0) return
+    if (this.#heartbeat !== null) clearInterval(this.#heartbeat)
+    this.#heartbeat = null
+    this.#onEmpty()
+  }
+}

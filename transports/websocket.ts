@@ -1,0 +1,311 @@
+/*
+ * One WebSocket: follows many sessions, and takes messages. Messages are handled one after the other, and while one is, no
+ * more are read; what is replayed goes session by session, as fast as the client takes it.
+ */
+import type { Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { WebSocket } from 'ws'
+import type { Cursor } from '../lib/cursor.ts'
+import { isRunsError, runsError, type RunsError } from '../lib/errors.ts'
+import type { ClosingFrame, Frame, SocketFrame } from '../lib/frames.ts'
+import type { Limits } from '../lib/limits.ts'
+import type { Logger } from '../lib/logger.ts'
+import type { RunRegistry } from '../lib/registry.ts'
+import type { Opening, SubscriptionRequest } from '../lib/subscriptions.ts'
+import { MessageBudget } from './message-budget.ts'
+import { type SubscriptionHost, SocketSubscription } from './socket-subscription.ts'
+import { textFrames } from './websocket-frames.ts'
+import { checkMessage, type ClientMessage, type Reference, referenceOf } from './websocket-protocol.ts'
+
+/** Why we close, beside what the protocol itself has codes for (docs/PROTOCOL.md). */
+export const CLOSE = { TOO_MANY_MESSAGES: 1008, RESTARTING: 1012, EXPIRED: 4401 } as const
+
+/** Above this much unsent the socket is full, and what it follows goes back to reading the log at its own pace. */
+const HIGH_WATER_BYTES = 256 * 1024
+/** How long a peer may take to say goodbye too, in ms. */
+const GOODBYE_MS = 500
+/** What a message that is none costs, in messages. */
+const VIOLATION_COST = 100
+/** How much longer than an idle peer one may take to answer a ping that takes what it is sent. */
+const BUSY_PATIENCE = 4
+/** When the client of a socket that has expired may come back, in ms. */
+const RETRY_MS = 1_000
+
+/** Who a socket belongs to, and what they may do. */
+export interface Requester {
+  owner: string
+  /** When that ends, in ms since 1970; null = never. */
+  expiresAt: number | null
+  /** Rejects with FORBIDDEN or SESSION_NOT_FOUND; answers what a session that does not exist yet has to pass. */
+  authorize: (action: 'read' | 'send' | 'abort' | 'approve', sessionId: string) => Promise<SubscriptionRequest['admit']>
+  /** Throws SyntaxError. */
+  parse: (text: string) => unknown
+  log: Logger
+}
+
+export interface SocketOptions {
+  /** A silent peer is asked for a sign of life this often, in ms. */
+  heartbeatMs: number
+  /** A peer that takes no byte, or gives no sign of life, for this long is cut, in ms. */
+  stallTimeoutMs: number
+  limits: Limits
+}
+
+export class SocketConnection implements SubscriptionHost {
+  readonly #socket: WebSocket
+  readonly #out: Socket
+  readonly #runs: RunRegistry
+  readonly #requester: Requester
+  readonly #options: SocketOptions
+  readonly #budget: MessageBudget
+  readonly #subscriptions = new Map<string, SocketSubscription>()
+  /** Subscriptions that want to open, or to go on once there is room. */
+  readonly #turns = new Set<SocketSubscription>()
+  #turning = false
+  readonly #inbox: Array<{ data: Buffer, isBinary: boolean }> = []
+  #working = false
+  /** The ping that was not answered yet, and when it, or the last, was sent. */
+  #ping: string | null = null
+  #pingedAt = performance.now()
+  #goodbye: NodeJS.Timeout | undefined
+  #closing = false
+
+  /** Listens at once: what the peer sends right behind its handshake is not lost. `closed` is called when it is gone. */
+  constructor (socket: WebSocket, runs: RunRegistry, requester: Requester, options: SocketOptions, closed: () => void) {
+    this.#socket = socket
+    this.#out = transportOf(socket)
+    this.#runs = runs
+    this.#requester = requester
+    this.#options = options
+    this.#budget = new MessageBudget(options.limits.messagesPerSecond)
+    this.#out.on('drain', () => { void this.#takeTurns() })
+    this.#out.setTimeout?.(options.stallTimeoutMs, cutIfStalled)
+    socket.on('message', (data: Buffer, isBinary: boolean) => this.#receive(data, isBinary))
+    // The library answers each by itself.
+    socket.on('ping', () => this.#spend(1))
+    socket.on('pong', (data) => { if (data.toString() === this.#ping) this.#ping = null })
+    // A frame that breaks the protocol; the library has told the peer.
+    socket.on('error', () => this.#end(1002, ''))
+    socket.on('close', () => {
+      clearTimeout(this.#goodbye)
+      this.#closing = true
+      this.#turns.clear()
+      for (const subscription of this.#subscriptions.values()) subscription.close()
+      this.#subscriptions.clear()
+      closed()
+    })
+  }
+
+  get full (): boolean {
+    return this.#out.writableLength >= HIGH_WATER_BYTES
+  }
+
+  /** Asks a peer for a sign of life; cuts one that gave none, and ends a socket whose time is over. */
+  beat (): void {
+    const { heartbeatMs, stallTimeoutMs } = this.#options
+    if (this.#expired()) return this.#expire()
+    const silence = performance.now() - this.#pingedAt
+    if (this.#ping === null) {
+      if (silence < heartbeatMs || this.#socket.readyState !== this.#socket.OPEN) return
+      // Not to be guessed: who answers it has read everything before it.
+      this.#ping = Math.random().toString(36)
+      this.#pingedAt = performance.now()
+      this.#socket.ping(this.#ping)
+    } else if (!this.#working && silence > stallTimeoutMs * (this.#out.writableLength > 0 ? BUSY_PATIENCE : 1)) {
+      this.#socket.terminate()
+    }
+  }
+
+  /** The server closes: says goodbye once the subscriptions, which it ends too, have written their last. */
+  finish (): void {
+    this.#closing = true
+    if (this.#subscriptions.size === 0) this.restart()
+  }
+
+  /** Says goodbye now: come back, to whoever is there then. */
+  restart (): void {
+    this.#end(CLOSE.RESTARTING, 'restarting')
+  }
+
+  terminate (): void {
+    this.#socket.terminate()
+  }
+
+  write (chunk: Buffer): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#out.write(chunk)
+  }
+
+  tell (frame: Frame | SocketFrame): void {
+    this.write(textFrames([JSON.stringify(frame)]))
+  }
+
+  async open ({ sessionId, after }: SocketSubscription): Promise<Opening> {
+    const admit = await this.#requester.authorize('read', sessionId)
+    return this.#runs.openSubscription({ sessionId, owner: this.#requester.owner, after, until: null, admit: admit ?? null })
+  }
+
+  wait (subscription: SocketSubscription): void {
+    this.#turns.add(subscription)
+  }
+
+  ended (subscription: SocketSubscription): void {
+    if (this.#subscriptions.get(subscription.sessionId) === subscription) this.#subscriptions.delete(subscription.sessionId)
+    if (this.#closing) this.finish()
+  }
+
+  refused (subscription: SocketSubscription, error: unknown): void {
+    this.#refuse(error, { sessionId: subscription.sessionId })
+    this.ended(subscription)
+  }
+
+  #receive (data: Buffer, isBinary: boolean): void {
+    if (!this.#spend(1)) return
+    this.#inbox.push({ data, isBinary })
+    if (this.#working) this.#socket.pause()
+    else void this.#work()
+  }
+
+  async #work (): Promise<void> {
+    this.#working = true
+    for (let message = this.#inbox.shift(); message !== undefined; message = this.#inbox.shift()) {
+      if (this.#socket.readyState === this.#socket.OPEN) await this.#take(message.data, message.isBinary)
+    }
+    this.#working = false
+    this.#socket.resume()
+  }
+
+  async #take (data: Buffer, isBinary: boolean): Promise<void> {
+    if (this.#expired()) return this.#expire()
+    let reference: Reference = {}
+    try {
+      if (isBinary) throw runsError('INVALID_MESSAGE', ['A message must be text.'])
+      const value = this.#parse(data)
+      reference = referenceOf(value)
+      await this.#handle(checkMessage(value))
+    } catch (error) {
+      this.#refuse(error, reference)
+      if (isRunsError(error) && (error.code === 'INVALID_MESSAGE' || error.code === 'UNKNOWN_MESSAGE_TYPE')) this.#spend(VIOLATION_COST)
+    }
+  }
+
+  #parse (data: Buffer): unknown {
+    // Where the host's own server reads the socket, its limit holds; ours comes on top.
+    if (data.length > this.#options.limits.socketMessageBytes) throw runsError('INVALID_MESSAGE', ['The message is too long.'])
+    try {
+      return this.#requester.parse(data.toString())
+    } catch {
+      throw runsError('INVALID_MESSAGE', ['A message must be JSON.'])
+    }
+  }
+
+  async #handle (message: ClientMessage): Promise<void> {
+    const { owner, authorize } = this.#requester
+    switch (message.type) {
+      case 'chat.send': {
+        const { type, requestId, ...request } = message
+        await authorize('send', request.sessionId)
+        const started = await this.#runs.startRun({ ...request, owner })
+        this.tell({ kind: 'chat_accepted', ...(requestId !== undefined && { requestId }), ...started })
+        if (!this.#subscriptions.has(request.sessionId)) this.#follow(request.sessionId, started.cursor)
+        return
+      }
+      case 'chat.abort': {
+        const { sessionId, runId, requestId } = message
+        await authorize('abort', sessionId)
+        const complete = await this.#runs.abortRun({ sessionId, runId, owner })
+        return this.tell({ kind: 'chat_aborted', ...(requestId !== undefined && { requestId }), sessionId, runId: complete?.runId ?? runId!, complete })
+      }
+      case 'chat.permission-response': {
+        const { type, ...answer } = message
+        await authorize('approve', answer.sessionId)
+        await this.#runs.answerPermission({ ...answer, owner })
+        return this.tell({ kind: 'permission_accepted', sessionId: answer.sessionId, requestId: answer.requestId })
+      }
+      case 'chat.subscribe':
+        for (const { sessionId, lastSeq = 0 } of message.sessions) this.#follow(sessionId, lastSeq)
+        return
+      case 'chat.unsubscribe':
+        for (const { sessionId } of message.sessions) this.#unfollow(sessionId)
+    }
+  }
+
+  /** Follows a session from a cursor on; in place of how it was followed before. */
+  #follow (sessionId: string, after: Cursor): void {
+    this.#subscriptions.get(sessionId)?.close()
+    if (!this.#subscriptions.has(sessionId) && this.#subscriptions.size >= this.#options.limits.subscriptionsPerSocket) {
+      return this.#refuse(runsError('TOO_MANY_SUBSCRIBERS', ['socket']), { sessionId })
+    }
+    const subscription = new SocketSubscription(sessionId, after, this)
+    this.#subscriptions.set(sessionId, subscription)
+    this.#turns.add(subscription)
+    void this.#takeTurns()
+  }
+
+  #unfollow (sessionId: string): void {
+    this.#subscriptions.get(sessionId)?.close()
+    this.#subscriptions.delete(sessionId)
+    this.tell({ kind: 'chat_unsubscribed', sessionId })
+  }
+
+  /** One subscription after the other, while there is room: all at once would fill it many times over. */
+  async #takeTurns (): Promise<void> {
+    if (this.#turning) return
+    this.#turning = true
+    for (const subscription of this.#turns) {
+      if (this.full) break
+      this.#turns.delete(subscription)
+      await subscription.turn()
+      await nextTurn()
+    }
+    this.#turning = false
+  }
+
+  /** Pays for what the client does; false if it cannot, and is cut off. */
+  #spend (cost: number): boolean {
+    if (this.#goodbye !== undefined) return false
+    if (this.#budget.take(cost)) return true
+    this.#refuse(runsError('TOO_MANY_MESSAGES'), {})
+    this.#end(CLOSE.TOO_MANY_MESSAGES, 'too many messages')
+    return false
+  }
+
+  #refuse (error: unknown, reference: Reference): void {
+    const { code, message, runId, retryAfter } = this.#shown(error)
+    this.tell({ kind: 'protocol_error', code, error: message, ...reference, ...(runId !== undefined && { runId }), ...(retryAfter !== undefined && { retryAfter }) })
+  }
+
+  #shown (error: unknown): RunsError {
+    if (!isRunsError(error) || error.statusCode >= 500) this.#requester.log.error({ err: error }, 'a message of a WebSocket could not be served')
+    return isRunsError(error) ? error : runsError('INTERNAL_ERROR')
+  }
+
+  #expired (): boolean {
+    return this.#requester.expiresAt !== null && Date.now() >= this.#requester.expiresAt
+  }
+
+  #expire (): void {
+    for (const subscription of this.#subscriptions.values()) subscription.finish(closingFrame(subscription.sessionId))
+    this.#end(CLOSE.EXPIRED, 'expired')
+  }
+
+  /** Closes, and does not wait long for the peer to do the same. */
+  #end (code: number, reason: string): void {
+    if (this.#goodbye !== undefined) return
+    this.#goodbye = setTimeout(() => this.#socket.terminate(), GOODBYE_MS)
+    this.#socket.close(code, reason)
+  }
+}
+
+function closingFrame (sessionId: string): ClosingFrame {
+  return { kind: 'stream_closing', sessionId, retryMs: RETRY_MS }
+}
+
+/** What the library writes to; frames of ours go there between its own. */
+function transportOf (socket: WebSocket): Socket {
+  return (socket as unknown as { _socket: Socket })._socket
+}
+
+// Node's socket timer counts the bytes that the kernel takes, not those that we hand it. A quiet socket is no stall.
+function cutIfStalled (this: Socket): void {
+  if (this.writableLength > 0) this.destroy()
+}
