@@ -50,12 +50,24 @@ export interface MemoryRun {
   compacted: boolean
 }
 
+/** What a run has asked leave for. */
+export interface MemoryPermission {
+  readonly requestId: string
+  readonly run: MemoryRun
+  readonly request: StoredEvent
+  /** As JSON; null until it is answered. */
+  decision: string | null
+  outcome: StoredEvent | null
+}
+
 /** A database in memory; stores on the same one are instances of each other. */
 export class MemoryDatabase {
   /** Also deleted ones; in the order in which they were created. */
   readonly sessions = new Map<string, MemorySession>()
   /** In the order in which they were accepted. */
   readonly runs = new Map<string, MemoryRun>()
+  /** In the order in which they were asked for. */
+  readonly permissions = new Map<string, MemoryPermission>()
   /** The instances that are open, and how often each has renewed its lease. */
   readonly instances = new Map<string, number>()
   readonly #watchers = new Map<Watcher, string>()
@@ -108,6 +120,7 @@ export class MemoryDatabase {
   /** Leaves nothing of a session but its id and whose it was. */
   deleteSession (session: MemorySession): void {
     for (const { runId } of this.runsOf(session)) this.runs.delete(runId)
+    for (const { requestId, run } of this.permissions.values()) if (run.session === session) this.permissions.delete(requestId)
     Object.assign(session, { deleted: true, title: null, metadata: '{}', events: [], running: null, queue: [], providerSessionIds: [] })
   }
 

@@ -5,7 +5,8 @@ import { unfinishedMessages } from '../lib/fold.ts'
 import { ABORTED, completeFields } from '../lib/run-ending.ts'
 import type { AppendAnswer, AppendGroup, HistoryPage, LogPage, PageLimit, Promotion } from '../lib/store.ts'
 import type { RunEnding } from '../lib/types.ts'
-import type { MemoryRun, MemorySession } from './memory-database.ts'
+import type { MemoryDatabase, MemoryRun, MemorySession } from './memory-database.ts'
+import { cancellations, followLog } from './memory-permissions.ts'
 import { toClaimedRun, toEvents, toSessionState } from './memory-states.ts'
 
 /** What sets nothing in motion. */
@@ -47,12 +48,14 @@ function eventsOf ({ runId, session }: MemoryRun): StoredEvent[] {
   return session.events.filter((event) => event.runId === runId)
 }
 
-/** Ends a running run from outside: the messages that its deltas leave unfinished, then its `complete`. */
-export function closeRunning (run: MemoryRun, ending: RunEnding): StoredEvent[] {
+/** Ends a running run from outside: the messages that its deltas leave unfinished, its approvals' end, then its `complete`. */
+export function closeRunning (database: MemoryDatabase, run: MemoryRun, ending: RunEnding): StoredEvent[] {
   const wholes = unfinishedMessages(eventsOf(run).map(parseEvent)).map(({ kind, messageId, content }) => (
     kind === 'text' ? pendingEvent(kind, { role: 'assistant', messageId, content }) : pendingEvent(kind, { messageId, content })
   ))
-  return toEvents([...wholes.map((event) => appendEvent(run, event)), appendComplete(run, ending)])
+  const last = [...wholes, ...cancellations(database, run, ending.reason)].map((event) => appendEvent(run, event))
+  for (const event of last) followLog(database, run, event)
+  return toEvents([...last, appendComplete(run, ending)])
 }
 
 /** Whose turn it is in a session that has no running run: cancelled runs end, the first other one is `instanceId`'s. */
@@ -73,14 +76,17 @@ export function promote (session: MemorySession, instanceId: string): Promotion 
   return promotion
 }
 
-/** Appends one group to a run, if it is still the one that `instanceId` drives. */
-export function appendGroup (run: MemoryRun | undefined, instanceId: string, group: AppendGroup): AppendAnswer {
+/** Appends one group to its run, if that is still the one that `instanceId` drives. */
+export function appendGroup (database: MemoryDatabase, instanceId: string, group: AppendGroup): AppendAnswer {
+  const run = database.runs.get(group.runId)
   if (run === undefined) return { outcome: 'stale', promotion: null }
   if (isStored(run, group.events)) return { outcome: 'ok', promotion: promotionAgain(run, instanceId) }
   const { session } = run
   if (session.running !== run || run.instanceId !== instanceId) return { outcome: 'stale', promotion: null }
   if (group.events.some(({ seq }, index) => seq !== session.lastSeq + 1 + index)) return { outcome: 'conflict', promotion: null }
-  session.events.push(...toEvents(group.events))
+  const events = toEvents(group.events)
+  session.events.push(...events)
+  for (const event of events) followLog(database, run, event)
   session.lastSeq += group.events.length
   if (group.ending === null) return { outcome: 'ok', promotion: null }
   endRun(run, group.ending, session.lastSeq)

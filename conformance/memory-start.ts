@@ -27,7 +27,7 @@ export function startRun (database: MemoryDatabase, instanceId: string, request:
 
   const home = session ?? database.createSession({ id: sessionId, owner: owner ?? ANONYMOUS, provider: request.provider, title: null, metadata: {} })
   const promotion = standstill(sessionId)
-  if (onBusy === 'interrupt' && home.running !== null) promotion.events.push(...closeRunning(home.running, ABORTED))
+  if (onBusy === 'interrupt' && home.running !== null) promotion.events.push(...closeRunning(database, home.running, ABORTED))
   const run = accept(database, home, request)
   if (admit === 'run' && home.running === null) {
     const { events, claimed } = promote(home, instanceId)

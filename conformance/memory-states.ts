@@ -3,6 +3,7 @@ import type { StoredEvent } from '../lib/event.ts'
 import type { ClaimedRun } from '../lib/store.ts'
 import type { Metadata, RunningRun, RunState, Session, SessionState } from '../lib/types.ts'
 import type { MemoryRun, MemorySession } from './memory-database.ts'
+import { pendingPermissions } from './memory-permissions.ts'
 
 const iso = (time: number): string => new Date(time).toISOString()
 const isoOrNull = (time: number | null): string | null => time === null ? null : iso(time)
@@ -20,7 +21,7 @@ export function toSessionState (session: MemorySession): SessionState {
     queue: queue.map(({ runId }) => runId),
     lastSeq,
     compactedThrough,
-    pendingPermissions: []
+    pendingPermissions: pendingPermissions(session)
   }
 }
 

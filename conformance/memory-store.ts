@@ -6,11 +6,12 @@ import { randomUUID } from 'node:crypto'
 import { runsError } from '../lib/errors.ts'
 import { type CompleteEvent, parseEvent } from '../lib/event.ts'
 import type {
-  AppendAnswer, AppendGroup, ClosedRun, HistoryPage, LogPage, NewRun, NewSession, PageLimit, Promotion, RunStart, SessionPatch, Store
+  AppendAnswer, AppendGroup, ClosedRun, HistoryPage, LogPage, NewRun, NewSession, PageLimit, PermissionAnswer, PermissionState, Promotion, RunStart, SessionPatch, Store
 } from '../lib/store.ts'
-import type { Owner, RunEnding, RunningRun, RunState, SessionState } from '../lib/types.ts'
+import type { Owner, PermissionDecision, RunEnding, RunningRun, RunState, SessionState } from '../lib/types.ts'
 import { MemoryDatabase, type MemoryRun, type MemorySession } from './memory-database.ts'
 import { appendGroup, closeRunning, compactRun, promote, readHistory, readLog, standstill } from './memory-log.ts'
+import { answerPermission, answersFor, permissionState } from './memory-permissions.ts'
 import { startRun } from './memory-start.ts'
 import { toRunningRun, toRunState, toSessionState } from './memory-states.ts'
 
@@ -133,7 +134,7 @@ class MemoryStore implements Store {
   }
 
   async append (groups: AppendGroup[]): Promise<AppendAnswer[]> {
-    return this.#write((database) => groups.map((group) => appendGroup(database.runs.get(group.runId), this.instanceId, group)))
+    return this.#write((database) => groups.map((group) => appendGroup(database, this.instanceId, group)))
   }
 
   async closeRun (runId: string, ending: RunEnding, options: { promote: boolean }): Promise<ClosedRun | null> {
@@ -143,7 +144,7 @@ class MemoryStore implements Store {
       const { session } = run
       const promotion = standstill(session.id)
       if (run.ending === null) {
-        promotion.events.push(...closeRunning(run, ending))
+        promotion.events.push(...closeRunning(database, run, ending))
         const next = options.promote ? promote(session, this.instanceId) : standstill(session.id)
         promotion.events.push(...next.events)
         promotion.claimed = next.claimed
@@ -165,6 +166,24 @@ class MemoryStore implements Store {
     return this.#read((database) => running(database)
       .filter(({ instanceId }) => instanceId !== this.instanceId && this.#isDead(database, instanceId!))
       .map(toRunIds))
+  }
+
+  async answerPermission (sessionId: string, owner: Owner, requestId: string, decision: PermissionDecision): Promise<boolean | null> {
+    return this.#write((database) => {
+      const session = database.session(sessionId, owner)
+      return session && answerPermission(database, session, requestId, decision)
+    })
+  }
+
+  async getPermission (sessionId: string, owner: Owner, requestId: string): Promise<PermissionState | null> {
+    return this.#read((database) => {
+      const session = database.session(sessionId, owner)
+      return session && permissionState(database, session, requestId)
+    })
+  }
+
+  async listAnswers (): Promise<PermissionAnswer[]> {
+    return this.#read((database) => answersFor(database, this.instanceId))
   }
 
   async read (sessionId: string, owner: Owner, after: number, limit: PageLimit): Promise<LogPage | null> {

@@ -2,6 +2,7 @@
 import { planCompaction } from '../lib/compaction.ts'
 import type { StoredEvent } from '../lib/event.ts'
 import type { AppendGroup, AppendOutcome, HistoryPage, LogPage, PageLimit } from '../lib/store.ts'
+import { followLog } from './permissions.ts'
 import type { LogRow, Queries, SessionRow } from './queries.ts'
 import { toSessionState, toStoredEvent } from './rows.ts'
 
@@ -23,6 +24,7 @@ export function appendGroup (queries: Queries, keys: RunKeys, instanceId: string
   const { seq, kind, transient, json } = first
   if (queries.insertFirst({ sessionKey, runKey, instanceId, seq, kind, transient: transient ? 1 : 0, json }) > 0) {
     insertEvents(queries, keys, rest)
+    followLog(queries, keys, events)
     return 'ok'
   }
   // Sent again after its answer was lost: the events are there, under these seqs.

@@ -2,7 +2,7 @@
 import type { Database } from 'better-sqlite3'
 import { and, asc, desc, eq, fillPlaceholders, getTableColumns, gt, inArray, lte, ne, Param, type Placeholder, type Query, sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/better-sqlite3'
-import { events, instances, providerSessions, runs, sessions } from './schema.ts'
+import { events, instances, permissions, providerSessions, runs, sessions } from './schema.ts'
 
 const p = sql.placeholder
 
@@ -10,6 +10,8 @@ const p = sql.placeholder
 const isRunning = sql`${runs.status} = 'running'`
 const isQueued = sql`${runs.status} = 'queued'`
 const isOpen = sql`${sessions.status} = 'open'`
+const isAnswered = sql`${permissions.status} = 'answered'`
+const isUnsettled = sql`${permissions.outcomeSeq} IS NULL`
 const ownerFits = sql`(${p('owner')} IS NULL OR ${sessions.owner} = ${p('owner')})`
 
 // With its table's name, which drizzle leaves out where a statement has one table: in a subquery it would be another's.
@@ -21,6 +23,9 @@ const lastSeq = sql<number>`coalesce((SELECT max(e.seq) FROM ${events} AS e WHER
 const queue = sql<string>`(SELECT json_group_array(q.id) FROM (SELECT r.id FROM ${runs} AS r WHERE r.session_key = ${sessionKey} AND r.status = 'queued' ORDER BY r.position) AS q)`
 const isNext = sql`${runs.position} = (SELECT min(r.position) FROM ${runs} AS r WHERE r.session_key = ${sessionKey} AND r.status = 'queued')`
 const isBusy = sql`EXISTS (SELECT 1 FROM ${runs} AS r WHERE r.session_key = ${sessionKey} AND r.status IN ('running', 'queued'))`
+
+// Null if there are none, as mostly: then nothing of it is parsed. The events' own texts, which SQLite need not read as JSON.
+const pendingPermissions = sql<string | null>`(SELECT '[' || group_concat(a.json) || ']' FROM (SELECT e.json FROM ${permissions} AS a INNER JOIN ${events} AS e ON e.session_key = a.session_key AND e.seq = a.seq WHERE a.session_key = ${sessionKey} AND a.outcome_seq IS NULL ORDER BY a.seq) AS a)`
 
 /** A row of a log as SQLite gives it. */
 export type LogRow = [seq: number, kind: string, transient: 0 | 1, json: string, runId: string]
@@ -34,7 +39,9 @@ export type RunRow = NonNullable<ReturnType<Queries['run']['get']>>
 export function prepareQueries (connection: Database) {
   const db = drizzle(connection)
 
-  const selectSessions = () => db.select({ ...getTableColumns(sessions), lastSeq: lastSeq.as('last_seq'), queue: queue.as('queue'), runId: runs.id, runCursor: runs.cursor }).from(sessions)
+  const selectSessions = () => db.select({
+    ...getTableColumns(sessions), lastSeq: lastSeq.as('last_seq'), queue: queue.as('queue'), pendingPermissions: pendingPermissions.as('pending_permissions'), runId: runs.id, runCursor: runs.cursor
+  }).from(sessions)
     .leftJoin(runs, and(eq(runs.sessionKey, sessions.key), isRunning))
   const selectRuns = () => db.select({ ...getTableColumns(runs), sessionId: sessions.id, owner: sessions.owner, lastSeq: lastSeq.as('last_seq') }).from(runs)
     .innerJoin(sessions, eq(runs.sessionKey, sessions.key))
@@ -141,6 +148,19 @@ export function prepareQueries (connection: Database) {
       .where(and(eq(events.sessionKey, p('sessionKey')), lte(events.seq, p('through')), eq(events.transient, false))).orderBy(desc(events.seq)).limit(p('limit'))),
     messagesAfter: iterate<LogRow>(selectLog()
       .where(and(eq(events.sessionKey, p('sessionKey')), gt(events.seq, p('after')), inArray(events.kind, ['text', 'stream_delta', 'thinking', 'thinking_delta']))).orderBy(asc(events.seq))),
+
+    insertPermission: db.insert(permissions).values({ id: p('id'), sessionKey: p('sessionKey'), runKey: p('runKey'), seq: p('seq'), status: 'pending' }).onConflictDoNothing().prepare(),
+    permission: db.select({ status: permissions.status, seq: permissions.seq, outcomeSeq: permissions.outcomeSeq }).from(permissions)
+      .where(and(eq(permissions.id, p('id')), eq(permissions.sessionKey, p('sessionKey')))).prepare(),
+    unsettledPermissions: db.select({ id: permissions.id }).from(permissions)
+      .where(and(eq(permissions.sessionKey, p('sessionKey')), eq(permissions.runKey, p('runKey')), isUnsettled)).orderBy(asc(permissions.seq)).prepare(),
+    answerPermission: db.update(permissions).set({ status: 'answered', decision: sql`${p('decision')}` })
+      .where(and(eq(permissions.id, p('id')), eq(permissions.sessionKey, p('sessionKey')), eq(permissions.status, 'pending'))).prepare(),
+    settlePermission: db.update(permissions).set({ status: sql`${p('status')}`, outcomeSeq: sql`${p('outcomeSeq')}` })
+      .where(and(eq(permissions.id, p('id')), eq(permissions.sessionKey, p('sessionKey')), isUnsettled)).prepare(),
+    ownAnswers: db.select({ runId: runs.id, requestId: permissions.id, decision: permissions.decision }).from(permissions).innerJoin(runs, eq(runs.key, permissions.runKey))
+      .where(and(isAnswered, isRunning, eq(runs.instanceId, p('instanceId')))).orderBy(asc(permissions.key)).prepare(),
+    deletePermissions: db.delete(permissions).where(sql`${permissions.runKey} IN (SELECT r.key FROM ${runs} AS r WHERE r.session_key = ${p('sessionKey')})`).prepare(),
 
     renewLease: db.insert(instances).values({ id: p('instanceId'), counter: 1 }).onConflictDoUpdate({ target: instances.id, set: { counter: sql`${instances.counter} + 1` } }).prepare(),
     deleteInstance: db.delete(instances).where(eq(instances.id, p('instanceId'))).prepare(),

@@ -1,5 +1,5 @@
 /* Rows → what the contract speaks of. */
-import type { StoredEvent } from '../lib/event.ts'
+import type { EventOf, StoredEvent } from '../lib/event.ts'
 import type { Metadata, RunningRun, RunState, Session, SessionState } from '../lib/types.ts'
 import type { LogRow, RunRow, SessionRow } from './queries.ts'
 
@@ -26,7 +26,7 @@ export function toSessionState (row: SessionRow): SessionState {
     queue,
     lastSeq: row.lastSeq,
     compactedThrough: row.compactedThrough,
-    pendingPermissions: []
+    pendingPermissions: row.pendingPermissions === null ? [] : JSON.parse(row.pendingPermissions) as Array<EventOf<'permission_request'>>
   }
 }
 

@@ -6,6 +6,7 @@ import { ABORTED, completeFields } from '../lib/run-ending.ts'
 import type { AppendGroup, ClaimedRun, ClosedRun, NewRun, Promotion, RunStart } from '../lib/store.ts'
 import type { RunEnding } from '../lib/types.ts'
 import { insertEvents, type RunKeys } from './log.ts'
+import { cancellations, followLog } from './permissions.ts'
 import type { LogRow, Queries, RunRow, SessionRow } from './queries.ts'
 import { toRunState, toSession, toStoredEvent } from './rows.ts'
 
@@ -115,17 +116,19 @@ function complete (queries: Queries, { runKey, sessionKey }: { runKey: number, s
   queries.touchSession.run({ sessionKey, now })
 }
 
-/** Appends what stored deltas leave unfinished, then `complete`; answers the events. */
+/** Appends what stored deltas leave unfinished, what becomes of approvals, then `complete`; answers the events. */
 function appendEnd (queries: Queries, run: RunRow, ending: RunEnding): StoredEvent[] {
   const { key: runKey, sessionKey, sessionId, id: runId, provider } = run
   const pending: PendingEvent[] = unfinishedMessages(parsed(queries.messagesAfter({ sessionKey, after: run.cursor })))
     .map(({ kind, messageId, content }) => kind === 'text'
       ? pendingEvent('text', { role: 'assistant', messageId, content })
       : pendingEvent('thinking', { messageId, content }))
+  pending.push(...cancellations(queries, { runKey, sessionKey }, ending.reason))
   pending.push(pendingEvent('complete', completeFields(sessionId, ending)))
   const encode = eventEncoder({ sessionId, runId, provider })
   const events = pending.map((event, index) => encode(event, run.lastSeq + 1 + index))
   insertEvents(queries, { runKey, sessionKey }, events)
+  followLog(queries, { runKey, sessionKey }, events)
   complete(queries, { runKey, sessionKey }, events.at(-1)!.seq, ending)
   return events
 }

@@ -75,6 +75,30 @@ export const events = sqliteTable('agent_runs_events', {
   uniqueIndex('agent_runs_events_seq').on(table.sessionKey, table.seq)
 ])
 
+/**
+ * Approvals: what the log says of each, so that nobody has to search it, and the decision, which is not in the log. Without
+ * a foreign key to runs: deleting a run would look through the whole table for it.
+ */
+export const permissions = sqliteTable('agent_runs_permissions', {
+  key: integer().primaryKey(),
+  id: text().notNull().unique(),
+  sessionKey: integer('session_key').notNull().references(() => sessions.key),
+  runKey: integer('run_key').notNull(),
+  /** Of the `permission_request`. */
+  seq: integer().notNull(),
+  status: text({ enum: ['pending', 'answered', 'resolved', 'cancelled'] }).notNull(),
+  /** As JSON; null until it is answered. */
+  decision: text(),
+  /** Of the `permission_resolved` or `permission_cancelled`; null before. */
+  outcomeSeq: integer('outcome_seq')
+}, (table) => [
+  // What is looked for often is mostly not there: then both of these are empty.
+  index('agent_runs_permissions_answered').on(table.key).where(sql`${table.status} = 'answered'`),
+  index('agent_runs_permissions_open').on(table.sessionKey, table.seq).where(sql`${table.outcomeSeq} IS NULL`),
+  // For deletion; by run, as SQLite would prefer an index of all those of a session to the one of the open ones.
+  index('agent_runs_permissions_run').on(table.runKey)
+])
+
 /** Every native id that a session ever had; the newest of a provider is the one to resume. */
 export const providerSessions = sqliteTable('agent_runs_provider_sessions', {
   key: integer().primaryKey({ autoIncrement: true }),

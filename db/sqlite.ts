@@ -6,16 +6,18 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Database } from 'better-sqlite3'
 import { runsError } from '../lib/errors.ts'
 import type {
-  AppendAnswer, AppendGroup, ClosedRun, HistoryPage, LogPage, NewRun, NewSession, PageLimit, Promotion, RunStart, SessionPatch, Store
+  AppendAnswer, AppendGroup, ClosedRun, HistoryPage, LogPage, NewRun, NewSession, PageLimit, PermissionAnswer, PermissionState, Promotion, RunStart, SessionPatch, Store
 } from '../lib/store.ts'
-import { ANONYMOUS, type Owner, type RunEnding, type RunningRun, type RunState, type SessionState } from '../lib/types.ts'
+import { ANONYMOUS, type Owner, type PermissionDecision, type RunEnding, type RunningRun, type RunState, type SessionState } from '../lib/types.ts'
 import { Connection, type Durability, MEMORY } from './connection.ts'
 import { InstanceLocks } from './instance-lock.ts'
 import { Leases } from './leases.ts'
 import { appendGroup, compactRun, readHistory, readLog, type RunKeys } from './log.ts'
-import type { Queries, SessionRow } from './queries.ts'
+import { answerPermission, answersFor, permissionState } from './permissions.ts'
+import type { Queries } from './queries.ts'
 import { toRunningRun, toRunState, toSessionState } from './rows.ts'
 import { closeRun, ended, endedAgain, promote, takeIn } from './runs.ts'
+import { beginDeletion, createSession, insertSession, isIdle, owned, updateSession } from './sessions.ts'
 
 const MAX_HISTORY_BYTES = 4 * 1024 * 1024
 const LEASE_MS = 30_000
@@ -87,10 +89,7 @@ class SqliteStore implements Store {
   }
 
   async createSession (session: NewSession): Promise<SessionState | null> {
-    return this.#write((queries) => {
-      const { changes } = insertSession(queries, session)
-      return changes === 0 ? null : toSessionState(queries.session.get({ id: session.id })!)
-    })
+    return this.#write((queries) => createSession(queries, session))
   }
 
   async getSession (sessionId: string, owner: Owner): Promise<SessionState | null> {
@@ -106,26 +105,17 @@ class SqliteStore implements Store {
 
   async updateSession (sessionId: string, owner: Owner, patch: SessionPatch): Promise<SessionState | null> {
     return this.#write((queries) => {
-      const row = owned(queries, sessionId, owner)
-      if (row === null) return null
-      const title = patch.title === undefined ? row.title : patch.title
-      const metadata = patch.metadata === undefined ? row.metadata : JSON.stringify(patch.metadata)
-      queries.updateSession.run({ sessionKey: row.key, title, metadata, now: Date.now() })
-      return toSessionState(queries.session.get({ id: sessionId })!)
+      const session = owned(queries, sessionId, owner)
+      return session && updateSession(queries, session, patch)
     })
   }
 
   async deleteSession (sessionId: string, owner: Owner, { idleSince }: { idleSince?: number } = {}): Promise<boolean> {
     const key = await this.#write((queries) => {
       const session = owned(queries, sessionId, owner)
-      if (session === null) return null
-      if (idleSince !== undefined && (session.updatedAt > idleSince || toSessionState(session).isProcessing)) return null
-      const { key: sessionKey } = session
-      queries.deleteRuns.run({ sessionKey })
-      queries.deleteProviderSessions.run({ sessionKey })
-      queries.updateSession.run({ sessionKey, title: null, metadata: '{}', now: Date.now() })
-      queries.setSessionStatus.run({ sessionKey, status: 'deleting' })
-      return sessionKey
+      if (session === null || (idleSince !== undefined && !isIdle(session, idleSince))) return null
+      beginDeletion(queries, session)
+      return session.key
     })
     if (key === null) return false
     await this.#deleteEvents(key)
@@ -214,6 +204,24 @@ class SqliteStore implements Store {
     return others.filter((run) => dead.has(run.instanceId!)).map(({ runId, sessionId }) => ({ runId, sessionId }))
   }
 
+  async answerPermission (sessionId: string, owner: Owner, requestId: string, decision: PermissionDecision): Promise<boolean | null> {
+    return this.#write((queries) => {
+      const session = owned(queries, sessionId, owner)
+      return session && answerPermission(queries, session, requestId, decision)
+    })
+  }
+
+  async getPermission (sessionId: string, owner: Owner, requestId: string): Promise<PermissionState | null> {
+    return this.#read((queries) => {
+      const session = owned(queries, sessionId, owner)
+      return session && permissionState(queries, session, requestId)
+    })
+  }
+
+  async listAnswers (): Promise<PermissionAnswer[]> {
+    return this.#read((queries) => answersFor(queries, this.instanceId))
+  }
+
   async read (sessionId: string, owner: Owner, after: number, limit: PageLimit): Promise<LogPage | null> {
     return this.#read((queries) => {
       const session = owned(queries, sessionId, owner)
@@ -283,15 +291,4 @@ class SqliteStore implements Store {
     if (this.#connection === null) throw runsError('STORE_UNAVAILABLE', [], { cause: new Error('the store is not open') })
     return this.#connection.read(work)
   }
-}
-
-function insertSession (queries: Queries, { metadata, ...session }: NewSession) {
-  return queries.insertSession.run({ ...session, metadata: JSON.stringify(metadata), now: Date.now() })
-}
-
-function owned (queries: Queries, sessionId: string, owner: Owner): SessionRow | null {
-  const row = queries.session.get({ id: sessionId })
-  if (row === undefined || (owner !== null && row.owner !== owner)) return null
-  if (row.status !== 'open') throw runsError('SESSION_DELETED', [sessionId])
-  return row
 }
