@@ -10,13 +10,15 @@ import { fidelity } from './store/fidelity.ts'
 import { idempotency } from './store/idempotency.ts'
 import { durability, instances } from './store/instances.ts'
 import { interrupting } from './store/interrupting.ts'
+import { permissions } from './store/permissions.ts'
 import { queueing } from './store/queueing.ts'
 import { reading } from './store/reading.ts'
 import { sessions } from './store/sessions.ts'
+import { settling } from './store/settling.ts'
 import { starting } from './store/starting.ts'
 
 const THEMES = [
-  sessions, deletion, starting, appending, closingRuns, reading, compaction, queueing, interrupting, claiming, idempotency, instances, fidelity
+  sessions, deletion, starting, appending, closingRuns, reading, compaction, queueing, interrupting, claiming, idempotency, permissions, settling, instances, fidelity
 ]
 
 /**

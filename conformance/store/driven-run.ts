@@ -47,6 +47,9 @@ export function claimedOf (promotion: Promotion | null, runId: string): ClaimedR
 export const text = (content: string): PendingEvent => pendingEvent('text', { role: 'assistant', messageId: `m-${content}`, content })
 export const delta = (messageId: string, content: string): PendingEvent => pendingEvent('stream_delta', { messageId, content })
 export const status = (words: string): PendingEvent => pendingEvent('status', { text: words })
+export const asks = (requestId: string): PendingEvent => pendingEvent('permission_request', { requestId, toolName: 'shell', input: { command: `do ${requestId}` } })
+export const resolves = (requestId: string): PendingEvent => pendingEvent('permission_resolved', { requestId, allow: true })
+export const withdraws = (requestId: string): PendingEvent => pendingEvent('permission_cancelled', { requestId, reason: 'withdrawn' })
 export const custom = (data: unknown): PendingEvent => pendingEvent('custom', { name: 'test', data })
 
 /** A run that this instance drives; it knows which seq is next. */
@@ -127,8 +130,8 @@ export async function logOf (store: Store, sessionId = 's'): Promise<LogPage> {
 /** Events in short: run, kind, and what tells it from others. */
 export function inShort (events: StoredEvent[]): string[] {
   return events.map((stored) => {
-    const event = parseEvent(stored) as unknown as Partial<EventKinds['text'] & EventKinds['complete']>
-    return [stored.runId, stored.kind, event.content ?? event.reason].filter((word) => word !== undefined).join(' ')
+    const event = parseEvent(stored) as unknown as Partial<EventKinds['text'] & EventKinds['complete'] & EventKinds['permission_resolved']>
+    return [stored.runId, stored.kind, event.requestId, event.content ?? event.reason].filter((word) => word !== undefined).join(' ')
   })
 }
 

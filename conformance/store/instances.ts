@@ -5,7 +5,7 @@ import { INTERRUPTED } from '../../lib/run-ending.ts'
 import type { Store } from '../../lib/store.ts'
 import { within } from '../harness.ts'
 import type { Bench, StoreTest } from './bench.ts'
-import { accept, claimedOf, drive, DrivenRun, inShort, logOf, newSession, outcome, sessionOf, text } from './driven-run.ts'
+import { accept, asks, claimedOf, drive, DrivenRun, inShort, logOf, newSession, outcome, sessionOf, text } from './driven-run.ts'
 
 const LEASE_MS = 60
 
@@ -145,7 +145,8 @@ export function durability (test: StoreTest): void {
   test('what was stored is there after the last instance has closed', async (bench) => {
     const one = await bench.open()
     const run = await drive(one, 'r')
-    await run.append(text('a'))
+    await run.append(text('a'), asks('answered'))
+    await one.answerPermission('s', null, 'answered', { allow: true })
     await accept(one, 'waiting', { options: { of: 'waiting' }, idempotency: { key: 'k', hash: 'h' } })
     await accept(one, 'cancelled')
     await one.cancelQueuedRun('cancelled')
@@ -153,11 +154,13 @@ export function durability (test: StoreTest): void {
     const gone = await one.createSession(newSession('gone'))
     await one.deleteSession(gone!.id, null)
     const [session, log] = [await sessionOf(one), await logOf(one)]
-    const runs = await one.listRuns('s', null, { limit: 10 })
+    const [runs, permission] = [await one.listRuns('s', null, { limit: 10 }), await one.getPermission('s', null, 'answered')]
     await bench.closeStores()
 
     const later = await bench.open()
     assert.deepEqual([await sessionOf(later), await logOf(later), await later.listRuns('s', null, { limit: 10 })], [session, log, runs])
+    assert.deepEqual([await later.getPermission('s', null, 'answered'), permission?.status], [permission, 'answered'])
+    assert.deepEqual(await later.listAnswers(), [], 'nobody drives that run')
     assert.deepEqual(await later.lastSeqs(['gone']), [null])
     assert.equal((await accept(later, 'again', { idempotency: { key: 'k', hash: 'h' } })).run.runId, 'waiting')
     const orphans = await until(bench, later.leaseMs, async () => {
