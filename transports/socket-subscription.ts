@@ -3,7 +3,7 @@
  * subscribed to anew, it never writes again, whatever is still on its way.
  */
 import type { Cursor } from '../lib/cursor.ts'
-import type { Frame } from '../lib/frames.ts'
+import type { Frame, SocketFrame } from '../lib/frames.ts'
 import type { Sink, Subscriber } from '../lib/subscriber.ts'
 import type { Opening } from '../lib/subscriptions.ts'
 import { socketFormat } from './websocket-frames.ts'
@@ -12,11 +12,16 @@ import { socketFormat } from './websocket-frames.ts'
 const RETRY_MS = 1_000
 
 /** The WebSocket that subscriptions share. */
-export interface SubscriptionHost {
+export interface Wire {
   /** Whether it can take no more events for now. */
   readonly full: boolean
   write (chunk: Buffer): void
-  tell (frame: Frame): void
+  tell (frame: Frame | SocketFrame): void
+}
+
+/** Whoever keeps the subscriptions of one WebSocket. */
+export interface SubscriptionHost {
+  readonly wire: Wire
   open (subscription: SocketSubscription): Promise<Opening>
   /** The subscription wants to write more: its turn is to come once there is room. */
   wait (subscription: SocketSubscription): void
@@ -72,7 +77,7 @@ export class SocketSubscription implements Sink<Buffer> {
   }
 
   ready (): boolean {
-    if (!this.#host.full) return true
+    if (!this.#host.wire.full) return true
     this.#host.wait(this)
     return false
   }
@@ -83,21 +88,21 @@ export class SocketSubscription implements Sink<Buffer> {
 
   events (chunk: Buffer): boolean {
     if (this.#over) return true
-    this.#host.write(chunk)
+    this.#host.wire.write(chunk)
     return this.ready()
   }
 
   frame (frame: Frame): void {
     if (this.#over) return
     this.#told ||= frame.kind === 'stream_closing' || frame.kind === 'session_deleted'
-    this.#host.tell(frame)
+    this.#host.wire.tell(frame)
   }
 
   end (): void {
     if (this.#over) return
     this.#over = true
     // A stream of Server-Sent Events would break off here; a socket has to say so.
-    if (!this.#told) this.#host.tell({ kind: 'stream_closing', sessionId: this.sessionId, retryMs: RETRY_MS })
+    if (!this.#told) this.#host.wire.tell({ kind: 'stream_closing', sessionId: this.sessionId, retryMs: RETRY_MS })
     this.#host.ended(this)
   }
 

@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws'
 import { atMost } from '../lib/at-most.ts'
 import { runsError } from '../lib/errors.ts'
 import type { RunRegistry } from '../lib/registry.ts'
-import { type Requester, SocketConnection, type SocketOptions } from './websocket.ts'
+import { SocketConnection, type SocketOptions, type SocketRequester } from './websocket.ts'
 
 export class SocketConnections {
   readonly #runs: RunRegistry
@@ -23,7 +23,7 @@ export class SocketConnections {
   }
 
   /** Serves a WebSocket whose handshake is done, for as long as it and the identity of who opened it last. */
-  open (socket: WebSocket, requester: Requester): void {
+  open (socket: WebSocket, requester: SocketRequester): void {
     const connection = new SocketConnection(socket, this.#runs, requester, this.#options, () => this.#forget(connection))
     this.#open.add(connection)
     // As often as streams look whether their time is over.

@@ -1,21 +1,20 @@
 /*
- * One WebSocket: follows many sessions, and takes messages. Messages are handled one after the other, and while one is, no
- * more are read; what is replayed goes session by session, as fast as the client takes it.
+ * One WebSocket: takes messages one after the other, reads no more while one is served, and ends when its peer is silent,
+ * stalled or abusive, or its time is over.
  */
 import type { Socket } from 'node:net'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
-import type { Cursor } from '../lib/cursor.ts'
-import { isRunsError, runsError, type RunsError } from '../lib/errors.ts'
-import type { ClosingFrame, Frame, SocketFrame } from '../lib/frames.ts'
+import { hasCode, isRunsError, runsError, type RunsError } from '../lib/errors.ts'
+import type { Frame, SocketFrame } from '../lib/frames.ts'
 import type { Limits } from '../lib/limits.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { RunRegistry } from '../lib/registry.ts'
-import type { Opening, SubscriptionRequest } from '../lib/subscriptions.ts'
 import { MessageBudget } from './message-budget.ts'
-import { type SubscriptionHost, SocketSubscription } from './socket-subscription.ts'
+import { type Requester, serveMessage } from './socket-messages.ts'
+import type { Wire } from './socket-subscription.ts'
+import { SocketSubscriptions } from './socket-subscriptions.ts'
 import { textFrames } from './websocket-frames.ts'
-import { checkMessage, type ClientMessage, type Reference, referenceOf } from './websocket-protocol.ts'
+import { checkMessage, type Reference, referenceOf } from './websocket-protocol.ts'
 
 /** Why we close, beside what the protocol itself has codes for (docs/PROTOCOL.md). */
 export const CLOSE = { TOO_MANY_MESSAGES: 1008, RESTARTING: 1012, EXPIRED: 4401 } as const
@@ -24,21 +23,16 @@ export const CLOSE = { TOO_MANY_MESSAGES: 1008, RESTARTING: 1012, EXPIRED: 4401 
 const HIGH_WATER_BYTES = 256 * 1024
 /** How long a peer may take to say goodbye too, in ms. */
 const GOODBYE_MS = 500
-/** What a message that is none costs, in messages. */
-const VIOLATION_COST = 100
 /** How much longer than an idle peer one may take to answer a ping that takes what it is sent. */
 const BUSY_PATIENCE = 4
 /** When the client of a socket that has expired may come back, in ms. */
 const RETRY_MS = 1_000
 
-/** Who a socket belongs to, and what they may do. */
-export interface Requester {
-  owner: string
-  /** When that ends, in ms since 1970; null = never. */
+/** Who opened a socket. */
+export interface SocketRequester extends Requester {
+  /** When their identity ends, in ms since 1970; null = never. */
   expiresAt: number | null
-  /** Rejects with FORBIDDEN or SESSION_NOT_FOUND; answers what a session that does not exist yet has to pass. */
-  authorize: (action: 'read' | 'send' | 'abort' | 'approve', sessionId: string) => Promise<SubscriptionRequest['admit']>
-  /** Throws SyntaxError. */
+  /** Reads JSON; throws if it is none. */
   parse: (text: string) => unknown
   log: Logger
 }
@@ -51,17 +45,14 @@ export interface SocketOptions {
   limits: Limits
 }
 
-export class SocketConnection implements SubscriptionHost {
+export class SocketConnection implements Wire {
   readonly #socket: WebSocket
   readonly #out: Socket
   readonly #runs: RunRegistry
-  readonly #requester: Requester
+  readonly #requester: SocketRequester
   readonly #options: SocketOptions
   readonly #budget: MessageBudget
-  readonly #subscriptions = new Map<string, SocketSubscription>()
-  /** Subscriptions that want to open, or to go on once there is room. */
-  readonly #turns = new Set<SocketSubscription>()
-  #turning = false
+  readonly #subscriptions: SocketSubscriptions
   readonly #inbox: Array<{ data: Buffer, isBinary: boolean }> = []
   #working = false
   /** The ping that was not answered yet, and when it, or the last, was sent. */
@@ -71,14 +62,24 @@ export class SocketConnection implements SubscriptionHost {
   #closing = false
 
   /** Listens at once: what the peer sends right behind its handshake is not lost. `closed` is called when it is gone. */
-  constructor (socket: WebSocket, runs: RunRegistry, requester: Requester, options: SocketOptions, closed: () => void) {
+  constructor (socket: WebSocket, runs: RunRegistry, requester: SocketRequester, options: SocketOptions, closed: () => void) {
     this.#socket = socket
     this.#out = transportOf(socket)
     this.#runs = runs
     this.#requester = requester
     this.#options = options
     this.#budget = new MessageBudget(options.limits.messagesPerSecond)
-    this.#out.on('drain', () => { void this.#takeTurns() })
+    this.#subscriptions = new SocketSubscriptions({
+      wire: this,
+      open: async (sessionId, after) => {
+        const admit = await requester.authorize('read', sessionId)
+        return runs.openSubscription({ sessionId, owner: requester.owner, after, until: null, admit })
+      },
+      refuse: (error, sessionId) => this.#refuse(error, { sessionId }),
+      emptied: () => { if (this.#closing) this.restart() },
+      limit: options.limits.subscriptionsPerSocket
+    })
+    this.#out.on('drain', () => this.#subscriptions.proceed())
     this.#out.setTimeout?.(options.stallTimeoutMs, cutIfStalled)
     socket.on('message', (data: Buffer, isBinary: boolean) => this.#receive(data, isBinary))
     // The library answers each by itself.
@@ -88,10 +89,7 @@ export class SocketConnection implements SubscriptionHost {
     socket.on('error', () => this.#end(1002, ''))
     socket.on('close', () => {
       clearTimeout(this.#goodbye)
-      this.#closing = true
-      this.#turns.clear()
-      for (const subscription of this.#subscriptions.values()) subscription.close()
-      this.#subscriptions.clear()
+      this.#subscriptions.close()
       closed()
     })
   }
@@ -139,25 +137,6 @@ export class SocketConnection implements SubscriptionHost {
     this.write(textFrames([JSON.stringify(frame)]))
   }
 
-  async open ({ sessionId, after }: SocketSubscription): Promise<Opening> {
-    const admit = await this.#requester.authorize('read', sessionId)
-    return this.#runs.openSubscription({ sessionId, owner: this.#requester.owner, after, until: null, admit: admit ?? null })
-  }
-
-  wait (subscription: SocketSubscription): void {
-    this.#turns.add(subscription)
-  }
-
-  ended (subscription: SocketSubscription): void {
-    if (this.#subscriptions.get(subscription.sessionId) === subscription) this.#subscriptions.delete(subscription.sessionId)
-    if (this.#closing) this.finish()
-  }
-
-  refused (subscription: SocketSubscription, error: unknown): void {
-    this.#refuse(error, { sessionId: subscription.sessionId })
-    this.ended(subscription)
-  }
-
   #receive (data: Buffer, isBinary: boolean): void {
     if (!this.#spend(1)) return
     this.#inbox.push({ data, isBinary })
@@ -181,10 +160,11 @@ export class SocketConnection implements SubscriptionHost {
       if (isBinary) throw runsError('INVALID_MESSAGE', ['A message must be text.'])
       const value = this.#parse(data)
       reference = referenceOf(value)
-      await this.#handle(checkMessage(value))
+      await serveMessage(checkMessage(value), this.#runs, this.#requester, this, this.#subscriptions)
     } catch (error) {
       this.#refuse(error, reference)
-      if (isRunsError(error) && (error.code === 'INVALID_MESSAGE' || error.code === 'UNKNOWN_MESSAGE_TYPE')) this.#spend(VIOLATION_COST)
+      // Some twenty of these in a row are the end.
+      if (hasCode(error, 'INVALID_MESSAGE') || hasCode(error, 'UNKNOWN_MESSAGE_TYPE')) this.#spend(this.#options.limits.messagesPerSecond)
     }
   }
 
@@ -196,68 +176,6 @@ export class SocketConnection implements SubscriptionHost {
     } catch {
       throw runsError('INVALID_MESSAGE', ['A message must be JSON.'])
     }
-  }
-
-  async #handle (message: ClientMessage): Promise<void> {
-    const { owner, authorize } = this.#requester
-    switch (message.type) {
-      case 'chat.send': {
-        const { type, requestId, ...request } = message
-        await authorize('send', request.sessionId)
-        const started = await this.#runs.startRun({ ...request, owner })
-        this.tell({ kind: 'chat_accepted', ...(requestId !== undefined && { requestId }), ...started })
-        if (!this.#subscriptions.has(request.sessionId)) this.#follow(request.sessionId, started.cursor)
-        return
-      }
-      case 'chat.abort': {
-        const { sessionId, runId, requestId } = message
-        await authorize('abort', sessionId)
-        const complete = await this.#runs.abortRun({ sessionId, runId, owner })
-        return this.tell({ kind: 'chat_aborted', ...(requestId !== undefined && { requestId }), sessionId, runId: complete?.runId ?? runId!, complete })
-      }
-      case 'chat.permission-response': {
-        const { type, ...answer } = message
-        await authorize('approve', answer.sessionId)
-        await this.#runs.answerPermission({ ...answer, owner })
-        return this.tell({ kind: 'permission_accepted', sessionId: answer.sessionId, requestId: answer.requestId })
-      }
-      case 'chat.subscribe':
-        for (const { sessionId, lastSeq = 0 } of message.sessions) this.#follow(sessionId, lastSeq)
-        return
-      case 'chat.unsubscribe':
-        for (const { sessionId } of message.sessions) this.#unfollow(sessionId)
-    }
-  }
-
-  /** Follows a session from a cursor on; in place of how it was followed before. */
-  #follow (sessionId: string, after: Cursor): void {
-    this.#subscriptions.get(sessionId)?.close()
-    if (!this.#subscriptions.has(sessionId) && this.#subscriptions.size >= this.#options.limits.subscriptionsPerSocket) {
-      return this.#refuse(runsError('TOO_MANY_SUBSCRIBERS', ['socket']), { sessionId })
-    }
-    const subscription = new SocketSubscription(sessionId, after, this)
-    this.#subscriptions.set(sessionId, subscription)
-    this.#turns.add(subscription)
-    void this.#takeTurns()
-  }
-
-  #unfollow (sessionId: string): void {
-    this.#subscriptions.get(sessionId)?.close()
-    this.#subscriptions.delete(sessionId)
-    this.tell({ kind: 'chat_unsubscribed', sessionId })
-  }
-
-  /** One subscription after the other, while there is room: all at once would fill it many times over. */
-  async #takeTurns (): Promise<void> {
-    if (this.#turning) return
-    this.#turning = true
-    for (const subscription of this.#turns) {
-      if (this.full) break
-      this.#turns.delete(subscription)
-      await subscription.turn()
-      await nextTurn()
-    }
-    this.#turning = false
   }
 
   /** Pays for what the client does; false if it cannot, and is cut off. */
@@ -284,7 +202,7 @@ export class SocketConnection implements SubscriptionHost {
   }
 
   #expire (): void {
-    for (const subscription of this.#subscriptions.values()) subscription.finish(closingFrame(subscription.sessionId))
+    this.#subscriptions.finish((sessionId) => ({ kind: 'stream_closing', sessionId, retryMs: RETRY_MS }))
     this.#end(CLOSE.EXPIRED, 'expired')
   }
 
@@ -294,10 +212,6 @@ export class SocketConnection implements SubscriptionHost {
     this.#goodbye = setTimeout(() => this.#socket.terminate(), GOODBYE_MS)
     this.#socket.close(code, reason)
   }
-}
-
-function closingFrame (sessionId: string): ClosingFrame {
-  return { kind: 'stream_closing', sessionId, retryMs: RETRY_MS }
 }
 
 /** What the library writes to; frames of ours go there between its own. */

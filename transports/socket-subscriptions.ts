@@ -1,0 +1,108 @@
+/* The sessions that one WebSocket follows, and whose turn it is to write where not all can at once. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Cursor } from '../lib/cursor.ts'
+import { runsError } from '../lib/errors.ts'
+import type { Frame } from '../lib/frames.ts'
+import type { Opening } from '../lib/subscriptions.ts'
+import { type SubscriptionHost, SocketSubscription, type Wire } from './socket-subscription.ts'
+
+export interface SocketSubscriptionsOptions {
+  wire: Wire
+  open: (sessionId: string, after: Cursor) => Promise<Opening>
+  /** Tells the client why a session is not followed. */
+  refuse: (error: unknown, sessionId: string) => void
+  /** Called whenever the last subscription has ended by itself. */
+  emptied: () => void
+  /** How many sessions may be followed. */
+  limit: number
+}
+
+export class SocketSubscriptions implements SubscriptionHost {
+  readonly #options: SocketSubscriptionsOptions
+  readonly #open = new Map<string, SocketSubscription>()
+  /** Those that want to open, or to go on once there is room. */
+  readonly #turns = new Set<SocketSubscription>()
+  #turning = false
+
+  constructor (options: SocketSubscriptionsOptions) {
+    this.#options = options
+  }
+
+  get wire (): Wire {
+    return this.#options.wire
+  }
+
+  get size (): number {
+    return this.#open.size
+  }
+
+  has (sessionId: string): boolean {
+    return this.#open.has(sessionId)
+  }
+
+  /** Follows a session from a cursor on; in place of how it was followed before. */
+  follow (sessionId: string, after: Cursor): void {
+    const replaced = this.#open.get(sessionId)
+    if (replaced === undefined && this.#open.size >= this.#options.limit) {
+      return this.#options.refuse(runsError('TOO_MANY_SUBSCRIBERS', ['socket']), sessionId)
+    }
+    replaced?.close()
+    const subscription = new SocketSubscription(sessionId, after, this)
+    this.#open.set(sessionId, subscription)
+    this.wait(subscription)
+    this.proceed()
+  }
+
+  /** From here on nothing of the session is written. */
+  unfollow (sessionId: string): void {
+    this.#open.get(sessionId)?.close()
+    this.#open.delete(sessionId)
+  }
+
+  /** There may be room again. */
+  proceed (): void {
+    if (!this.#turning) void this.#takeTurns()
+  }
+
+  /** Ends each with a frame, also where events are left. */
+  finish (frameFor: (sessionId: string) => Frame): void {
+    for (const subscription of this.#open.values()) subscription.finish(frameFor(subscription.sessionId))
+  }
+
+  /** The socket is gone. */
+  close (): void {
+    this.#turns.clear()
+    for (const subscription of this.#open.values()) subscription.close()
+    this.#open.clear()
+  }
+
+  open ({ sessionId, after }: SocketSubscription): Promise<Opening> {
+    return this.#options.open(sessionId, after)
+  }
+
+  wait (subscription: SocketSubscription): void {
+    this.#turns.add(subscription)
+  }
+
+  ended (subscription: SocketSubscription): void {
+    if (this.#open.get(subscription.sessionId) === subscription) this.#open.delete(subscription.sessionId)
+    if (this.#open.size === 0) this.#options.emptied()
+  }
+
+  refused (subscription: SocketSubscription, error: unknown): void {
+    this.#options.refuse(error, subscription.sessionId)
+    this.ended(subscription)
+  }
+
+  /** One after the other, while there is room: all at once would fill the socket many times over. */
+  async #takeTurns (): Promise<void> {
+    this.#turning = true
+    for (const subscription of this.#turns) {
+      if (this.wire.full) break
+      this.#turns.delete(subscription)
+      await subscription.turn()
+      await nextTurn()
+    }
+    this.#turning = false
+  }
+}
