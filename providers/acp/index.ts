@@ -1,0 +1,92 @@
+/* Agents that speak the Agent Client Protocol: Claude Code, Codex, Gemini CLI, OpenCode, Goose, … */
+import Type from 'typebox'
+import { eventQueue } from '../../lib/event-queue.ts'
+import type { Provider, ProviderEvent, RunContext } from '../../lib/provider.ts'
+import { loadPeer } from '../load-peer.ts'
+import { Agent } from './agent.ts'
+import { WarmAgents } from './warm-agents.ts'
+
+export interface AcpOptions {
+  /** The agent's program, found by PATH. Never passed to a shell. */
+  command: string
+  /** Its arguments. Default none. */
+  args?: readonly string[]
+  /** Where it works, as an absolute path, or how to tell by the run. Default: the server's working directory. */
+  cwd?: string | ((context: Pick<RunContext, 'session' | 'context'>) => string)
+  /** Variables that are added to the server's environment. */
+  env?: Record<string, string>
+  /** MCP servers that the agent is to use, as the protocol has them. Default none. */
+  mcpServers?: readonly unknown[]
+  /** How long an agent is kept for its session's next message, in ms; 0 = not at all. Default 300,000. */
+  idleMs?: number
+  /** How many agents may be there at once; the one that is idle longest goes first. Default 16. */
+  maxAgents?: number
+  /** How long it may take to start, in ms. Default 60,000. */
+  startTimeoutMs?: number
+  /** How long it may take to hear that it is to stop, before it is ended, in ms. Default 2,000. */
+  cancelGraceMs?: number
+  /** How long it may take to end after SIGTERM, before SIGKILL, in ms. Default 1,000. */
+  killGraceMs?: number
+}
+
+/**
+ * A provider that runs an agent which speaks the Agent Client Protocol over its standard input and output, one process for
+ * each session. What it starts in its process group ends with it. Clients can set nothing. Needs the package
+ * `@agentclientprotocol/sdk`.
+ */
+export function acp (options: AcpOptions): Provider {
+  const { command, args = [], cwd = process.cwd(), env = {}, mcpServers = [], idleMs = 300_000, maxAgents = 16, startTimeoutMs = 60_000, cancelGraceMs = 2_000, killGraceMs = 1_000 } = options
+  const agents = new WarmAgents({ idleMs, maxAgents })
+
+  async function start (context: RunContext): Promise<Agent> {
+    const sdk = await loadPeer(() => import('@agentclientprotocol/sdk'), '@agentclientprotocol/sdk', 'acp')
+    return new Agent(sdk, {
+      command, args, cwd: typeof cwd === 'function' ? cwd(context) : cwd, env, mcpServers, startTimeoutMs, cancelGraceMs, killGraceMs
+    })
+  }
+
+  async function * run (context: RunContext): AsyncGenerator<ProviderEvent> {
+    const { session, signal, providerSessionId } = context
+    signal.throwIfAborted()
+    const { agent, isNew } = await agents.take(session.id, providerSessionId, () => start(context))
+    const queue = eventQueue()
+    let turn: Promise<void> | null = null
+    // The run does not wait for the agent to hear of its end.
+    const stop = (): void => {
+      queue.end()
+      if (turn === null) void agent.end()
+    }
+    signal.addEventListener('abort', stop, { once: true })
+    try {
+      if (isNew) yield * open(agent, providerSessionId)
+      signal.throwIfAborted()
+      turn = agent.prompt(context, queue).then(({ stopReason, usage }) => {
+        queue.push({ kind: 'complete', ...ending(stopReason), ...(usage && { usage }) })
+        queue.end()
+      }).catch((error: unknown) => queue.fail(error))
+      yield * queue
+    } finally {
+      signal.removeEventListener('abort', stop)
+      agents.give(session.id, agent, turn === null ? agent.end() : signal.aborted ? agent.cancel(turn) : Promise.resolve())
+    }
+  }
+
+  return {
+    run,
+    optionsSchema: Type.Object({}, { additionalProperties: false }),
+    endSession: (sessionId) => agents.end(sessionId),
+    close: () => agents.close(Math.min(killGraceMs, 500))
+  }
+}
+
+async function * open (agent: Agent, providerSessionId: string | null): AsyncGenerator<ProviderEvent> {
+  const outcome = await agent.open(providerSessionId)
+  if (outcome === 'lost') yield { kind: 'error', code: 'AGENT_FORGOT', message: 'The agent does not have the session any more, and starts anew.' }
+  if (outcome !== 'resumed') yield { kind: 'session_created', newSessionId: agent.nativeId! }
+}
+
+/** Why the agent stopped, as the end of a run. */
+function ending (stopReason: string): { exitCode: number, error?: { code: string, message: string } } {
+  if (stopReason === 'end_turn') return { exitCode: 0 }
+  return { exitCode: 1, error: { code: `AGENT_${stopReason.toUpperCase()}`, message: `The agent stopped: ${stopReason}.` } }
+}

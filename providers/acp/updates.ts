@@ -1,0 +1,80 @@
+/* What an agent reports (`session/update`) → events. Pure but for what it remembers of the turn's tool calls. */
+import type { ContentBlock, SessionUpdate, ToolCall, ToolCallUpdate } from '@agentclientprotocol/sdk'
+import type { ProviderEvent } from '../../lib/provider.ts'
+
+/** A tool call as far as the agent has described it. */
+interface KnownTool {
+  toolName: string
+  title: string | null
+  toolInput: unknown
+}
+
+/** Maps the updates of one turn. */
+export class UpdateMapper {
+  readonly #tools = new Map<string, KnownTool>()
+  /** What the agent said last of tokens and cost. */
+  usage: Record<string, unknown> | undefined
+
+  /** What a tool that asks for leave is called, and what it would get. */
+  tool (toolId: string): KnownTool | undefined {
+    return this.#tools.get(toolId)
+  }
+
+  map (update: SessionUpdate): ProviderEvent[] {
+    switch (update.sessionUpdate) {
+      case 'agent_message_chunk':
+        return said('stream_delta', update.content, update.messageId)
+      case 'agent_thought_chunk':
+        return said('thinking_delta', update.content, update.messageId)
+      case 'tool_call':
+      case 'tool_call_update':
+        return this.#tool(update)
+      case 'plan':
+        return [{ kind: 'plan', entries: update.entries }]
+      case 'usage_update': {
+        const { used, size, cost } = update
+        this.usage = { contextTokens: used, contextSize: size, ...(cost && { cost }) }
+        return [{ kind: 'status', text: 'working', tokens: used }]
+      }
+      // The client wrote that, and has it.
+      case 'user_message_chunk':
+        return []
+      default: {
+        const { sessionUpdate, _meta, ...data } = update
+        return [{ kind: 'custom', name: sessionUpdate, data, transient: true }]
+      }
+    }
+  }
+
+  #tool (call: (ToolCall | ToolCallUpdate)): ProviderEvent[] {
+    const { toolCallId: toolId, status } = call
+    const events: ProviderEvent[] = []
+    const known = this.#tools.get(toolId)
+    const tool = describe(call, known)
+    // Agents open a call before they know what with; the fuller description replaces the first.
+    if (known === undefined || JSON.stringify(tool) !== JSON.stringify(known)) {
+      this.#tools.set(toolId, tool)
+      events.push({ kind: 'tool_use', toolId, ...tool, ...(call.kind && { toolKind: call.kind }) })
+    }
+    const content = call.content ?? call.rawOutput
+    if (status === 'completed' || status === 'failed') {
+      events.push({ kind: 'tool_result', toolId, toolResult: { content: content ?? null, isError: status === 'failed' } })
+    } else if (known !== undefined && (status || content !== undefined)) {
+      events.push({ kind: 'tool_update', toolId, status: status ?? 'in_progress', ...(content !== undefined && { content }) })
+    }
+    return events
+  }
+}
+
+function describe ({ name, title, rawInput }: ToolCall | ToolCallUpdate, known: KnownTool | undefined): KnownTool {
+  return {
+    toolName: name ?? known?.toolName ?? title ?? 'tool',
+    title: title ?? known?.title ?? null,
+    toolInput: rawInput ?? known?.toolInput ?? null
+  }
+}
+
+function said (kind: 'stream_delta' | 'thinking_delta', block: ContentBlock, messageId: string | null | undefined): ProviderEvent[] {
+  if (block.type !== 'text') return [{ kind: 'custom', name: 'content', data: block }]
+  return [{ kind, content: block.text, ...(messageId && { messageId }) }]
+}
