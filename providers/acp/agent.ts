@@ -134,8 +134,9 @@ export class Agent {
       this.#nativeId = nativeId
       return true
     } catch (error) {
-      if (this.#over || !(error instanceof this.#sdk.RequestError)) throw error
-      return false
+      // It does not have the session any more; whatever else is wrong shows when it opens another.
+      if (hasCode(error, 'AGENT_FAILED')) return false
+      throw error
     }
   }
 
@@ -187,4 +188,8 @@ export class Agent {
       throw new ProviderError(`The agent ended with code ${exitCode}${tail === '' ? '.' : `: ${tail}`}`, { code: 'AGENT_EXITED', exitCode, cause: error })
     }
   }
+}
+
+function hasCode (error: unknown, code: string): boolean {
+  return error instanceof ProviderError && error.code === code
 }

@@ -38,23 +38,25 @@ export function acp (options: AcpOptions): Provider {
   const { command, args = [], cwd = process.cwd(), env = {}, mcpServers = [], idleMs = 300_000, maxAgents = 16, startTimeoutMs = 60_000, cancelGraceMs = 2_000, killGraceMs = 1_000 } = options
   const agents = new WarmAgents({ idleMs, maxAgents })
 
-  async function start (context: RunContext): Promise<Agent> {
-    const sdk = await loadPeer(() => import('@agentclientprotocol/sdk'), '@agentclientprotocol/sdk', 'acp')
-    return new Agent(sdk, {
-      command, args, cwd: typeof cwd === 'function' ? cwd(context) : cwd, env, mcpServers, startTimeoutMs, cancelGraceMs, killGraceMs
-    })
-  }
-
   async function * run (context: RunContext): AsyncGenerator<ProviderEvent> {
     const { session, signal, providerSessionId } = context
     signal.throwIfAborted()
-    const { agent, isNew } = await agents.take(session.id, providerSessionId, () => start(context))
+    const sdk = await loadPeer(() => import('@agentclientprotocol/sdk'), '@agentclientprotocol/sdk', 'acp')
+    const place = typeof cwd === 'function' ? cwd(context) : cwd
+    const { agent, isNew } = await agents.take(session.id, providerSessionId, () => new Agent(sdk, {
+      command, args, cwd: place, env, mcpServers, startTimeoutMs, cancelGraceMs, killGraceMs
+    }))
     const queue = eventQueue()
     let turn: Promise<void> | null = null
-    // The run does not wait for the agent to hear of its end.
+    let given = false
+    const give = (settled: Promise<void>): void => {
+      if (!given) agents.give(session.id, agent, settled)
+      given = true
+    }
+    // The run does not wait for the agent to hear of its end; the next one of the session does.
     const stop = (): void => {
       queue.end()
-      if (turn === null) void agent.end()
+      give(turn === null ? agent.end() : agent.cancel(turn))
     }
     signal.addEventListener('abort', stop, { once: true })
     try {
@@ -67,7 +69,7 @@ export function acp (options: AcpOptions): Provider {
       yield * queue
     } finally {
       signal.removeEventListener('abort', stop)
-      agents.give(session.id, agent, turn === null ? agent.end() : signal.aborted ? agent.cancel(turn) : Promise.resolve())
+      give(turn === null ? agent.end() : Promise.resolve())
     }
   }
 

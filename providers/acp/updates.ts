@@ -12,6 +12,8 @@ interface KnownTool {
 /** Maps the updates of one turn. */
 export class UpdateMapper {
   readonly #tools = new Map<string, KnownTool>()
+  /** The message that the agent is in the middle of; undefined = none. */
+  #speaking: { messageId?: string } | undefined
   /** What the agent said last of tokens and cost. */
   usage: Record<string, unknown> | undefined
 
@@ -23,9 +25,9 @@ export class UpdateMapper {
   map (update: SessionUpdate): ProviderEvent[] {
     switch (update.sessionUpdate) {
       case 'agent_message_chunk':
-        return said('stream_delta', update.content, update.messageId)
+        return this.#said('stream_delta', update.content, update.messageId)
       case 'agent_thought_chunk':
-        return said('thinking_delta', update.content, update.messageId)
+        return this.#said('thinking_delta', update.content, update.messageId)
       case 'tool_call':
       case 'tool_call_update':
         return this.#tool(update)
@@ -46,9 +48,23 @@ export class UpdateMapper {
     }
   }
 
+  #said (kind: 'stream_delta' | 'thinking_delta', block: ContentBlock, named: string | null | undefined): ProviderEvent[] {
+    if (block.type !== 'text') return [{ kind: 'custom', name: 'content', data: block }]
+    const message = named ? { messageId: named } : {}
+    this.#speaking = message
+    return [{ kind, content: block.text, ...message }]
+  }
+
+  /** What was said before a tool is used comes before that in the history. */
+  #pause (): ProviderEvent[] {
+    const message = this.#speaking
+    this.#speaking = undefined
+    return message === undefined ? [] : [{ kind: 'stream_end', ...message }]
+  }
+
   #tool (call: (ToolCall | ToolCallUpdate)): ProviderEvent[] {
     const { toolCallId: toolId, status } = call
-    const events: ProviderEvent[] = []
+    const events = this.#pause()
     const known = this.#tools.get(toolId)
     const tool = describe(call, known)
     // Agents open a call before they know what with; the fuller description replaces the first.
@@ -72,9 +88,4 @@ function describe ({ name, title, rawInput }: ToolCall | ToolCallUpdate, known: 
     title: title ?? known?.title ?? null,
     toolInput: rawInput ?? known?.toolInput ?? null
   }
-}
-
-function said (kind: 'stream_delta' | 'thinking_delta', block: ContentBlock, messageId: string | null | undefined): ProviderEvent[] {
-  if (block.type !== 'text') return [{ kind: 'custom', name: 'content', data: block }]
-  return [{ kind, content: block.text, ...(messageId && { messageId }) }]
 }

@@ -4,8 +4,8 @@ import type { Agent } from './agent.ts'
 
 interface Entry {
   agent: Agent
-  /** Whether a turn, or its cancelling, is under way. */
-  busy: boolean
+  /** At work; given back, but still to hear of a cancel; free. */
+  state: 'working' | 'settling' | 'idle'
   /** Resolves when it is idle again. */
   idle: Promise<void>
   rest: () => void
@@ -29,7 +29,7 @@ export class WarmAgents {
    * The session's agent, once it has heard that its last turn is over; a new one if there is none, or not of the native
    * session that is meant. Must be given back. Rejects with a ProviderError TOO_MANY_AGENTS.
    */
-  async take (sessionId: string, nativeId: string | null, start: () => Promise<Agent>): Promise<{ agent: Agent, isNew: boolean }> {
+  async take (sessionId: string, nativeId: string | null, create: () => Agent): Promise<{ agent: Agent, isNew: boolean }> {
     const kept = this.#entries.get(sessionId)
     await kept?.idle
     if (kept?.agent.usable && kept.agent.nativeId === nativeId && this.#entries.get(sessionId) === kept) {
@@ -37,8 +37,8 @@ export class WarmAgents {
       return { agent: kept.agent, isNew: false }
     }
     await this.end(sessionId)
-    this.#makeRoom()
-    const agent = await start()
+    while (this.#entries.size >= this.#maxAgents) await this.#makeRoom()
+    const agent = create()
     this.#use(sessionId, agent)
     void agent.exited.then(() => this.#forget(sessionId, agent))
     return { agent, isNew: true }
@@ -47,9 +47,13 @@ export class WarmAgents {
   /** Gives an agent back; it is idle once `settled` is. */
   give (sessionId: string, agent: Agent, settled: Promise<void>): void {
     const entry = this.#entries.get(sessionId)
-    if (entry?.agent !== agent) return void settled.then(() => this.#end(agent))
+    if (entry?.agent !== agent) {
+      void settled.then(() => this.#end(agent))
+      return
+    }
+    entry.state = 'settling'
     void settled.then(() => {
-      entry.busy = false
+      entry.state = 'idle'
       entry.rest()
       if (!agent.usable || this.#idleMs === 0) return this.#end(agent)
       entry.idleTimer = setTimeout(() => this.#end(agent), this.#idleMs).unref()
@@ -75,17 +79,17 @@ export class WarmAgents {
     this.#entries.delete(sessionId)
     let rest!: () => void
     const idle = new Promise<void>((resolve) => { rest = resolve })
-    this.#entries.set(sessionId, { agent, busy: true, idle, rest, idleTimer: undefined })
+    this.#entries.set(sessionId, { agent, state: 'working', idle, rest, idleTimer: undefined })
   }
 
-  #makeRoom (): void {
-    if (this.#entries.size < this.#maxAgents) return
-    for (const [sessionId, { agent, busy }] of this.#entries) {
-      if (busy) continue
-      this.#forget(sessionId, agent)
-      return this.#end(agent)
-    }
-    throw new ProviderError('As many agents are at work as may.', { code: 'TOO_MANY_AGENTS' })
+  /** Ends an agent that is idle, or will be at once. */
+  async #makeRoom (): Promise<void> {
+    const entries = [...this.#entries]
+    const free = entries.find(([, { state }]) => state === 'idle') ?? entries.find(([, { state }]) => state === 'settling')
+    if (free === undefined) throw new ProviderError('As many agents are at work as may.', { code: 'TOO_MANY_AGENTS' })
+    const [sessionId, entry] = free
+    await entry.idle
+    if (entry.state === 'idle' && this.#entries.get(sessionId) === entry) await this.end(sessionId)
   }
 
   #forget (sessionId: string, agent: Agent): void {

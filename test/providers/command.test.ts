@@ -4,6 +4,7 @@ import { test, type Test } from 'tap'
 import type { Event, ProviderEvent } from '../../index.ts'
 import { command, type CommandOptions } from '../../providers/command.ts'
 import { buildApp } from '../helpers/build-app.ts'
+import { gone, isAlive } from '../helpers/processes.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
 
 const node = (script: string, ...args: string[]): CommandOptions => ({ command: process.execPath, args: ['-e', script, '--', ...args] })
@@ -17,21 +18,6 @@ async function run (t: Test, options: CommandOptions, content: string | Array<{ 
     if (event.kind === 'complete') break
   }
   return { app, events, last: events.at(-1)! }
-}
-
-/** Whether a process is still there. */
-function isAlive (pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** Resolves when a process has gone, however long its end takes. */
-async function gone (pid: number): Promise<void> {
-  while (isAlive(pid)) await new Promise((resolve) => { setImmediate(resolve) })
 }
 
 test('the message goes to standard input, plain output becomes deltas and one text', async (t) => {
