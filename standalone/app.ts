@@ -1,25 +1,23 @@
-/* The standalone server's app: the plugin in front of one provider, who may use it and from where, and a health check. */
+/* The standalone server's app: the plugin in front of its providers, who may use it and from where, and a health check. */
 import cookie from '@fastify/cookie'
 import Fastify, { type FastifyInstance } from 'fastify'
-import agentRuns, { type AgentRunsOptions, type Identify, type Provider } from '../index.ts'
+import agentRuns, { type AgentRunsOptions, type Identify } from '../index.ts'
 import { errorHandler } from '../plugins/error-handler.ts'
-import { command } from '../providers/command.ts'
-import { echo } from '../providers/echo.ts'
 import { logOptions, quietNotFound } from './access-log.ts'
-import { type Settings, UsageError } from './flags.ts'
+import type { Settings } from './flags.ts'
 import { allowHosts } from './hosts.ts'
 import { loginRoutes, tokenOf } from './login.ts'
 import { allowOrigins } from './origins.ts'
+import { readProviders } from './providers.ts'
 import { readTokens } from './tokens.ts'
 
 /** A peer that sends its request a byte at a time is given up after this long; streams are not affected. */
 const REQUEST_TIMEOUT_MS = 30_000
 
 /** Builds the app that settings ask for; it does not listen yet. Its log goes to standard output unless told otherwise. Throws UsageError. */
-export async function buildApp ({ values, command: argv }: Settings, log?: { write: (line: string) => void }): Promise<FastifyInstance> {
-  const { port, host, db, provider, logLevel, tokens, corsOrigin, allowedHosts, ...options } = values
-  const name = typeof provider === 'string' ? provider : argv.length > 0 ? 'command' : 'echo'
-  const providers = { [name]: createProvider(name, argv) }
+export async function buildApp (settings: Settings, log?: { write: (line: string) => void }): Promise<FastifyInstance> {
+  const { port, host, db, provider, model, baseUrl, config, logLevel, tokens, corsOrigin, allowedHosts, ...options } = settings.values
+  const agents = readProviders(settings)
   const app = Fastify({
     logger: logOptions(String(logLevel), log),
     requestTimeout: REQUEST_TIMEOUT_MS,
@@ -36,7 +34,7 @@ export async function buildApp ({ values, command: argv }: Settings, log?: { wri
   await allowOrigins(app, corsOrigin as string[])
   const identify = typeof tokens === 'string' ? await identifyByTokens(app, tokens, String(options['prefix'])) : null
   app.get('/health', async () => ({ status: 'ok', runs: (await app.runs.listRunningRuns()).length }))
-  await app.register(agentRuns, { ...options as Partial<AgentRunsOptions>, providers, store: String(db), allowedOrigins: corsOrigin as string[], ...identify })
+  await app.register(agentRuns, { ...options as Partial<AgentRunsOptions>, ...agents, store: String(db), allowedOrigins: corsOrigin as string[], ...identify })
   return app
 }
 
@@ -54,12 +52,4 @@ async function identifyByTokens (app: FastifyInstance, path: string, prefix: str
       return token === null ? null : tokens.identify(token)
     }
   }
-}
-
-function createProvider (name: string, [program, ...args]: string[]): Provider {
-  if (name !== 'command' && program !== undefined) throw new UsageError(`The provider "${name}" takes no command after --.`)
-  if (name === 'echo') return echo()
-  if (name !== 'command') throw new UsageError(`There is no provider "${name}", only "echo" and "command".`)
-  if (program === undefined) throw new UsageError('The provider "command" needs a command: … --provider command -- my-agent --flag')
-  return command({ command: program, args })
 }
