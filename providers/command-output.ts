@@ -1,10 +1,13 @@
-/* A command's standard output → events: JSON lines with a kind are events, everything else is streamed text. */
+/* A command's standard output → events: JSON lines are read as the command means them, everything else is streamed text. */
 import type { ProviderEvent } from '../lib/provider.ts'
 
 /** A line longer than this is text, whatever it starts with, in characters. */
 const MAX_JSON_LINE = 4 * 1024 * 1024
 
 type Complete = Extract<ProviderEvent, { kind: 'complete' }>
+
+/** The events that a line of JSON stands for; null if it is only text. */
+export type ReadLine = (value: Record<string, unknown>) => ProviderEvent[] | null
 
 export class CommandOutput {
   /** The start of a line that may turn out to be JSON. */
@@ -13,6 +16,11 @@ export class CommandOutput {
   #inText = false
   /** What the command itself said of its end; the exit code is only known later. */
   complete: Complete | null = null
+  readonly #read: ReadLine
+
+  constructor (read: ReadLine = readEvent) {
+    this.#read = read
+  }
 
   /** The events in a piece of output; text goes out at once, without waiting for its line to end. */
   take (output: string): ProviderEvent[] {
@@ -42,14 +50,25 @@ export class CommandOutput {
   }
 
   #line (line: string): ProviderEvent[] {
-    const event = parseEventLine(line)
-    if (event === null) return [this.#text(line)]
+    const read = this.#readLine(line)
+    if (read === null) return [this.#text(line)]
     // What was said before is over: the history keeps it before what comes now.
     const events: ProviderEvent[] = this.#inText ? [{ kind: 'stream_end' }] : []
     this.#inText = false
-    if (event.kind === 'complete') this.complete = event
-    else events.push(event)
+    for (const event of read) {
+      if (event.kind === 'complete') this.complete = event
+      else events.push(event)
+    }
     return events
+  }
+
+  #readLine (line: string): ProviderEvent[] | null {
+    try {
+      const value = JSON.parse(line) as unknown
+      return typeof value === 'object' && value !== null ? this.#read(value as Record<string, unknown>) : null
+    } catch {
+      return null
+    }
   }
 
   #text (content: string): ProviderEvent {
@@ -58,12 +77,7 @@ export class CommandOutput {
   }
 }
 
-function parseEventLine (line: string): ProviderEvent | null {
-  try {
-    const value = JSON.parse(line) as unknown
-    // The run checks the rest.
-    return typeof value === 'object' && value !== null && 'kind' in value && typeof value.kind === 'string' ? value as ProviderEvent : null
-  } catch {
-    return null
-  }
+/** A line that is an event already. The run checks the rest. */
+function readEvent (value: Record<string, unknown>): ProviderEvent[] | null {
+  return typeof value['kind'] === 'string' ? [value as unknown as ProviderEvent] : null
 }
