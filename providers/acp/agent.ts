@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type * as acp from '@agentclientprotocol/sdk'
 import { atMost } from '../../lib/at-most.ts'
 import type { EventQueue } from '../../lib/event-queue.ts'
+import type { Logger } from '../../lib/logger.ts'
 import { ProviderError, type RunContext } from '../../lib/provider.ts'
 import { ProcessGroup } from '../process-group.ts'
 import { askPermission } from './permission.ts'
@@ -17,8 +18,9 @@ export interface AgentOptions {
   command: string
   args: readonly string[]
   cwd: string
-  env: Record<string, string>
+  env: Record<string, string | undefined>
   mcpServers: readonly unknown[]
+  log: Logger
   /** How long it may take to start, in ms. */
   startTimeoutMs: number
   /** How long it may take to hear a cancel, in ms. */
@@ -180,6 +182,7 @@ export class Agent {
     } catch (error) {
       if (this.#group.child.pid === undefined) throw new ProviderError(`"${this.#options.command}" cannot be started.`, { code: 'AGENT_NOT_STARTED', exitCode: 127, cause: error })
       if (error instanceof this.#sdk.RequestError && !this.#connection.signal.aborted) {
+        this.#options.log.warn({ err: error, data: error.data, stderr: this.#group.stderrTail }, 'the agent refused a request')
         throw new ProviderError(error.message, { code: error.code === -32_000 ? 'AGENT_NOT_AUTHENTICATED' : 'AGENT_FAILED', cause: error })
       }
       this.#group.kill()

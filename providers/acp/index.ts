@@ -13,8 +13,8 @@ export interface AcpOptions {
   args?: readonly string[]
   /** Where it works, as an absolute path, or how to tell by the run. Default: the server's working directory. */
   cwd?: string | ((context: Pick<RunContext, 'session' | 'context'>) => string)
-  /** Variables that are added to the server's environment. */
-  env?: Record<string, string>
+  /** Variables that are added to the server's environment; `undefined` takes one out of it. */
+  env?: Record<string, string | undefined>
   /** MCP servers that the agent is to use, as the protocol has them. Default none. */
   mcpServers?: readonly unknown[]
   /** How long an agent is kept for its session's next message, in ms; 0 = not at all. Default 300,000. */
@@ -39,12 +39,12 @@ export function acp (options: AcpOptions): Provider {
   const agents = new WarmAgents({ idleMs, maxAgents })
 
   async function * run (context: RunContext): AsyncGenerator<ProviderEvent> {
-    const { session, signal, providerSessionId } = context
+    const { session, signal, providerSessionId, log } = context
     signal.throwIfAborted()
     const sdk = await loadPeer(() => import('@agentclientprotocol/sdk'), '@agentclientprotocol/sdk', 'acp')
     const place = typeof cwd === 'function' ? cwd(context) : cwd
     const { agent, isNew } = await agents.take(session.id, providerSessionId, () => new Agent(sdk, {
-      command, args, cwd: place, env, mcpServers, startTimeoutMs, cancelGraceMs, killGraceMs
+      command, args, cwd: place, env, mcpServers, log, startTimeoutMs, cancelGraceMs, killGraceMs
     }))
     const queue = eventQueue()
     let turn: Promise<void> | null = null
