@@ -13,7 +13,7 @@ interface Block {
 interface Body {
   model: string
   stream?: boolean
-  messages: Array<{ role: 'user' | 'assistant', content: string | Block[] }>
+  messages: Array<{ role: 'user' | 'assistant' | 'system', content: string | Block[] }>
   tools?: Array<{ name: string }>
 }
 
@@ -24,7 +24,8 @@ const ERRORS: Record<number, string> = {
 export const anthropic: Api = {
   read (body) {
     const { model, stream = false, messages, tools = [] } = body as unknown as Body
-    const turns = messages.flatMap(({ role, content }) => turnsOf(role, partsOf(content)))
+    // Agents put what changes of their surroundings in between, in the system's name.
+    const turns = messages.flatMap(({ role, content }) => role === 'system' ? [] : turnsOf(role, partsOf(content)))
     refuseDangling(turns, (id) => `messages: \`tool_use\` ids were found without \`tool_result\` blocks immediately after: ${id}. Each \`tool_use\` block must have a corresponding \`tool_result\` block in the next message.`)
     return { model, stream, turns, tools: tools.map(({ name }) => name) }
   },
