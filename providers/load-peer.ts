@@ -6,7 +6,8 @@ export async function loadPeer<T> (load: () => Promise<T>, name: string, provide
   try {
     return await load()
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ERR_MODULE_NOT_FOUND' && error.message.includes(`'${name}'`))) throw error
+    // By its message: where hooks of the loader run in a thread of their own, the code is lost on the way.
+    if (!(error instanceof Error && /^Cannot find (package|module) /.test(error.message) && error.message.includes(`'${name}'`))) throw error
     throw new ProviderError(`The provider "${provider}" needs the package "${name}": npm install ${name}`, { code: 'PROVIDER_NOT_INSTALLED', cause: error })
   }
 }
