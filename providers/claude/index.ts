@@ -1,0 +1,127 @@
+/* Claude Code by its Agent SDK: one process for each message, one native session for each of ours. */
+import Type from 'typebox'
+import type { Provider, ProviderEvent, RunContext } from '../../lib/provider.ts'
+import { loadPeer } from '../load-peer.ts'
+import type { Sdk } from './sdk.ts'
+import { Turn } from './turn.ts'
+
+/** As a variable, so that neither compilers nor bundlers look for what may not be there. */
+const PACKAGE: string = '@anthropic-ai/claude-agent-sdk'
+/** A server that closes does not wait longer for an agent, in ms. */
+const CLOSE_GRACE_MS = 500
+
+/** What an option may be told by. */
+type Run = Pick<RunContext, 'session' | 'context'>
+
+export interface ClaudeOptions {
+  /**
+   * Where it works, as an absolute path, or how to tell by the run. A session goes on only where it began. Default: the
+   * server's working directory.
+   */
+  cwd?: string | ((run: Run) => string)
+  /** Variables that are added to the server's environment; `undefined` takes one out of it. */
+  env?: Record<string, string | undefined>
+  /** The model. Default: the agent's own choice. */
+  model?: string
+  /** Models that clients may choose by `options.model` of a message. Default none. */
+  models?: readonly string[]
+  /** As the SDK has it: text, or `{ type: 'preset', preset: 'claude_code', append }`. Default: the SDK's. */
+  systemPrompt?: string | Record<string, unknown>
+  /** Default `default`: what is not allowed otherwise is asked for. `bypassPermissions` asks for nothing. */
+  permissionMode?: 'default' | 'acceptEdits' | 'plan' | 'dontAsk' | 'auto' | 'bypassPermissions'
+  /** Tools that run without being asked for. Default none. */
+  allowedTools?: readonly string[]
+  /** Tools that it does not get. Default none. */
+  disallowedTools?: readonly string[]
+  /**
+   * MCP servers by name, as the SDK has them, or how to make them for a run: a server in this process (`createSdkMcpServer`)
+   * serves one run at a time. Default none.
+   */
+  mcpServers?: Record<string, unknown> | ((run: Run) => Record<string, unknown>)
+  /** Which settings on disk count, memory files among them. Default none, so that the server's user does not leak in. */
+  settingSources?: ReadonlyArray<'user' | 'project' | 'local'>
+  /** How often it may turn to the model for one message. Default: as often as it likes. */
+  maxTurns?: number
+  /** How long it may take to end after SIGTERM, before SIGKILL, in ms. Default 1,000. */
+  killGraceMs?: number
+  /** Further options of the SDK. What this provider sets for a run (input, session, process, permissions) it sets all the same. */
+  sdkOptions?: Record<string, unknown>
+  /** Where the package comes from when it cannot be found from here. Default: `import('@anthropic-ai/claude-agent-sdk')`. */
+  sdk?: () => Promise<unknown>
+}
+
+/**
+ * A provider that runs Claude Code. Tools that ask for leave become approvals. The agent and all that it started end with the
+ * run. Clients can only choose among `models`; their words reach the model as they are, `/` and `@` are nothing special in
+ * them. Needs the package `@anthropic-ai/claude-agent-sdk`.
+ */
+export function claude (options: ClaudeOptions = {}): Provider {
+  const { cwd = process.cwd(), env, models = [], killGraceMs = 1_000, sdk: load = () => import(PACKAGE) } = options
+  const turns = new Set<Turn>()
+  /** When the last turn of a session has written it to the end. */
+  const settled = new Map<string, Promise<void>>()
+
+  async function * run (context: RunContext): AsyncGenerator<ProviderEvent> {
+    const { session, signal, providerSessionId } = context
+    const sdk = await loadPeer(load, PACKAGE, 'claude') as Sdk
+    await settled.get(session.id)
+    const turn = async function * (resume: string | null): AsyncGenerator<ProviderEvent, boolean> {
+      signal.throwIfAborted()
+      const turn = new Turn(sdk, context, {
+        resume, options: sdkOptions(options, context), cwd: typeof cwd === 'function' ? cwd(context) : cwd, env: { ...process.env, ...env }, killGraceMs
+      })
+      turns.add(turn)
+      const gone = turn.ended.then(() => {
+        turns.delete(turn)
+        if (settled.get(session.id) === gone) settled.delete(session.id)
+      })
+      settled.set(session.id, gone)
+      // The run does not wait for the agent to hear of its end.
+      const stop = (): void => { void turn.stop() }
+      signal.addEventListener('abort', stop, { once: true })
+      try {
+        yield * turn.events
+        return turn.forgot
+      } finally {
+        signal.removeEventListener('abort', stop)
+        stop()
+      }
+    }
+    if (!(yield * turn(providerSessionId))) return
+    await settled.get(session.id)
+    yield { kind: 'error', code: 'AGENT_FORGOT', message: 'The agent does not have the session any more, and starts anew.' }
+    yield * turn(null)
+  }
+
+  return {
+    run,
+    optionsSchema: Type.Object(models.length === 0 ? {} : { model: Type.Optional(Type.Union(models.map((model) => Type.Literal(model)))) }, { additionalProperties: false }),
+    async close () {
+      const limits = { exitMs: CLOSE_GRACE_MS, killGraceMs: Math.min(killGraceMs, CLOSE_GRACE_MS) }
+      await Promise.all([...turns].map((turn) => turn.stop(limits)))
+    }
+  }
+}
+
+function sdkOptions (options: ClaudeOptions, context: RunContext): Record<string, unknown> {
+  const { systemPrompt, permissionMode = 'default', allowedTools, disallowedTools, mcpServers, settingSources = [], maxTurns, sdkOptions } = options
+  const model = context.options['model'] ?? options.model
+  return {
+    // Clients are not those at the keyboard: `@/any/file` would hand them files that nobody was asked for, `/model` a model.
+    verbatimPrompts: true,
+    // Sessions of different people may work in one directory.
+    settings: { autoMemoryEnabled: false },
+    // On the command line everyone on the machine could read what is in them.
+    mcpServersDelivery: 'initialize',
+    ...sdkOptions,
+    settingSources,
+    permissionMode,
+    ...(permissionMode === 'bypassPermissions' && { allowDangerouslySkipPermissions: true }),
+    ...(model !== undefined && { model }),
+    ...(systemPrompt !== undefined && { systemPrompt }),
+    ...(allowedTools && { allowedTools }),
+    ...(disallowedTools && { disallowedTools }),
+    ...(mcpServers && { mcpServers: typeof mcpServers === 'function' ? mcpServers(context) : mcpServers }),
+    ...(maxTurns !== undefined && { maxTurns })
+  }
+}

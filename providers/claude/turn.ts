@@ -1,0 +1,174 @@
+/* One message in the hands of the agent: a process of its own, from its start until nothing of it is left. */
+import { Readable } from 'node:stream'
+import { atMost } from '../../lib/at-most.ts'
+import { eventQueue } from '../../lib/event-queue.ts'
+import { ProviderError, type ProviderEvent, type RunContext } from '../../lib/provider.ts'
+import { ProcessGroup } from '../process-group.ts'
+import { killStrays, strayMark } from '../strays.ts'
+import { endingOf, saysForgotten } from './ending.ts'
+import { MessageMapper } from './messages.ts'
+import { askPermission } from './permission.ts'
+import { promptOf } from './prompt.ts'
+import type { Query, ResultMessage, Sdk, SdkMessage, SpawnedProcess, SpawnRequest, ToolAsking, UserMessage } from './sdk.ts'
+
+export interface TurnOptions {
+  /** The native session to go on with; null = a new one. */
+  resume: string | null
+  /** The SDK's, but for what belongs to the turn. */
+  options: Record<string, unknown>
+  cwd: string
+  env: Record<string, string | undefined>
+  killGraceMs: number
+}
+
+/** How long it may take to stop once it has heard that it is to, in ms: then it keeps what it has said so far. */
+const INTERRUPT_MS = 500
+/** How long it may take to write its session to the end and to exit when it is done, in ms. */
+const EXIT_MS = 5_000
+
+export class Turn {
+  /** Resolves when the process and all that it started are gone. */
+  readonly ended: Promise<void>
+  readonly #context: RunContext
+  readonly #given: TurnOptions
+  readonly #queue = eventQueue()
+  readonly #mapper = new MessageMapper()
+  readonly #mark = strayMark()
+  readonly #inputEnd: Promise<void>
+  #endInput!: () => void
+  #setEnded!: () => void
+  #group: ProcessGroup | null = null
+  #query: Query | null = null
+  #stopped = false
+  /** Whether the agent has told how the turn ended. */
+  #over = false
+  #forgot = false
+
+  /** Starts the agent. Throws a ProviderError for content that it does not take. */
+  constructor (sdk: Sdk, context: RunContext, given: TurnOptions) {
+    this.#context = context
+    this.#given = given
+    this.#inputEnd = new Promise((resolve) => { this.#endInput = resolve })
+    this.ended = new Promise((resolve) => { this.#setEnded = resolve })
+    void this.#pump(sdk, { type: 'user', message: { role: 'user', content: promptOf(context.content) }, parent_tool_use_id: null })
+  }
+
+  /** What the agent does; once. */
+  get events (): AsyncIterable<ProviderEvent> {
+    return this.#queue
+  }
+
+  /** Whether the agent does not have the session that it was to go on with, and so did nothing. */
+  get forgot (): boolean {
+    return this.#forgot
+  }
+
+  /**
+   * Ends the agent, whatever it is at: one that works is interrupted, so that its session stays whole; one that does not
+   * end by itself is killed. Resolves when nothing of it is left. A later call may shorten what an earlier one allows.
+   */
+  async stop ({ exitMs = EXIT_MS, killGraceMs = this.#given.killGraceMs } = {}): Promise<void> {
+    this.#stopped = true
+    this.#queue.end()
+    this.#endInput()
+    const isAtWork = this.#mapper.begun && !this.#over
+    if (isAtWork) void this.#query?.interrupt().catch(() => {})
+    await atMost(this.#over ? exitMs : isAtWork ? INTERRUPT_MS : 0, this.ended)
+    this.#group?.kill(killGraceMs)
+    await this.ended
+  }
+
+  async #pump (sdk: Sdk, message: UserMessage): Promise<void> {
+    let thrown: unknown
+    try {
+      this.#query = sdk.query({ prompt: this.#input(message), options: this.#options() })
+      for await (const message of this.#query) this.#take(message)
+    } catch (error) {
+      thrown = error
+    }
+    this.#endInput()
+    if (this.#group === null) this.#setEnded()
+    // The SDK has given up on it, whatever state it is in.
+    else if (!this.#over) this.#group.kill(this.#given.killGraceMs)
+    await this.ended
+    await this.#fail(thrown)
+  }
+
+  #take (message: SdkMessage): void {
+    if (message.type === 'result') this.#end(message)
+    else for (const event of this.#mapper.map(message)) this.#queue.push(event)
+  }
+
+  #end (result: ResultMessage): void {
+    this.#over = true
+    this.#forgot = this.#isForgotten((result.errors ?? []).join())
+    if (!this.#forgot) this.#queue.push(endingOf(result, this.#mapper.modelError, this.#context.log))
+    this.#queue.end()
+    this.#endInput()
+  }
+
+  /** The agent has gone without a word about the end of the turn. */
+  async #fail (cause: unknown): Promise<void> {
+    if (this.#over) return
+    const exitCode = await this.#group?.exited.catch(() => null) ?? null
+    if (exitCode === null) return this.#queue.fail(new ProviderError('The agent cannot be started.', { code: 'AGENT_NOT_STARTED', exitCode: 127, cause }))
+    const tail = this.#group!.stderrTail
+    this.#forgot = this.#isForgotten(tail)
+    if (this.#forgot) this.#queue.end()
+    else this.#queue.fail(new ProviderError(`The agent ended with code ${exitCode}${tail === '' ? '.' : `: ${tail}`}`, { code: 'AGENT_EXITED', exitCode, cause }))
+  }
+
+  #isForgotten (said: string): boolean {
+    return this.#given.resume !== null && !this.#mapper.begun && saysForgotten(said)
+  }
+
+  /** An input that stays open: over it the agent is interrupted, and hears what it may do. */
+  async * #input (message: UserMessage): AsyncGenerator<UserMessage> {
+    yield message
+    await this.#inputEnd
+  }
+
+  #options (): Record<string, unknown> {
+    const { options, cwd, env, resume } = this.#given
+    return {
+      ...options,
+      cwd,
+      env: { ...env, ...this.#mark },
+      ...(resume !== null && { resume }),
+      includePartialMessages: true,
+      canUseTool: (toolName: string, input: Record<string, unknown>, asking: ToolAsking) => askPermission(this.#context, this.#queue, this.#mapper, toolName, input, asking),
+      spawnClaudeCodeProcess: (request: SpawnRequest) => this.#spawn(request)
+    }
+  }
+
+  #spawn ({ command, args, cwd, env }: SpawnRequest): SpawnedProcess {
+    if (this.#stopped) throw new Error('the run has ended')
+    const group = new ProcessGroup(command, args, { ...(cwd !== undefined && { cwd }), env }, this.#given.killGraceMs)
+    this.#group = group
+    void group.exited.catch(() => {}).then(() => killStrays(this.#mark)).then(this.#setEnded)
+    const { child } = group
+    return {
+      stdin: child.stdin,
+      stdout: Readable.from(this.#paced(child.stdout), { objectMode: false }),
+      get killed () { return child.killed },
+      get exitCode () { return child.exitCode },
+      get signalCode () { return child.signalCode },
+      kill: (signal) => child.kill(signal),
+      on: child.on.bind(child),
+      once: child.once.bind(child),
+      off: child.off.bind(child)
+    }
+  }
+
+  /** The agent's words, read no faster than the log takes what they say: the SDK keeps whatever it reads. */
+  async * #paced (stdout: Readable): AsyncGenerator<Buffer> {
+    try {
+      for await (const chunk of stdout) {
+        await this.#queue.room()
+        yield chunk as Buffer
+      }
+    } catch {
+      // It was killed in the middle of a word; its exit says so.
+    }
+  }
+}
