@@ -1,5 +1,6 @@
-/* What processes are there. */
+/* Which processes there are, by Linux' /proc. */
 import { readdirSync, readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 
 /** Whether a process is still there. */
 export function isAlive (pid: number): boolean {
@@ -26,4 +27,33 @@ export function groupOf (leader: number): number[] {
       return []
     }
   })
+}
+
+export interface Process {
+  pid: number
+  command: string
+}
+
+/** The processes that carry a variable with that value and are not dead. */
+export function processesWith (variable: string, value: string): Process[] {
+  const read = (pid: string, file: string): string => {
+    try {
+      return readFileSync(`/proc/${pid}/${file}`, 'latin1')
+    } catch {
+      return ''
+    }
+  }
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).flatMap((pid) => {
+    if (!read(pid, 'environ').split('\0').includes(`${variable}=${value}`)) return []
+    return [{ pid: Number(pid), command: read(pid, 'cmdline').replaceAll('\0', ' ').trim() }]
+  })
+}
+
+/** Resolves once what carries it is as it should be, however long that takes: nobody tells of the birth and death of strangers. */
+export async function untilProcesses (variable: string, value: string, enough: (processes: Process[]) => boolean): Promise<Process[]> {
+  for (;;) {
+    const processes = processesWith(variable, value)
+    if (enough(processes)) return processes
+    await delay(5)
+  }
 }
