@@ -1,7 +1,9 @@
-import { test } from 'tap'
+import { t, test } from 'tap'
 import { providerSuite } from '../../conformance/index.ts'
 import { command } from '../../providers/command.ts'
 import { echo } from '../../providers/echo.ts'
+import { openai } from '../../providers/openai/index.ts'
+import { FakeModel } from '../helpers/fake-model.ts'
 
 providerSuite((name, work) => test(`echo: ${name}`, work), {
   create: () => echo({ delayMs: 5 }),
@@ -23,4 +25,14 @@ providerSuite((name, work) => test(`command: ${name}`, work), {
   content: 'Say this back.',
   saying: (word) => word,
   longContent: 'stay'
+})
+
+const model = await FakeModel.open()
+t.teardown(() => model.kill())
+
+providerSuite((name, work) => test(`openai: ${name}`, work), {
+  create: () => openai({ model: 'fake', baseUrl: model.openaiUrl, apiKey: 'none' }),
+  content: 'Say this back.',
+  saying: (word) => word,
+  longContent: 'SLOW'
 })

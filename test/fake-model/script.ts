@@ -6,6 +6,8 @@ export type Ending =
   | { how: 'stop', stop: Stop }
   /** A delta every 50 ms until the client leaves. */
   | { how: 'never' }
+  /** Nothing more, until the client leaves. */
+  | { how: 'hang' }
   /** The connection breaks. */
   | { how: 'cut' }
   /** The service reports an error in its stream. */
@@ -43,6 +45,8 @@ export function scriptOf (asked: Asked): Script {
       return calling(asked, name, rest)
     case 'SLOW':
       return { steps: youSaid(rest), ending: { how: 'never' } }
+    case 'HANG':
+      return { steps: youSaid(rest), ending: { how: 'hang' } }
     case 'FAIL': {
       const [status, ...how] = rest.split(/\s+/)
       return { fail: Number(status), final: how.includes('final'), once: how.includes('once') }

@@ -9,6 +9,7 @@
  *                       `USE_TOOL:<name> <json>` names it
  *   LOOP <json>         calls it again and again
  *   SLOW <text>         speaks for ever, a delta every 50 ms
+ *   HANG <text>         speaks, and then says nothing more
  *   CUT <text>          begins to speak, then the connection breaks
  *   BREAK <text>        begins to speak, then reports an error in its stream
  *   STOP <reason> <text> speaks, and stops for that reason, in the words of the API
@@ -155,7 +156,7 @@ export class FakeModel {
     if (asked.stream) return stream(response, api.writer(asked, request.body), steps, ending, usageOf(asked, steps))
     if (ending.how === 'stop') json(response, 200, api.writer(asked, request.body).whole(steps, ending.stop, usageOf(asked, steps)))
     // Who does not stream, and is not to get an answer, waits.
-    else if (ending.how !== 'never') response.destroy()
+    else if (ending.how !== 'never' && ending.how !== 'hang') response.destroy()
   }
 
   #settle (request: ModelRequest, state: 'answered' | 'closed'): void {
@@ -178,6 +179,7 @@ async function stream (response: ServerResponse, writer: Writer, steps: Step[], 
     await delay(50)
     await write(response, writer.step({ type: 'text', text: ` ${n}` }))
   }
+  if (ending.how === 'hang') return
   // Those who lose a connection also lose what they have not taken from it yet.
   if (ending.how === 'cut') await delay(50).then(() => response.destroy())
   else response.end()

@@ -1,0 +1,110 @@
+/* One request to a model, and its answer as it comes. */
+import type OpenAI from 'openai'
+import type { APIError } from 'openai'
+import type { Logger } from '../../lib/logger.ts'
+import { ProviderError, type ProviderEvent } from '../../lib/provider.ts'
+import { cutError, modelError } from '../model-error.ts'
+import { Answer } from './answer.ts'
+import type { ChatMessage } from './messages.ts'
+
+interface Request {
+  model: string
+  messages: ChatMessage[]
+  tools?: Array<{ type: 'function', function: { name: string, description: string, parameters: Record<string, unknown> } }>
+}
+
+interface AskOptions {
+  signal: AbortSignal
+  /** How long the model may be silent, in ms. */
+  timeoutMs: number
+  log: Logger
+}
+
+type Sdk = typeof OpenAI
+
+/**
+ * Yields what the model says; answers all of it. The SDK asks again as long as nothing was said. Throws a ProviderError for
+ * what goes wrong at the service, and the reason of `signal` when that aborts.
+ */
+export async function * ask (sdk: Sdk, client: OpenAI, request: Request, { signal, timeoutMs, log }: AskOptions): AsyncGenerator<ProviderEvent, Answer> {
+  // Timers know no longer times.
+  const patience = Math.min(timeoutMs, 2 ** 31 - 1)
+  const silence = new Silence(patience)
+  const answer = new Answer()
+  let begun = false
+  try {
+    const body = { ...request, stream: true as const, stream_options: { include_usage: true } }
+    const stream = await silence.within(client.chat.completions.create(body, { signal: AbortSignal.any([signal, silence.signal]), timeout: patience }))
+    begun = true
+    const chunks = stream[Symbol.asyncIterator]()
+    try {
+      for (;;) {
+        const { done, value } = await silence.within(chunks.next())
+        if (done === true) break
+        yield * answer.take(value)
+      }
+    } finally {
+      await chunks.return?.()
+    }
+    signal.throwIfAborted()
+    // The SDK ends a stream that was aborted as if it were complete.
+    if (silence.signal.aborted) throw new ProviderError('The model fell silent in the middle of its answer.', { code: 'MODEL_CUT' })
+    // An answer whose end was never told: a proxy in between has closed it.
+    if (answer.finishReason === null && answer.usage === null) throw cutError()
+  } catch (error) {
+    signal.throwIfAborted()
+    throw failureOf(sdk, error, { begun, model: request.model, apiKey: client.apiKey, log })
+  }
+  yield * answer.end()
+  return answer
+}
+
+interface Failed {
+  /** Whether the service had begun to answer. */
+  begun: boolean
+  model: string
+  apiKey: string | null
+  log: Logger
+}
+
+function failureOf (sdk: Sdk, error: unknown, { begun, model, apiKey, log }: Failed): unknown {
+  if (error instanceof ProviderError) return error
+  if (error instanceof sdk.APIError) {
+    const { status, code, type, requestID, message } = error as APIError
+    // The service's own words are for the log only, and may repeat the key.
+    log.warn({ status, code, type, requestID, said: apiKey ? message.replaceAll(apiKey, '…') : message }, 'the model service failed')
+  }
+  if (error instanceof sdk.APIConnectionTimeoutError || error instanceof sdk.APIUserAbortError) {
+    return new ProviderError('The model service did not answer in time.', { code: 'MODEL_UNREACHABLE', cause: error })
+  }
+  if (error instanceof sdk.APIConnectionError) return new ProviderError('The model service cannot be reached.', { code: 'MODEL_UNREACHABLE', cause: error })
+  if (error instanceof sdk.APIError) {
+    const { status, code, message } = error as APIError
+    if (status !== undefined) return modelError(status, { detail: `${code ?? ''} ${message}`, model, cause: error })
+    return new ProviderError('The model service failed in the middle of its answer.', { code: 'MODEL_FAILED', cause: error })
+  }
+  return begun ? cutError(error) : error
+}
+
+/** Aborts when what is waited for takes too long; what happens between two waits does not count. */
+class Silence {
+  readonly #ms: number
+  readonly #abort = new AbortController()
+
+  constructor (ms: number) {
+    this.#ms = ms
+  }
+
+  get signal (): AbortSignal {
+    return this.#abort.signal
+  }
+
+  async within<T> (waited: Promise<T>): Promise<T> {
+    const timer = setTimeout(() => this.#abort.abort(), this.#ms)
+    try {
+      return await waited
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
