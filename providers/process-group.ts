@@ -1,6 +1,7 @@
-/* A child process that leads its own group, so that all it started dies with it. */
+/* A child process that leads its own group, so that all it started dies with it; also what has left the group. */
 import { type ChildProcessWithoutNullStreams, spawn, type SpawnOptionsWithoutStdio } from 'node:child_process'
 import { constants } from 'node:os'
+import { killStrays, strayMark } from './strays.ts'
 
 /** The end of standard error that is kept for the error, in characters. */
 const STDERR_TAIL = 4_096
@@ -10,7 +11,10 @@ const LONGEST_GRACE_MS = 2 ** 31 - 1
 
 export class ProcessGroup {
   readonly child: ChildProcessWithoutNullStreams
-  /** The exit code, 128 + the number of the signal that killed it; rejects if the command cannot be started. */
+  /**
+   * The exit code, 128 + the number of the signal that killed it, once nothing of the command is left; rejects if it cannot be
+   * started.
+   */
   readonly exited: Promise<number>
   readonly #killGraceMs: number
   #stderr = ''
@@ -18,14 +22,15 @@ export class ProcessGroup {
 
   constructor (command: string, args: readonly string[], options: SpawnOptionsWithoutStdio, killGraceMs: number) {
     this.#killGraceMs = killGraceMs
-    this.child = spawn(command, args, { ...options, detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
+    const mark = strayMark()
+    this.child = spawn(command, args, { ...options, env: { ...options.env ?? process.env, ...mark }, detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
     this.exited = new Promise((resolve, reject) => {
       this.child.on('error', reject)
       this.child.on('exit', (code, signal) => {
         // Its children may hold the pipes open, and nobody is left to stop them.
         this.#signal('SIGKILL')
         clearTimeout(this.#killTimer)
-        resolve(code ?? 128 + constants.signals[signal!])
+        void killStrays(mark).then(() => resolve(code ?? 128 + constants.signals[signal!]))
       })
     })
     // Whoever does not wait is not to die of it.

@@ -64,7 +64,7 @@ export class Agent {
     })
   }
 
-  /** Resolves with the exit code, once the process and all that it started in its group are gone. */
+  /** Resolves with the exit code, once the process and all that it started are gone. */
   readonly exited: Promise<number>
 
   /** Whether it can take a turn in the session that it has. */

@@ -4,7 +4,6 @@ import { atMost } from '../../lib/at-most.ts'
 import { eventQueue } from '../../lib/event-queue.ts'
 import { ProviderError, type ProviderEvent, type RunContext } from '../../lib/provider.ts'
 import { ProcessGroup } from '../process-group.ts'
-import { killStrays, strayMark } from '../strays.ts'
 import { endingOf, saysForgotten } from './ending.ts'
 import { MessageMapper } from './messages.ts'
 import { askPermission } from './permission.ts'
@@ -33,7 +32,6 @@ export class Turn {
   readonly #given: TurnOptions
   readonly #queue = eventQueue()
   readonly #mapper = new MessageMapper()
-  readonly #mark = strayMark()
   readonly #inputEnd: Promise<void>
   #endInput!: () => void
   #setEnded!: () => void
@@ -133,7 +131,7 @@ export class Turn {
     return {
       ...options,
       cwd,
-      env: { ...env, ...this.#mark },
+      env,
       ...(resume !== null && { resume }),
       includePartialMessages: true,
       canUseTool: (toolName: string, input: Record<string, unknown>, asking: ToolAsking) => askPermission(this.#context, this.#queue, this.#mapper, toolName, input, asking),
@@ -145,7 +143,7 @@ export class Turn {
     if (this.#stopped) throw new Error('the run has ended')
     const group = new ProcessGroup(command, args, { ...(cwd !== undefined && { cwd }), env }, this.#given.killGraceMs)
     this.#group = group
-    void group.exited.catch(() => {}).then(() => killStrays(this.#mark)).then(this.#setEnded)
+    void group.exited.catch(() => {}).then(this.#setEnded)
     const { child } = group
     return {
       stdin: child.stdin,
