@@ -23,6 +23,8 @@ export class SocketSubscriptions implements SubscriptionHost {
   /** Those that want to open, or to go on once there is room. */
   readonly #turns = new Set<SocketSubscription>()
   #turning = false
+  /** The socket is gone; a message that it sent may still be served. */
+  #closed = false
 
   constructor (options: SocketSubscriptionsOptions) {
     this.#options = options
@@ -42,6 +44,7 @@ export class SocketSubscriptions implements SubscriptionHost {
 
   /** Follows a session from a cursor on; in place of how it was followed before. */
   follow (sessionId: string, after: Cursor): void {
+    if (this.#closed) return
     const replaced = this.#open.get(sessionId)
     if (replaced === undefined && this.#open.size >= this.#options.limit) {
       return this.#options.refuse(runsError('TOO_MANY_SUBSCRIBERS', ['socket']), sessionId)
@@ -71,6 +74,7 @@ export class SocketSubscriptions implements SubscriptionHost {
 
   /** The socket is gone. */
   close (): void {
+    this.#closed = true
     this.#turns.clear()
     for (const subscription of this.#open.values()) subscription.close()
     this.#open.clear()
