@@ -50,6 +50,11 @@ export class SocketSubscription implements Sink<Buffer> {
     this.#host = host
   }
 
+  /** Whether where it starts is decided: `latest` is what is there when it opens. */
+  get isOpen (): boolean {
+    return this.#subscriber !== null
+  }
+
   /** Opens, or goes on where the socket was full; resolves when it is live, or full again. */
   async turn (): Promise<void> {
     if (this.#over) return

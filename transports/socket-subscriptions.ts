@@ -1,6 +1,6 @@
 /* The sessions that one WebSocket follows, and whose turn it is to write where not all can at once. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Cursor } from '../lib/cursor.ts'
+import { type Cursor, LATEST } from '../lib/cursor.ts'
 import { runsError } from '../lib/errors.ts'
 import type { Frame } from '../lib/frames.ts'
 import type { Opening } from '../lib/subscriptions.ts'
@@ -38,10 +38,6 @@ export class SocketSubscriptions implements SubscriptionHost {
     return this.#open.size
   }
 
-  has (sessionId: string): boolean {
-    return this.#open.has(sessionId)
-  }
-
   /** Follows a session from a cursor on; in place of how it was followed before. */
   follow (sessionId: string, after: Cursor): void {
     if (this.#closed) return
@@ -54,6 +50,13 @@ export class SocketSubscriptions implements SubscriptionHost {
     this.#open.set(sessionId, subscription)
     this.wait(subscription)
     this.proceed()
+  }
+
+  /** Sees to it that everything of a session after a cursor is written that was not before. */
+  ensure (sessionId: string, after: number): void {
+    const open = this.#open.get(sessionId)
+    // What is the latest is decided when its turn comes; by then that may lie past the cursor.
+    if (open === undefined || (open.after === LATEST && !open.isOpen)) this.follow(sessionId, after)
   }
 
   /** From here on nothing of the session is written. */
