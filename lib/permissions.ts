@@ -1,5 +1,6 @@
 /* The approvals of one run: the agent asks, the log says so, and the agent hears what the log says came of it. */
 import { randomUUID } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { RunLog } from './committer.ts'
 import { RUN_ERRORS } from './errors.ts'
 import { ProviderError } from './provider.ts'
@@ -62,6 +63,8 @@ export class Permissions {
     const { allow, optionId } = decision
     this.#writer.writeOutcome('permission_resolved', { requestId, allow, ...(optionId !== undefined && { optionId }) })
     await this.#log.settled()
+    // In a turn of its own the agent's next step is the first: no abort comes between what it is told and what it does.
+    await nextTurn()
     // The end of the run, if that came first, has told it otherwise: nothing is begun behind an abort.
     if (this.#log.rejection === null && this.#waiting.delete(requestId)) waiting.resolve(decision)
   }
