@@ -1,6 +1,12 @@
 /* What a log says of approvals, in words, and the ways in which tests wait for them. */
-import type { Event, EventOf, PermissionRequest, RunRegistry, Store } from '../../index.ts'
+import type { Test } from 'tap'
+import type { Event, EventOf, Limits, PermissionRequest, RunRegistry, Store } from '../../index.ts'
+import { sqliteStore } from '../../db/sqlite.ts'
+import type { RegistryOptions } from '../../lib/registry-options.ts'
 import { latch, type Latch } from './latch.ts'
+import { LIMITS } from './limits.ts'
+import { openRegistry } from './open-registry.ts'
+import { scriptedProvider, type ScriptedRun } from './scripted-provider.ts'
 
 /** Something to ask leave for. */
 export const TOOL: PermissionRequest = { toolName: 'rm', input: { path: '/' } }
@@ -58,3 +64,39 @@ export function holdUp (store: Store, kind: Event['kind']): { asked: Latch, rele
   }
   return { asked, release: released.open }
 }
+
+/** A session whose agent has been asked to go, and waits for the test. */
+export interface Started {
+  registry: RunRegistry
+  store: Store
+  run: ScriptedRun
+  /** The agent's next run. */
+  next: () => Promise<ScriptedRun>
+  ask: ScriptedRun['context']['requestPermission']
+  answer: (requestId: string | undefined, allow?: boolean) => Promise<unknown>
+  /** The log's story once the run is over. */
+  end: () => Promise<string[]>
+}
+
+export async function startAsking (t: Test, limits: Partial<Limits> = {}, { store = sqliteStore({ path: ':memory:' }), ...options }: Partial<RegistryOptions> = {}): Promise<Started> {
+  const agent = scriptedProvider()
+  const registry = await openRegistry(t, agent, store, { limits: { ...LIMITS, ...limits }, ...options })
+  await registry.startRun({ sessionId: 's', content: 'go' })
+  const run = await agent.next()
+  return {
+    registry,
+    store,
+    run,
+    next: agent.next,
+    ask: run.context.requestPermission,
+    answer: (requestId, allow = true) => registry.answerPermission({ sessionId: 's', requestId: requestId!, allow }),
+    async end () {
+      run.end()
+      await untilEvent(registry, 'complete')
+      return story(await logOf(registry))
+    }
+  }
+}
+
+/** What came of a promise. */
+export const settledOf = (promise: Promise<unknown>): Promise<unknown> => promise.then((value) => ({ value }), (error: unknown) => ({ error }))
