@@ -45,7 +45,7 @@ export class SocketSubscriptions implements SubscriptionHost {
     if (replaced === undefined && this.#open.size >= this.#options.limit) {
       return this.#options.refuse(runsError('TOO_MANY_SUBSCRIBERS', ['socket']), sessionId)
     }
-    replaced?.close()
+    this.unfollow(sessionId)
     const subscription = new SocketSubscription(sessionId, after, this)
     this.#open.set(sessionId, subscription)
     this.wait(subscription)
@@ -61,8 +61,12 @@ export class SocketSubscriptions implements SubscriptionHost {
 
   /** From here on nothing of the session is written. */
   unfollow (sessionId: string): void {
-    this.#open.get(sessionId)?.close()
+    const subscription = this.#open.get(sessionId)
+    if (subscription === undefined) return
+    subscription.close()
     this.#open.delete(sessionId)
+    // A peer that reads nothing never gives it its turn.
+    this.#turns.delete(subscription)
   }
 
   /** There may be room again. */

@@ -51,8 +51,9 @@ export class RawSocket {
   body = ''
   /** The JSON of each message, in order. */
   readonly told: Told[] = []
-  /** Pings that the server sent. */
+  /** Pings that the server sent, and its answers to ours. */
   pings = 0
+  pongs = 0
   /** Whether they are answered. */
   answersPings = true
   /** The code with which the server said goodbye. */
@@ -159,6 +160,7 @@ export class RawSocket {
     this.#bytes = this.#bytes.subarray(start + length)
     if (opcode === OPCODE.TEXT) this.told.push(JSON.parse(payload.toString()) as Told)
     if (opcode === OPCODE.CLOSE) this.#closing(payload)
+    if (opcode === OPCODE.PONG) this.pongs++
     if (opcode === OPCODE.PING) {
       this.pings++
       if (this.answersPings) this.send(clientFrame(payload, { opcode: OPCODE.PONG }))
