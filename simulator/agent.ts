@@ -59,7 +59,7 @@ async function * play (script: Script, context: RunContext, process: FaultyStore
 async function ask ({ name, request, waits, withdrawnAfter }: Asking, { requestPermission, signal }: RunContext, { loop, journal, ledger }: World): Promise<void> {
   const controller = new AbortController()
   const withdrawn = new Error('withdrawn')
-  const heard = requestPermission(request, { signal: controller.signal }).then((decision) => {
+  const heard = requestPermission(request, { signal: withdrawnAfter === 'stop' ? signal : controller.signal }).then((decision) => {
     journal.note(`the agent of ${name} is told ${JSON.stringify(decision)}`)
     ledger.approvals.told(name, decision, signal.aborted)
   }, (error: Error) => {
@@ -67,6 +67,6 @@ async function ask ({ name, request, waits, withdrawnAfter }: Asking, { requestP
     if (!isExpected) journal.violation('C11', `the agent of ${name} was told ${String(error)}`)
   })
   if (withdrawnAfter === 0) controller.abort(withdrawn)
-  else if (withdrawnAfter !== null) void loop.sleep(withdrawnAfter).then(() => controller.abort(withdrawn))
+  else if (typeof withdrawnAfter === 'number') void loop.sleep(withdrawnAfter).then(() => controller.abort(withdrawn))
   if (waits) await heard
 }

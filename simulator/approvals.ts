@@ -68,7 +68,11 @@ export class Approvals {
     if (approval?.runId !== runId) return this.#violation(`${show(outcome)} is of no request of ${runId}`)
     if (approval.outcome !== null) this.#violation(`${show(outcome)} comes after ${show(approval.outcome)}`)
     approval.outcome = outcome
-    if (outcome.kind === 'permission_cancelled') return
+    if (outcome.kind === 'permission_cancelled') {
+      const { withdrawn } = approval.request.input as { withdrawn: boolean }
+      if (outcome.reason === 'withdrawn' && !withdrawn) this.#violation(`${show(outcome)}, and its agent did not take it back`)
+      return
+    }
     const { decision } = approval
     if (outcome.allow !== decision?.allow || outcome.optionId !== decision?.optionId) this.#violation(`${show(outcome)} was committed, decided is ${show(decision)}`)
   }

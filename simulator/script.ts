@@ -3,13 +3,13 @@ import type { ProviderEvent } from '../lib/provider.ts'
 import type { PermissionRequest } from '../lib/types.ts'
 import type { Prng } from './prng.ts'
 
-/** A request for leave: whether the agent does nothing else meanwhile, and when it takes it back, in ms. */
+/** A request for leave: whether the agent does nothing else meanwhile, and when it takes it back: after so many ms, or once it is stopped. */
 export interface Asking {
   /** Nobody else's; the input holds it too. */
   name: string
   request: PermissionRequest
   waits: boolean
-  withdrawnAfter: number | null
+  withdrawnAfter: number | 'stop' | null
 }
 
 export interface Script {
@@ -131,8 +131,9 @@ class Author {
     for (let requests = prng.pick([1, 1, 1, 2, 3]); requests > 0; requests--) {
       const options = prng.chance(0.3) ? [{ optionId: 'once', name: 'Once' }, { optionId: 'always', name: `Always, ${this.#anId()}` }] : undefined
       const name = `${this.#name}.${++this.#requests}`
-      const request = { toolName: 'change', input: { of: name, at: this.#prng.chance(0.2) ? this.#anId() : 'x' }, ...(options && { options }) }
-      this.#steps.push({ asks: { name, request, waits: prng.chance(0.6), withdrawnAfter: prng.chance(0.2) ? prng.pick([0, 1, 20, 500, 3_000]) : null } })
+      const withdrawnAfter = prng.chance(0.4) ? prng.pick([0, 1, 20, 500, 3_000, 'stop', 'stop', 'stop'] as const) : null
+      const input = { of: name, withdrawn: typeof withdrawnAfter === 'number', at: prng.chance(0.2) ? this.#anId() : 'x' }
+      this.#steps.push({ asks: { name, request: { toolName: 'change', input, ...(options && { options }) }, waits: prng.chance(0.6), withdrawnAfter } })
     }
   }
 
