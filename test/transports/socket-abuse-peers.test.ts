@@ -54,6 +54,18 @@ for (const [what, message] of Object.entries(FLOODS)) {
   })
 }
 
+test('a peer that reads again is answered everything, in order', async (t) => {
+  const server = await serveSockets(t, { limits: { messagesPerSecond: 1_000_000 } })
+  const { deaf, ours } = await deafPeer(server)
+  for (let index = 0; index < 300; index++) deaf.json({ type: 'chat.unsubscribe', sessions: [...MANY.slice(1), { sessionId: `last-of-${index}` }] })
+  // Our side is full, and takes no more of them.
+  await eventually(() => ours.writableLength > 0)
+  deaf.socket.resume()
+  await deaf.until(({ told }) => told.at(-1)?.['sessionId'] === 'last-of-299')
+  t.equal(deaf.told.length, 300_000)
+  t.strictSame(deaf.told.filter(({ sessionId }) => String(sessionId).startsWith('last')).map(({ sessionId }) => sessionId), Array.from({ length: 300 }, (_, index) => `last-of-${index}`))
+})
+
 test('a peer that pings and pings and reads no answer fills no memory, and is cut', async (t) => {
   const server = await serveSockets(t, { limits: { messagesPerSecond: 1_000_000 } })
   const other = await server.peer()
