@@ -1,5 +1,6 @@
 /* The approvals of one run: the agent asks, the log says so, and the agent hears what the log says came of it. */
 import { randomUUID } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { RunLog } from './committer.ts'
 import { RUN_ERRORS } from './errors.ts'
 import { ProviderError } from './provider.ts'
@@ -46,12 +47,17 @@ export class Permissions {
     if (this.#ended) throw endOfRun()
     signal?.throwIfAborted()
     if (this.#waiting.size >= this.#limit) throw new ProviderError(RUN_ERRORS.TOO_MANY_PERMISSIONS, { code: 'TOO_MANY_PERMISSIONS' })
+    const fields = requestFields(request)
     const requestId = randomUUID()
-    this.#writer.write({ kind: 'permission_request', fields: { requestId, ...requestFields(request) } })
     const withdraw = (): void => this.#withdraw(requestId, signal!.reason)
+    // First, as what is no signal throws here: nothing is asked that nobody waits for.
     signal?.addEventListener('abort', withdraw, { once: true })
-    const decision = new Promise<PermissionDecision>((resolve, reject) => { this.#waiting.set(requestId, { answered: false, resolve, reject }) })
-    return decision.finally(() => signal?.removeEventListener('abort', withdraw))
+    try {
+      this.#writer.write({ kind: 'permission_request', fields: { requestId, ...fields } })
+      return await new Promise<PermissionDecision>((resolve, reject) => { this.#waiting.set(requestId, { answered: false, resolve, reject }) })
+    } finally {
+      signal?.removeEventListener('abort', withdraw)
+    }
   }
 
   /** Takes the answer that holds, and tells the agent once that is durable. Resolves when it is, or when it never will be. */
@@ -62,6 +68,8 @@ export class Permissions {
     const { allow, optionId } = decision
     this.#writer.writeOutcome('permission_resolved', { requestId, allow, ...(optionId !== undefined && { optionId }) })
     await this.#log.settled()
+    // In a turn of its own the agent's next step is the first: no abort comes between what it is told and what it does.
+    await nextTurn()
     // The end of the run, if that came first, has told it otherwise: nothing is begun behind an abort.
     if (this.#log.rejection === null && this.#waiting.delete(requestId)) waiting.resolve(decision)
   }
@@ -92,7 +100,9 @@ function endOfRun (): DOMException {
 function requestFields ({ toolId, toolName, input, options }: PermissionRequest): PermissionRequest {
   if (typeof toolName !== 'string' || toolName === '') throw new TypeError('a request for permission needs a toolName')
   if (toolId !== undefined && typeof toolId !== 'string') throw new TypeError('a toolId must be a string')
-  if (options !== undefined && !(Array.isArray(options) && options.every((option) => typeof option?.optionId === 'string' && typeof option.name === 'string'))) {
+  if (typeof input === 'function' || typeof input === 'symbol') throw new TypeError('the input of a request for permission must be JSON')
+  // A copy has no holes.
+  if (options !== undefined && !(Array.isArray(options) && [...options].every((option) => typeof option?.optionId === 'string' && typeof option.name === 'string'))) {
     throw new TypeError('the options of a request for permission need an optionId and a name each')
   }
   return { ...(toolId !== undefined && { toolId }), toolName, input: input ?? null, ...(options !== undefined && { options }) }

@@ -6,6 +6,7 @@ import type { Limits } from '../lib/limits.ts'
 import type { Provider } from '../lib/provider.ts'
 import type { Store } from '../lib/store.ts'
 import type { Authorize, GuardHook, GuardOptions, Identify } from './guard.ts'
+import { ANY_ORIGIN, isOrigin } from './origins.ts'
 
 // Above this, Node's timers fire at once.
 const milliseconds = { minimum: 0, maximum: 2 ** 31 - 1 }
@@ -109,6 +110,7 @@ export function resolveOptions ({ providers, store = './agent-runs.db', identify
   const written = withDefaults(OPTIONS.properties, given)
   assertWritten(written)
   assertProviders(providers)
+  assertOrigins(written.allowedOrigins)
   if (store === '' || (typeof store !== 'string' && typeof store?.append !== 'function')) invalid('"store" must be the path of a SQLite file or a store.')
   const names = Object.keys(providers)
   const { defaultProvider = names.length === 1 ? names[0]! : null, ...rest } = written
@@ -146,6 +148,11 @@ function assertWritten (options: Record<string, unknown>): asserts options is Wr
   if (unknown !== undefined) invalid(`there is no option "${unknown}".`)
   const [problem] = Value.Errors(OPTIONS, options)
   if (problem !== undefined) invalid(`"${problem.instancePath.slice(1).replaceAll('/', '.')}" ${problem.keyword === 'boolean' ? 'is no option' : problem.message}.`)
+}
+
+function assertOrigins (origins: string[]): void {
+  const wrong = origins.find((origin) => origin !== ANY_ORIGIN && !isOrigin(origin))
+  if (wrong !== undefined) invalid(`"allowedOrigins" has "${wrong}", which is no origin as browsers send it, such as "https://app.example", nor "*".`)
 }
 
 function assertProviders (providers: unknown): asserts providers is Record<string, Provider> {

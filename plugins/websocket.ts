@@ -1,9 +1,12 @@
 /* Mounts the WebSocket: on the host's @fastify/websocket if there is one, else on one of our own. */
+import type { Server } from 'node:http'
 import websocket from '@fastify/websocket'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { runsError } from '../lib/errors.ts'
 import { websocketRoutes } from '../routes/websocket.ts'
 import type { SocketConnections } from '../transports/websocket-connections.ts'
+import { assertOrigin } from './origins.ts'
+import { webSocketUpgrades } from './upgrades.ts'
 
 export interface WebSocketOptions {
   sockets: SocketConnections
@@ -17,7 +20,8 @@ export async function mountWebSocket (scope: FastifyInstance, { sockets, maxPayl
   if (!scope.hasDecorator('websocketServer')) {
     assertOnlyServer(scope)
     await scope.register(websocket, {
-      options: { maxPayload },
+      // The only thing that is asked of that server is to be told of upgrades.
+      options: { maxPayload, server: webSocketUpgrades(scope) as Server },
       // What is wrong with a peer's frames the peer is told; ours to end is the connection, and that listens too.
       errorHandler: (error, _socket, request) => request.log.debug({ err: error }, 'a WebSocket broke')
     })
@@ -31,14 +35,4 @@ function assertOnlyServer (scope: FastifyInstance): void {
   scope.addHook('onReady', async () => {
     if (scope.server.listenerCount('upgrade') > 1) throw runsError('WEBSOCKET_CONFLICT')
   })
-}
-
-/**
- * Throws ORIGIN_NOT_ALLOWED for a page of another origin: browsers let any page open a WebSocket, with the user's cookies.
- * Clients that are no browsers name no origin.
- */
-function assertOrigin ({ headers: { origin, 'sec-fetch-site': site }, host }: FastifyRequest, allowed: string[]): void {
-  // A page cannot forge what the browser says of it; this one is right also behind a proxy that renames the host.
-  if (origin === undefined || site === 'same-origin' || allowed.includes('*') || allowed.includes(origin)) return
-  if (!URL.canParse(origin) || new URL(origin).host !== host) throw runsError('ORIGIN_NOT_ALLOWED', [origin])
 }

@@ -14,7 +14,11 @@ export const websocketRoutes: FastifyPluginAsyncTypebox<{ sockets: SocketConnect
     exposeHeadRoute: false,
     config: { runsAction: 'connect' },
     schema: { summary: 'Follow and steer many sessions over one WebSocket', response: answers({ 101: null }, 426, 429) },
-    preHandler: async () => sockets.assertRoom(),
+    // Not asynchronous: between the look and the socket no other may come.
+    preHandler: (_request, _reply, done) => {
+      sockets.assertRoom()
+      done()
+    },
     handler: async (_request, reply) => {
       reply.header('upgrade', 'websocket')
       throw runsError('UPGRADE_REQUIRED')

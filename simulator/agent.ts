@@ -1,11 +1,14 @@
 /* An agent that plays its script: the provider of all servers. */
 import { type Provider, ProviderError, type ProviderEvent, type RunContext } from '../lib/provider.ts'
 import type { FaultyStore } from './faulty-store.ts'
-import { plainScript, type Script, writeScript } from './script.ts'
+import { type Asking, plainScript, type Script, writeScript } from './script.ts'
 import type { World } from './world.ts'
 
 /** A message that begins so is answered at once, whatever the times. */
 export const PROBE = 'probe'
+
+/** Why a request may be refused. */
+const TOO_MUCH = new Set(['TOO_MANY_PERMISSIONS', 'TOO_MANY_EVENTS', 'RUN_TOO_LARGE'])
 
 /** The agent as it is in one process. */
 export function agentIn (process: FaultyStore, world: World): Provider {
@@ -27,8 +30,9 @@ export function agentIn (process: FaultyStore, world: World): Provider {
   }
 }
 
-async function * play (script: Script, { signal }: RunContext, process: FaultyStore, world: World): AsyncGenerator<ProviderEvent> {
+async function * play (script: Script, context: RunContext, process: FaultyStore, world: World): AsyncGenerator<ProviderEvent> {
   const { loop } = world
+  const { signal } = context
   const heeds = (): boolean => signal.aborted && (script.stopped !== 'ignore' || world.winding)
   const wait = async (ms: number): Promise<void> => {
     const until = loop.now + ms
@@ -38,6 +42,7 @@ async function * play (script: Script, { signal }: RunContext, process: FaultySt
   for (const step of script.steps) {
     if (heeds()) break
     if ('pauses' in step) await wait(step.pauses)
+    else if ('asks' in step) await ask(step.asks, context, world)
     else yield step.yields as ProviderEvent
   }
   while (script.ending === 'hang' && !heeds() && !world.winding) await wait(1_000)
@@ -48,4 +53,20 @@ async function * play (script: Script, { signal }: RunContext, process: FaultySt
   if (script.ending === 'throw') throw new Error('the agent broke')
   if (script.ending === 'fail') throw new ProviderError(`the agent ${script.nativeIds[0] ?? ''} failed`, { code: 'AGENT_FAILED', exitCode: 4 })
   if (script.ending === 'complete') yield { kind: 'complete', exitCode: script.exitCode, usage: { of: script.nativeIds[0] ?? 'nobody' } }
+}
+
+/** Asks for leave, and compares what it hears with the log; resolves at once unless the agent waits for it. */
+async function ask ({ name, request, waits, withdrawnAfter }: Asking, { requestPermission, signal }: RunContext, { loop, journal, ledger }: World): Promise<void> {
+  const controller = new AbortController()
+  const withdrawn = new Error('withdrawn')
+  const heard = requestPermission(request, { signal: withdrawnAfter === 'stop' ? signal : controller.signal }).then((decision) => {
+    journal.note(`the agent of ${name} is told ${JSON.stringify(decision)}`)
+    ledger.approvals.told(name, decision, signal.aborted)
+  }, (error: Error) => {
+    const isExpected = error instanceof ProviderError ? TOO_MUCH.has(error.code) : error.name === 'AbortError' || error === withdrawn
+    if (!isExpected) journal.violation('C11', `the agent of ${name} was told ${String(error)}`)
+  })
+  if (withdrawnAfter === 0) controller.abort(withdrawn)
+  else if (typeof withdrawnAfter === 'number') void loop.sleep(withdrawnAfter).then(() => controller.abort(withdrawn))
+  if (waits) await heard
 }

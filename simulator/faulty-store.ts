@@ -7,7 +7,7 @@ import { isRunsError } from '../lib/errors.ts'
 import type { World } from './world.ts'
 
 const COMMITTING = new Set([
-  'createSession', 'updateSession', 'deleteSession', 'startRun', 'claimQueuedRun', 'cancelQueuedRun', 'append', 'closeRun', 'compactRun', 'setProviderSessionId', 'renewLease'
+  'createSession', 'updateSession', 'deleteSession', 'startRun', 'claimQueuedRun', 'cancelQueuedRun', 'append', 'closeRun', 'answerPermission', 'compactRun', 'setProviderSessionId', 'renewLease'
 ])
 /** What is nobody's request and ends nothing: not to be asked after a shutdown. */
 const UNASKED = new Set(['claimQueuedRun', 'compactRun', 'renewLease'])

@@ -4,6 +4,8 @@
  */
 import type { CompleteEvent, Event } from '../lib/event.ts'
 import type { AppendGroup, LogPage, NewRun, Promotion, RunStart, Store } from '../lib/store.ts'
+import type { PermissionDecision } from '../lib/types.ts'
+import { Approvals } from './approvals.ts'
 import type { Journal } from './journal.ts'
 import { SessionLog } from './session-log.ts'
 
@@ -27,6 +29,7 @@ export class Ledger {
   readonly runs = new Map<string, LoggedRun>()
   /** Sessions of which somebody asked that a run end. */
   readonly endings = new Set<string>()
+  readonly approvals: Approvals
   /** The runs that wait, by session. */
   readonly #queues = new Map<string, string[]>()
   readonly #journal: Journal
@@ -36,6 +39,7 @@ export class Ledger {
   constructor (journal: Journal, completed: (run: LoggedRun) => void) {
     this.#journal = journal
     this.#completed = completed
+    this.approvals = new Approvals(journal)
   }
 
   /** Runs of sessions that exist and that have not ended. */
@@ -82,6 +86,9 @@ export class Ledger {
       case 'cancelQueuedRun':
         if (answer === true) this.runs.get(args[0] as string)!.cancelled = true
         return
+      case 'answerPermission':
+        if (answer === true) this.approvals.decided(args[2] as string, args[3] as PermissionDecision)
+        return
       case 'deleteSession':
         if (answer === true) this.deleted.add(args[0] as string)
     }
@@ -121,8 +128,8 @@ export class Ledger {
   }
 
   #compareState (log: SessionLog, { session }: LogPage): void {
-    const ours = { lastSeq: log.lastSeq, runId: log.running, queue: this.queue(log.id) }
-    const theirs = { lastSeq: session.lastSeq, runId: session.runId, queue: session.queue }
+    const ours = { lastSeq: log.lastSeq, runId: log.running, queue: this.queue(log.id), pendingPermissions: log.pendingAt(log.lastSeq) }
+    const theirs = { lastSeq: session.lastSeq, runId: session.runId, queue: session.queue, pendingPermissions: session.pendingPermissions }
     if (JSON.stringify(ours) !== JSON.stringify(theirs)) this.#journal.violation('C8', `${log.id} is ${JSON.stringify(theirs)}, its log says ${JSON.stringify(ours)}`)
   }
 
@@ -139,6 +146,7 @@ export class Ledger {
       if (next !== runId) this.#journal.violation('C8', `${runId} had its turn in ${log.id} when it was that of ${next}`)
       if (event.kind === 'text' && event.content !== run.content) this.#journal.violation('C2', `${runId} begins with "${event.content as string}", not "${run.content}"`)
     }
+    this.approvals.committed(event)
     if (event.kind !== 'complete') return
     run.complete = event
     if (run.cancelled && (seq !== run.firstSeq + 1 || event.reason !== 'aborted')) this.#journal.violation('C8', `${runId} was cancelled while it waited, and ran`)

@@ -1,7 +1,8 @@
-/* A client that posts, repeats, aborts, completes and deletes, as chance has it. */
+/* A client that posts, repeats, answers approvals, aborts, completes and deletes, as chance has it. */
 import type { CompleteEvent } from '../lib/event.ts'
 import { isRunsError } from '../lib/errors.ts'
 import type { RunRegistry } from '../lib/registry.ts'
+import type { Answers } from './answers.ts'
 import type { Message, Posts } from './posts.ts'
 import { ConnectionLost, type Server } from './server.ts'
 import type { World } from './world.ts'
@@ -13,12 +14,14 @@ export class Poster {
   readonly #world: World
   readonly #servers: Server[]
   readonly #posts: Posts
+  readonly #answers: Answers
   readonly #sessions: string[]
 
-  constructor (sessions: string[], servers: Server[], posts: Posts, world: World) {
+  constructor (sessions: string[], servers: Server[], posts: Posts, answers: Answers, world: World) {
     this.#sessions = sessions
     this.#servers = servers
     this.#posts = posts
+    this.#answers = answers
     this.#world = world
   }
 
@@ -33,8 +36,9 @@ export class Poster {
   async #act (): Promise<unknown> {
     const { prng, setting } = this.#world
     const sessionId = this.#session()
-    switch (prng.weighted({ post: 60, again: 8, abort: 12, abortRun: 12, complete: 4, create: 2, delete: 100 * setting.deleting })) {
+    switch (prng.weighted({ post: 60, answer: 20, again: 8, abort: 12, abortRun: 12, complete: 4, create: 2, delete: 100 * setting.deleting })) {
       case 'post': return this.#post(this.#posts.message(sessionId, prng.pick(['reject', 'queue', 'queue', 'interrupt']), prng.chance(0.4)))
+      case 'answer': return this.#answer()
       case 'again': return this.#again()
       case 'abort': return this.#end(sessionId, (registry) => registry.abortRun({ sessionId }))
       case 'abortRun': return this.#endKnown(prng.chance(0.1) ? sessionId : null)
@@ -42,6 +46,15 @@ export class Poster {
       case 'create': return this.#ask(`create ${sessionId}`, (registry) => registry.createSession({ id: sessionId }))
       case 'delete': return this.#ask(`delete ${sessionId}`, (registry) => registry.deleteSession(sessionId))
     }
+  }
+
+  /** Answers an approval, at times while somebody ends the run that waits for it. */
+  async #answer (): Promise<void> {
+    const approval = this.#answers.pick()
+    if (approval === null) return
+    const { sessionId, runId } = approval
+    const ends = this.#world.prng.chance(0.4)
+    await Promise.all([this.#answers.give(approval), ends ? this.#end(sessionId, (registry) => registry.abortRun({ sessionId, runId })) : null])
   }
 
   #session (): string {

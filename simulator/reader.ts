@@ -41,6 +41,7 @@ export class Reader {
 
   /** Begins anew with the latest page of the history, to go on from its cursor. */
   history ({ session, events, hasMore, cursor }: HistoryPage): void {
+    this.#waits(session.pendingPermissions, session.lastSeq)
     this.#texts.clear()
     this.#since = this.cursor = cursor
     const seqs = new Set(events.map(({ seq }) => seq))
@@ -85,11 +86,17 @@ export class Reader {
     const { after } = this.#start!
     this.#start = null
     if (frame.kind !== 'chat_subscribed') return this.#violation('C6', `was sent ${frame.kind} before chat_subscribed`)
-    const { cursor, lastSeq, runId } = frame
+    const { cursor, lastSeq, runId, pendingPermissions } = frame
     const expected = after === 'latest' ? lastSeq : after === null || after > lastSeq ? 0 : after
     if (cursor !== expected || id !== cursor) this.#violation('C1', `begins at ${cursor} with id ${id}, for ${after} of ${lastSeq}`)
     if (runId !== this.log.runningAt(lastSeq)) this.#violation('C1', `was told that ${runId} is running at ${lastSeq}`)
+    this.#waits(pendingPermissions, lastSeq)
     this.#forget(frame, after === this.cursor)
+  }
+
+  #waits (pending: SubscribedFrame['pendingPermissions'], lastSeq: number): void {
+    const expected = this.log.pendingAt(lastSeq)
+    if (JSON.stringify(pending) !== JSON.stringify(expected)) this.#violation('C11', `was told that ${JSON.stringify(pending)} waits at ${lastSeq}, by the log it is ${JSON.stringify(expected)}`)
   }
 
   #forget ({ cursor, compactedThrough }: SubscribedFrame, goesOn: boolean): void {

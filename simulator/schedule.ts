@@ -1,4 +1,5 @@
 /* One schedule: everything that happens in it follows from its seed. */
+import { Answers } from './answers.ts'
 import { Database } from './database.ts'
 import { strike } from './disasters.ts'
 import { judgeEnding } from './endings.ts'
@@ -70,13 +71,15 @@ async function play (world: World): Promise<void> {
   const sessions = Array.from({ length: setting.sessions }, (_, index) => `session-${index + 1}`)
   const followers = Array.from({ length: setting.followers }, (_, index) => new Follower(`follower${index + 1}`, prng.pick(sessions), servers, world))
   const posts = new Posts(world)
+  const answers = new Answers(servers, world)
   for (const server of servers) await server.start()
   await Promise.all([
-    ...Array.from({ length: setting.posters }, () => new Poster(sessions, servers, posts, world).act(prng.between(1, setting.actions))),
+    ...Array.from({ length: setting.posters }, () => new Poster(sessions, servers, posts, answers, world).act(prng.between(1, setting.actions))),
+    ...Array.from({ length: setting.approvers }, () => answers.act(prng.between(1, setting.answers))),
     ...followers.map((follower) => follower.act(prng.between(1, setting.connections))),
     strike(servers, setting.disasters, world)
   ])
-  await windUp(servers, followers, posts, world)
+  await windUp(servers, followers, posts, answers, world)
 }
 
 function describe (error: unknown): string {

@@ -1,9 +1,19 @@
 /* What an agent will do for one message, drawn beforehand. */
 import type { ProviderEvent } from '../lib/provider.ts'
+import type { PermissionRequest } from '../lib/types.ts'
 import type { Prng } from './prng.ts'
 
+/** A request for leave: whether the agent does nothing else meanwhile, and when it takes it back: after so many ms, or once it is stopped. */
+export interface Asking {
+  /** Nobody else's; the input holds it too. */
+  name: string
+  request: PermissionRequest
+  waits: boolean
+  withdrawnAfter: number | 'stop' | null
+}
+
 export interface Script {
-  steps: Array<{ yields: unknown } | { pauses: number }>
+  steps: Array<{ yields: unknown } | { pauses: number } | { asks: Asking }>
   ending: 'return' | 'complete' | 'fail' | 'throw' | 'hang'
   exitCode: number
   /** What it does when it is stopped. */
@@ -36,6 +46,7 @@ class Author {
   readonly #wholes: boolean
   #known: string[]
   #messages = 0
+  #requests = 0
 
   constructor (prng: Prng, name: string, known: string | null) {
     this.#prng = prng
@@ -61,11 +72,12 @@ class Author {
 
   #block (): void {
     const prng = this.#prng
-    switch (prng.weighted({ stream: 40, interleaved: 10, whole: 10, tool: 12, aside: 10, custom: 8, native: 10, flood: 1, pause: 10, garbage: 3 })) {
+    switch (prng.weighted({ stream: 40, interleaved: 10, whole: 10, tool: 12, ask: 20, aside: 10, custom: 8, native: 10, flood: 1, pause: 10, garbage: 3 })) {
       case 'stream': return this.#stream(prng.pick<Whole>(['text', 'text', 'thinking']), prng.chance(0.5) ? this.#messageId() : undefined)
       case 'interleaved': return this.#interleaved()
       case 'whole': return this.#whole(prng.pick<Whole>(['text', 'thinking']), this.#wholes && prng.chance(0.5) ? undefined : this.#messageId(), this.#words())
       case 'tool': return this.#tool()
+      case 'ask': return this.#ask()
       case 'aside': return this.#aside()
       case 'custom': return this.#yield({ kind: 'custom', name: 'note', data: { of: this.#anId() }, transient: prng.chance(0.5) })
       case 'native': return this.#announce()
@@ -112,6 +124,17 @@ class Author {
     this.#yield({ kind: 'tool_use', toolId, toolName: 'look', toolInput: { at: this.#anId() } })
     for (let updates = this.#prng.between(0, 3); updates > 0; updates--) this.#yield({ kind: 'tool_update', toolId, status: 'looking' })
     this.#yield({ kind: 'tool_result', toolId, toolResult: { content: this.#anId(), isError: false } })
+  }
+
+  #ask (): void {
+    const prng = this.#prng
+    for (let requests = prng.pick([1, 1, 1, 2, 3]); requests > 0; requests--) {
+      const options = prng.chance(0.3) ? [{ optionId: 'once', name: 'Once' }, { optionId: 'always', name: `Always, ${this.#anId()}` }] : undefined
+      const name = `${this.#name}.${++this.#requests}`
+      const withdrawnAfter = prng.chance(0.4) ? prng.pick([0, 1, 20, 500, 3_000, 'stop', 'stop', 'stop'] as const) : null
+      const input = { of: name, withdrawn: typeof withdrawnAfter === 'number', at: prng.chance(0.2) ? this.#anId() : 'x' }
+      this.#steps.push({ asks: { name, request: { toolName: 'change', input, ...(options && { options }) }, waits: prng.chance(0.6), withdrawnAfter } })
+    }
   }
 
   #aside (): void {

@@ -1,5 +1,5 @@
 /* One session's log as the database committed it, with every version that an event ever had. */
-import { type Event, parseEvent, type StoredEvent } from '../lib/event.ts'
+import { type Event, type EventOf, parseEvent, type StoredEvent } from '../lib/event.ts'
 import type { Journal } from './journal.ts'
 import { Texts } from './texts.ts'
 
@@ -39,6 +39,18 @@ export class SessionLog {
   runningAt (seq: number): string | null {
     const event = this.at(seq)
     return event === undefined || event.kind === 'complete' ? null : event.runId
+  }
+
+  /** The requests that have no outcome in the log up to `seq`, oldest first. */
+  pendingAt (seq: number): Array<EventOf<'permission_request'>> {
+    const pending = new Map<string, EventOf<'permission_request'>>()
+    for (const stored of this.events.slice(0, seq)) {
+      if (!stored.kind.startsWith('permission_')) continue
+      const event = parseEvent(stored)
+      if (event.kind === 'permission_request') pending.set(event.requestId, event)
+      else if (event.kind === 'permission_resolved' || event.kind === 'permission_cancelled') pending.delete(event.requestId)
+    }
+    return [...pending.values()]
   }
 
   /** What the messages of a run say by what was committed so far. */

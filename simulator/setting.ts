@@ -9,6 +9,9 @@ export interface Setting {
   /** Clients that post, abort, complete, delete; and how much each of them does. */
   posters: number
   actions: number
+  /** Clients that answer approvals, and how often each of them tries. */
+  approvers: number
+  answers: number
   /** Clients that follow, and how often each of them connects before the end. */
   followers: number
   connections: number
@@ -43,6 +46,8 @@ export function drawSetting (prng: Prng): Setting {
     sessions: prng.pick([1, 1, 2, 3]),
     posters: prng.between(1, 3),
     actions: long ? prng.between(8, 16) : prng.between(2, 7),
+    approvers: prng.pick([0, 1, 1, 2]),
+    answers: prng.between(4, 40),
     followers,
     connections: prng.between(1, 5),
     disasters: bad ? prng.between(0, 3) : 0,
@@ -74,7 +79,7 @@ export function drawSetting (prng: Prng): Setting {
       bodyBytes: 1_000_000,
       eventBytes: 1_000_000,
       messageBytes: prng.pick([60, 1_000_000, 1_000_000]),
-      pendingPermissions: 100,
+      pendingPermissions: prng.pick([1, 2, 100, 100]),
       maxEventsPerRun: prng.pick([40, 100_000, 100_000, 100_000]),
       maxBytesPerRun: 64_000_000
     }

@@ -1,4 +1,5 @@
 /* The end of a schedule: all goes well again, so everything that was begun must come to its end. */
+import type { Answers } from './answers.ts'
 import { Follower } from './follower.ts'
 import { PROBE } from './agent.ts'
 import type { Posts } from './posts.ts'
@@ -12,7 +13,7 @@ const TELLING_MS = 20_000
 /** Whatever was begun before a shutdown is over so long after it. */
 const AFTERMATH_MS = 10_000
 
-export async function windUp (servers: Server[], followers: Follower[], posts: Posts, world: World): Promise<void> {
+export async function windUp (servers: Server[], followers: Follower[], posts: Posts, answers: Answers, world: World): Promise<void> {
   const { loop, weather, journal, ledger, setting } = world
   journal.note('all is well again')
   weather.clear()
@@ -20,11 +21,12 @@ export async function windUp (servers: Server[], followers: Follower[], posts: P
   for (const server of servers) await server.start()
   // What takes long goes on doing so, and may cost a server its lease.
   await loop.sleep(setting.slowMs + 2 * setting.leaseMs)
-  await settle(world)
+  await settle(world, answers)
   await told(followers, world)
-  for (const server of servers) await probe(server, posts, world)
-  await settle(world)
+  for (const server of servers) await probe(server, posts, answers, world)
+  await settle(world, answers)
   posts.verify()
+  answers.verify()
   // Compactions have their turn before the last ones read.
   if (setting.retention.completedRunMs < PATIENCE_MS) await loop.sleep(2 * setting.retention.completedRunMs + 1_000)
   const late = [...ledger.sessions.keys()].map((sessionId) => new Follower(`late reader of ${sessionId}`, sessionId, servers, world))
@@ -38,11 +40,12 @@ export async function windUp (servers: Server[], followers: Follower[], posts: P
   if (loop.timers.length > 0) journal.violation('C9', `${loop.timers.length} timers are left: ${loop.timers.map(({ every, callback }) => `${every} ${String(callback)}`).join()}`)
 }
 
-/** Until every run has ended. */
-async function settle ({ loop, ledger, journal }: World): Promise<void> {
+/** Until every run has ended; somebody answers whatever they ask. */
+async function settle ({ loop, ledger, journal }: World, answers: Answers): Promise<void> {
   const deadline = loop.now + PATIENCE_MS
   while (loop.now < deadline) {
     if (ledger.open.length === 0) return
+    await answers.all()
     await loop.sleep(100)
   }
   for (const { runId, log, firstSeq } of ledger.open) journal.violation('C8', `${runId} of ${log.id} ${firstSeq === null ? 'waits' : 'runs'} for ever`)
@@ -57,7 +60,7 @@ async function told (followers: Follower[], { loop, journal }: World): Promise<v
 }
 
 /** Every session that exists takes a message, and answers it. */
-async function probe (server: Server, posts: Posts, world: World): Promise<void> {
+async function probe (server: Server, posts: Posts, answers: Answers, world: World): Promise<void> {
   const { ledger, journal, loop } = world
   for (const sessionId of ledger.sessions.keys()) {
     if (ledger.deleted.has(sessionId)) continue
@@ -69,7 +72,7 @@ async function probe (server: Server, posts: Posts, world: World): Promise<void>
       message = posts.message(sessionId, 'reject', false, PROBE)
       refused = await posts.send(message, server)
     }
-    await settle(world)
+    await settle(world, answers)
     if (ledger.deleted.has(sessionId)) continue
     const reason = ledger.runs.get(message.accepted[0]?.runId ?? '')?.complete?.reason
     if (refused !== null || reason !== 'finished') journal.violation('C8', `${sessionId} does not answer: ${refused ?? reason}`)

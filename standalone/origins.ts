@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http'
 import cors from '@fastify/cors'
 import type { FastifyInstance } from 'fastify'
 import { runsError } from '../lib/errors.ts'
+import { isOrigin } from '../plugins/origins.ts'
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
 /** How long a browser may keep the answer to a preflight, in s. */
@@ -12,9 +13,7 @@ const PREFLIGHT_AGE = 600
 export function readOrigins (list: string): string[] {
   return list.split(',').map((each) => {
     const origin = each.trim()
-    if (!/^https?:$/.test(parsed(origin)?.protocol ?? '') || parsed(origin)?.origin !== origin || origin.includes('*')) {
-      throw new Error('it must be origins as browsers send them, such as https://app.example, with commas between them.')
-    }
+    if (!isOrigin(origin)) throw new Error('it must be origins as browsers send them, such as https://app.example, with commas between them.')
     return origin
   })
 }

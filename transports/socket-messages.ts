@@ -20,7 +20,7 @@ export async function serveMessage (message: ClientMessage, runs: RunRegistry, {
       await authorize('send', request.sessionId)
       const started = await runs.startRun({ ...request, owner })
       wire.tell({ kind: 'chat_accepted', ...(requestId !== undefined && { requestId }), ...started })
-      if (!subscriptions.has(request.sessionId)) subscriptions.follow(request.sessionId, started.cursor)
+      subscriptions.ensure(request.sessionId, started.cursor)
       return
     }
     case 'chat.abort': {

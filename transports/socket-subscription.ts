@@ -50,6 +50,11 @@ export class SocketSubscription implements Sink<Buffer> {
     this.#host = host
   }
 
+  /** Whether where it starts is decided: `latest` is what is there when it opens. */
+  get isOpen (): boolean {
+    return this.#subscriber !== null
+  }
+
   /** Opens, or goes on where the socket was full; resolves when it is live, or full again. */
   async turn (): Promise<void> {
     if (this.#over) return
@@ -57,6 +62,8 @@ export class SocketSubscription implements Sink<Buffer> {
     if (this.#subscriber === null) {
       const opening = await this.#open()
       if (opening === null) return
+      // Checked right before it starts: nobody else would close it.
+      if (this.#over) return opening.cancel()
       this.#subscriber = opening.start(this)
     } else {
       this.#subscriber.drained()
@@ -107,16 +114,12 @@ export class SocketSubscription implements Sink<Buffer> {
   }
 
   async #open (): Promise<Opening | null> {
-    let opening: Opening
     try {
-      opening = await this.#host.open(this)
+      return await this.#host.open(this)
     } catch (error) {
       if (!this.#over) this.#host.refused(this, error)
       this.#over = true
       return null
     }
-    if (!this.#over) return opening
-    opening.cancel()
-    return null
   }
 }

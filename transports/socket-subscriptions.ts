@@ -1,6 +1,6 @@
 /* The sessions that one WebSocket follows, and whose turn it is to write where not all can at once. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import type { Cursor } from '../lib/cursor.ts'
+import { type Cursor, LATEST } from '../lib/cursor.ts'
 import { runsError } from '../lib/errors.ts'
 import type { Frame } from '../lib/frames.ts'
 import type { Opening } from '../lib/subscriptions.ts'
@@ -23,6 +23,8 @@ export class SocketSubscriptions implements SubscriptionHost {
   /** Those that want to open, or to go on once there is room. */
   readonly #turns = new Set<SocketSubscription>()
   #turning = false
+  /** The socket is gone; a message that it sent may still be served. */
+  #closed = false
 
   constructor (options: SocketSubscriptionsOptions) {
     this.#options = options
@@ -36,27 +38,35 @@ export class SocketSubscriptions implements SubscriptionHost {
     return this.#open.size
   }
 
-  has (sessionId: string): boolean {
-    return this.#open.has(sessionId)
-  }
-
   /** Follows a session from a cursor on; in place of how it was followed before. */
   follow (sessionId: string, after: Cursor): void {
+    if (this.#closed) return
     const replaced = this.#open.get(sessionId)
     if (replaced === undefined && this.#open.size >= this.#options.limit) {
       return this.#options.refuse(runsError('TOO_MANY_SUBSCRIBERS', ['socket']), sessionId)
     }
-    replaced?.close()
+    this.unfollow(sessionId)
     const subscription = new SocketSubscription(sessionId, after, this)
     this.#open.set(sessionId, subscription)
     this.wait(subscription)
     this.proceed()
   }
 
+  /** Sees to it that everything of a session after a cursor is written that was not before. */
+  ensure (sessionId: string, after: number): void {
+    const open = this.#open.get(sessionId)
+    // What is the latest is decided when its turn comes; by then that may lie past the cursor.
+    if (open === undefined || (open.after === LATEST && !open.isOpen)) this.follow(sessionId, after)
+  }
+
   /** From here on nothing of the session is written. */
   unfollow (sessionId: string): void {
-    this.#open.get(sessionId)?.close()
+    const subscription = this.#open.get(sessionId)
+    if (subscription === undefined) return
+    subscription.close()
     this.#open.delete(sessionId)
+    // A peer that reads nothing never gives it its turn.
+    this.#turns.delete(subscription)
   }
 
   /** There may be room again. */
@@ -71,6 +81,7 @@ export class SocketSubscriptions implements SubscriptionHost {
 
   /** The socket is gone. */
   close (): void {
+    this.#closed = true
     this.#turns.clear()
     for (const subscription of this.#open.values()) subscription.close()
     this.#open.clear()

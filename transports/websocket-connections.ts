@@ -10,6 +10,7 @@ export class SocketConnections {
   readonly #options: SocketOptions
   readonly #open = new Set<SocketConnection>()
   #heartbeat: NodeJS.Timeout | null = null
+  #closing = false
   #onEmpty: () => void = () => {}
 
   constructor (runs: RunRegistry, options: SocketOptions) {
@@ -30,10 +31,13 @@ export class SocketConnections {
     this.#heartbeat ??= setInterval(() => {
       for (const each of this.#open) each.beat()
     }, this.#options.heartbeatMs / 2)
+    // Its handshake was under way: nobody would wait for its end.
+    if (this.#closing) connection.restart()
   }
 
   /** Waits until every socket has written what its sessions had left, for at most `deadlineMs`; then says goodbye, and cuts who does not answer for `goodbyeMs`. */
   async close (deadlineMs: number, goodbyeMs: number): Promise<void> {
+    this.#closing = true
     const empty = new Promise<void>((resolve) => { this.#onEmpty = resolve })
     for (const connection of this.#open) connection.finish()
     if (this.#open.size > 0) await atMost(deadlineMs, empty)

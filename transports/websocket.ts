@@ -55,6 +55,8 @@ export class SocketConnection implements Wire {
   readonly #subscriptions: SocketSubscriptions
   readonly #inbox: Array<{ data: Buffer, isBinary: boolean }> = []
   #working = false
+  /** Called when there may be room for answers again, or never will be. */
+  #relieved: () => void = () => {}
   /** The ping that was not answered yet, and when it, or the last, was sent. */
   #ping: string | null = null
   #pingedAt = performance.now()
@@ -79,7 +81,10 @@ export class SocketConnection implements Wire {
       emptied: () => { if (this.#closing) this.restart() },
       limit: options.limits.subscriptionsPerSocket
     })
-    this.#out.on('drain', () => this.#subscriptions.proceed())
+    this.#out.on('drain', () => {
+      this.#relieved()
+      this.#subscriptions.proceed()
+    })
     this.#out.setTimeout?.(options.stallTimeoutMs, cutIfStalled)
     socket.on('message', (data: Buffer, isBinary: boolean) => this.#receive(data, isBinary))
     // The library answers each by itself.
@@ -89,6 +94,7 @@ export class SocketConnection implements Wire {
     socket.on('error', () => this.#end(1002, ''))
     socket.on('close', () => {
       clearTimeout(this.#goodbye)
+      this.#relieved()
       this.#subscriptions.close()
       closed()
     })
@@ -147,6 +153,8 @@ export class SocketConnection implements Wire {
   async #work (): Promise<void> {
     this.#working = true
     for (let message = this.#inbox.shift(); message !== undefined; message = this.#inbox.shift()) {
+      // Who takes no answers is asked no more questions: they would pile up.
+      if (this.full) await new Promise<void>((resolve) => { this.#relieved = resolve })
       if (this.#socket.readyState === this.#socket.OPEN) await this.#take(message.data, message.isBinary)
     }
     this.#working = false

@@ -3,7 +3,9 @@ import { type StoreHarness, storeSuite } from '../../conformance/index.ts'
 import { memoryHarness } from '../helpers/store-harnesses.ts'
 import { overriding } from './broken/breakage.ts'
 import { BROKEN_LOGS, BROKEN_READS } from './broken/logs.ts'
+import { BROKEN_PERMISSIONS } from './broken/permissions.ts'
 import { BROKEN_SESSIONS } from './broken/sessions.ts'
+import { BROKEN_SETTLING } from './broken/settling.ts'
 import { BROKEN_STARTS } from './broken/starts.ts'
 
 /** The name of the first test that a store does not pass; null if it passes all. */
@@ -24,7 +26,9 @@ test('the suite passes a store that is only wrapped', async (t) => {
   t.equal(await firstFailure(memoryHarness((store) => overriding(store, {}))), null)
 })
 
-for (const [how, breakage] of Object.entries({ ...BROKEN_STARTS, ...BROKEN_LOGS, ...BROKEN_READS, ...BROKEN_SESSIONS })) {
+const BROKEN = { ...BROKEN_STARTS, ...BROKEN_LOGS, ...BROKEN_READS, ...BROKEN_SESSIONS, ...BROKEN_PERMISSIONS, ...BROKEN_SETTLING }
+
+for (const [how, breakage] of Object.entries(BROKEN)) {
   test(`the suite notices when ${how}`, async (t) => {
     const failure = await firstFailure({ ...memoryHarness((store, database) => overriding(store, breakage(store, database))), soonMs: 500 })
     t.not(failure, null)

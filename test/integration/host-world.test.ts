@@ -97,7 +97,8 @@ test('swagger: the host\'s document tells of every route, with its answers, erro
   t.strictSame(operations.map(({ route }) => route).sort(), [
     'delete /api/sessions/{id}', 'get /api/runs', 'get /api/runs/{runId}', 'get /api/sessions', 'get /api/sessions/{id}',
     'get /api/sessions/{id}/events', 'get /api/sessions/{id}/messages', 'get /api/sessions/{id}/runs', 'get /api/sessions/{id}/stream',
-    'patch /api/sessions/{id}', 'post /api/sessions', 'post /api/sessions/{id}/abort', 'post /api/sessions/{id}/messages'
+    'get /api/ws', 'patch /api/sessions/{id}', 'post /api/sessions', 'post /api/sessions/{id}/abort', 'post /api/sessions/{id}/messages',
+    'post /api/sessions/{id}/permissions/{requestId}'
   ])
   for (const { route, summary, responses } of operations) {
     t.type(summary, 'string', route)

@@ -1,8 +1,10 @@
+import { readFileSync } from 'node:fs'
 import { test } from 'tap'
 import { LIMITS } from '../helpers/limits.ts'
 import type { Provider } from '../../lib/provider.ts'
 import type { Store } from '../../lib/store.ts'
-import { type AgentRunsOptions, OPTIONS, resolveOptions } from '../../plugins/options.ts'
+import { type AgentRunsOptions, OPTIONS, type OptionSchema, resolveOptions } from '../../plugins/options.ts'
+import { SETTINGS } from '../../standalone/flags.ts'
 
 const agent: Provider = { async * run () {} }
 
@@ -24,6 +26,8 @@ test('with a provider and nothing else, every option has its documented default'
     defaultProvider: 'agent',
     prefix: '',
     routes: true,
+    websocket: true,
+    allowedOrigins: [],
     createOnMessage: true,
     durability: 'normal',
     heartbeatMs: 15_000,
@@ -36,10 +40,15 @@ test('with a provider and nothing else, every option has its documented default'
       queuedPerSession: 20,
       subscribersPerSession: 2_000,
       subscribers: 20_000,
+      sockets: 10_000,
+      subscriptionsPerSocket: 1_000,
+      messagesPerSecond: 100,
+      socketMessageBytes: 262_144,
       bodyBytes: 1_048_576,
       eventBytes: 1_048_576,
       messageBytes: 1_048_576,
       maxEventsPerRun: 100_000,
+      pendingPermissions: 100,
       maxBytesPerRun: 67_108_864
     },
     guard: { identify: null, authorize: null, onRequest: [], preHandler: [] }
@@ -55,6 +64,8 @@ test('what is given is kept, and undefined is not given', (t) => {
     defaultProvider: 'other',
     prefix: '/api/v1',
     routes: false,
+    websocket: false,
+    allowedOrigins: ['https://app.example', 'http://localhost:5173', '*'],
     createOnMessage: false,
     durability: 'full',
     heartbeatMs: 100,
@@ -110,6 +121,34 @@ test('options that cannot be are named in the error, before anything is opened',
   }
   t.match(problemOf({ providers: { agent }, durability: 'none' }), /"durability" must/)
   for (const number of [NaN, Infinity, -Infinity]) t.match(problemOf({ providers: { agent }, runTimeoutMs: number }), /"runTimeoutMs" must be/)
+  t.end()
+})
+
+test('allowed origins are written as browsers send them, or any; what would never match is named', (t) => {
+  for (const origin of ['*', 'https://app.example', 'http://localhost:5173', 'https://[::1]:3000', 'http://127.0.0.1', 'https://xn--bcher-kva.example']) {
+    t.equal(problemOf({ providers: { agent }, allowedOrigins: ['http://first.example', origin] }), 'none', origin)
+  }
+  for (const origin of ['', 'null', 'app.example', 'https://app.example/', 'https://app.example/path', 'https://*.app.example', 'https://*', 'HTTPS://app.example', 'https://APP.example', 'https://app.example:443', 'http://h:80', 'ws://app.example', 'file:///x', 'https://bücher.example', ' https://app.example', 'https://a@app.example', 'https://']) {
+    t.equal(problemOf({ providers: { agent }, allowedOrigins: ['http://first.example', origin] }), `fastify-agent-runs: "allowedOrigins" has "${origin}", which is no origin as browsers send it, such as "https://app.example", nor "*".`)
+  }
+  t.match(problemOf({ providers: { agent }, allowedOrigins: 'https://app.example' }), /"allowedOrigins" must be array/)
+  t.match(problemOf({ providers: { agent }, allowedOrigins: [null] }), /"allowedOrigins.0" must be string/)
+  t.match(problemOf({ providers: { agent }, allowedOrigins: null }), /"allowedOrigins" must be array/)
+  t.end()
+})
+
+test('every option is in docs/options.md, with its default and its flag', (t) => {
+  const rows = new Map([...readFileSync(new URL('../../docs/options.md', import.meta.url), 'utf8').matchAll(/^\| `([\w.]+)` (?:\(`--([\w-]+)`\) )?\| ([^|]*) \|/gm)].map(([, name, flag, otherwise]) => [name!, { flag, otherwise: otherwise! }]))
+  const shown = (value: unknown): string[] => typeof value === 'number' ? [value.toLocaleString('en'), `${value / 1_048_576} MiB`, `${value / 1_024} KiB`] : [`\`${typeof value === 'string' ? `'${value}'` : JSON.stringify(value)}\``]
+  const compare = (schemas: Record<string, OptionSchema>, group = ''): void => {
+    for (const [name, { properties, default: otherwise }] of Object.entries(schemas)) {
+      if (properties !== undefined) compare(properties, `${name}.`)
+      else if (name !== 'defaultProvider') t.ok(shown(otherwise).includes(rows.get(group + name)?.otherwise ?? 'no row'), `${group}${name}: ${rows.get(group + name)?.otherwise}`)
+      const flag = SETTINGS[name]?.flag
+      if (flag !== undefined) t.equal(rows.get(group + name)?.flag, flag)
+    }
+  }
+  compare(OPTIONS.properties)
   t.end()
 })
 

@@ -9,11 +9,16 @@ type Request = Pick<InjectOptions, 'method' | 'url' | 'payload'>
 /** What a route is to a stranger. Each route of the plugin has one: a new route fails these tests until it has, too. */
 interface Subject {
   action: RunsAction
-  /** The request on a session, and its run; none for routes that are about no session. */
-  on?: (id: string, runId: string) => Request
+  /** The request on a session, its run, and the approval for which that waits; none for routes that are about no session. */
+  on?: (id: string, runId: string, requestId: string) => Request
   /** What a stranger asks for instead of what a missing session would answer, where that is something else. */
-  missing?: (id: string) => Request
+  missing?: (id: string, runId: string, requestId: string) => Request
+  /** What the owner is answered, where that is not 200; requests come in the order of the routes. */
+  reached?: number
 }
+
+/** The id of no run, and of no approval. */
+const NONE = '00000000-0000-4000-8000-000000000000'
 
 const SUBJECTS: Record<string, Subject> = {
   'POST /sessions': { action: 'create' },
@@ -22,7 +27,7 @@ const SUBJECTS: Record<string, Subject> = {
   'GET /sessions/:id': { action: 'read', on: (id) => ({ method: 'GET', url: `/sessions/${id}` }) },
   'PATCH /sessions/:id': { action: 'update', on: (id) => ({ method: 'PATCH', url: `/sessions/${id}`, payload: { title: 'mine now' } }) },
   'DELETE /sessions/:id': { action: 'delete', on: (id) => ({ method: 'DELETE', url: `/sessions/${id}` }) },
-  'POST /sessions/:id/messages': { action: 'send', on: (id) => ({ method: 'POST', url: `/sessions/${id}/messages`, payload: { content: 'hello' } }) },
+  'POST /sessions/:id/messages': { action: 'send', on: (id) => ({ method: 'POST', url: `/sessions/${id}/messages`, payload: { content: 'hello' } }), reached: 409 },
   'POST /sessions/:id/abort': { action: 'abort', on: (id, runId) => ({ method: 'POST', url: `/sessions/${id}/abort`, payload: { runId } }) },
   'GET /sessions/:id/messages': { action: 'read', on: (id) => ({ method: 'GET', url: `/sessions/${id}/messages` }) },
   'GET /sessions/:id/events': { action: 'read', on: (id) => ({ method: 'GET', url: `/sessions/${id}/events` }) },
@@ -33,7 +38,15 @@ const SUBJECTS: Record<string, Subject> = {
     missing: (id) => ({ method: 'GET', url: `/sessions/${id}` })
   },
   'GET /sessions/:id/runs': { action: 'read', on: (id) => ({ method: 'GET', url: `/sessions/${id}/runs` }) },
-  'GET /runs/:runId': { action: 'read', on: (_, runId) => ({ method: 'GET', url: `/runs/${runId}` }) }
+  'GET /runs/:runId': { action: 'read', on: (_, runId) => ({ method: 'GET', url: `/runs/${runId}` }) },
+  'POST /sessions/:id/permissions/:requestId': {
+    action: 'approve',
+    on: (id, _, requestId) => ({ method: 'POST', url: `/sessions/${id}/permissions/${requestId}`, payload: { allow: true } }),
+    // By then the run has been aborted.
+    reached: 409
+  },
+  // Whose messages are about sessions, each of its own: see websocket-strangers.test.ts.
+  'GET /ws': { action: 'connect' }
 }
 
 interface Route { name: string, isHead: boolean, action: RunsAction | undefined }
@@ -60,11 +73,16 @@ async function build (t: Test, options: Partial<AgentRunsOptions> = {}) {
 
 const as = (user: string, request: Request): InjectOptions => ({ ...request, headers: { 'x-user': user } })
 
-/** A session `hers` of alice, with a run that is running. */
-async function aliceRuns (app: FastifyInstance, agent: ReturnType<typeof scriptedProvider>): Promise<{ runId: string, run: ScriptedRun }> {
+/** A session `hers` of alice, with a run that is running and waits for an approval. */
+async function aliceRuns (app: FastifyInstance, agent: ReturnType<typeof scriptedProvider>): Promise<{ runId: string, requestId: string, run: ScriptedRun }> {
   await app.runs.createSession({ id: 'hers', owner: 'alice', title: 'Secret' })
   const { runId } = await app.runs.startRun({ sessionId: 'hers', owner: 'alice', content: 'secret' })
-  return { runId, run: await agent.next() }
+  const run = await agent.next()
+  run.context.requestPermission({ toolName: 'shell', input: 'secret' }).catch(() => {})
+  for await (const event of app.runs.subscribe('hers')) {
+    if (event.kind === 'permission_request') return { runId, requestId: event.requestId, run }
+  }
+  throw new Error('the agent has not asked')
 }
 
 test('every route of the plugin names its action, and is among the subjects of these tests', async (t) => {
@@ -74,17 +92,17 @@ test('every route of the plugin names its action, and is among the subjects of t
 
 test('to a stranger a session does not exist, whatever the route: the answer is that of one that nobody has', async (t) => {
   const { app, agent, routes } = await build(t)
-  const { runId, run } = await aliceRuns(app, agent)
+  const { runId, requestId, run } = await aliceRuns(app, agent)
   const before = JSON.stringify([await app.runs.getSession('hers'), await app.runs.getRun(runId)])
   for (const { name, isHead } of routes) {
     const { on, missing = on } = SUBJECTS[name] ?? {}
     if (on === undefined || missing === undefined) continue
-    const stranger = as('mallory', on('hers', runId))
-    const nobody = as('mallory', missing('none', '00000000-0000-4000-8000-000000000000') as Request)
+    const stranger = as('mallory', on('hers', runId, requestId))
+    const nobody = as('mallory', missing('none', NONE, NONE))
     const method = isHead ? 'HEAD' as const : undefined
     const [theirs, none] = await Promise.all([stranger, nobody].map((request) => app.inject({ ...request, ...(method && { method }) })))
     t.strictSame([theirs!.statusCode, none!.statusCode], [404, 404], `${isHead ? 'HEAD of ' : ''}${name}`)
-    t.equal(theirs!.body.replaceAll('hers', 'ID').replaceAll(runId, 'ID'), none!.body.replaceAll('none', 'ID').replaceAll('00000000-0000-4000-8000-000000000000', 'ID'), 'the same body')
+    t.equal(theirs!.body.replaceAll('hers', 'ID').replaceAll(runId, 'ID'), none!.body.replaceAll('none', 'ID').replaceAll(NONE, 'ID'), 'the same body')
     t.strictSame(Object.keys(theirs!.headers), Object.keys(none!.headers), 'the same headers')
   }
   t.equal(JSON.stringify([await app.runs.getSession('hers'), await app.runs.getRun(runId)]), before, 'and nothing has happened to it')
@@ -93,28 +111,28 @@ test('to a stranger a session does not exist, whatever the route: the answer is 
 
 test('on her own session the same requests reach their routes', async (t) => {
   const { app, agent, routes } = await build(t)
-  const { runId, run } = await aliceRuns(app, agent)
+  const { runId, requestId, run } = await aliceRuns(app, agent)
   for (const { name, isHead } of routes) {
-    const { on } = SUBJECTS[name]!
-    if (on === undefined || isHead || name === 'GET /sessions/:id/stream' || SUBJECTS[name]!.action === 'delete') continue
-    const { statusCode } = await app.inject(as('alice', on('hers', runId)))
-    t.equal(statusCode, name === 'POST /sessions/:id/messages' ? 409 : 200, name)
+    const { on, action, reached = 200 } = SUBJECTS[name]!
+    if (on === undefined || isHead || name === 'GET /sessions/:id/stream' || action === 'delete') continue
+    const { statusCode } = await app.inject(as('alice', on('hers', runId, requestId)))
+    t.equal(statusCode, reached, name)
   }
   await run.stopped.promise
 })
 
 test('a session that was deleted is gone to its owner, and to a stranger was never there', async (t) => {
   const { app, agent, routes } = await build(t, { authorize: () => true })
-  const { runId } = await aliceRuns(app, agent)
+  const { runId, requestId } = await aliceRuns(app, agent)
   await app.runs.deleteSession('hers')
   for (const { name, isHead } of routes) {
     const { on, missing = on } = SUBJECTS[name]!
     if (on === undefined || missing === undefined || isHead || name === 'GET /runs/:runId') continue
-    const theirs = await app.inject(as('mallory', on('hers', runId)))
-    const none = await app.inject(as('mallory', missing('none', runId)))
+    const theirs = await app.inject(as('mallory', on('hers', runId, requestId)))
+    const none = await app.inject(as('mallory', missing('none', runId, requestId)))
     t.equal(theirs.statusCode, 404, name)
     t.equal(theirs.body.replaceAll('hers', 'ID'), none.body.replaceAll('none', 'ID'))
-    t.equal((await app.inject(as('alice', on('hers', runId)))).statusCode, 410)
+    t.equal((await app.inject(as('alice', on('hers', runId, requestId)))).statusCode, 410)
   }
 })
 
@@ -151,9 +169,9 @@ test('a run of somebody else\'s cannot be stopped by way of one\'s own session',
 test('a message to a session of somebody else creates nothing and is a 404, also where messages create sessions', async (t) => {
   const { app, agent } = await build(t, { createOnMessage: true })
   await aliceRuns(app, agent)
-  const { statusCode, body } = await app.inject(as('mallory', SUBJECTS['POST /sessions/:id/messages']!.on!('hers', '')))
+  const { statusCode, body } = await app.inject(as('mallory', SUBJECTS['POST /sessions/:id/messages']!.on!('hers', '', '')))
   t.match([statusCode, JSON.parse(body)], [404, { code: 'SESSION_NOT_FOUND' }])
-  const created = await app.inject(as('mallory', SUBJECTS['POST /sessions/:id/messages']!.on!('his', '')))
+  const created = await app.inject(as('mallory', SUBJECTS['POST /sessions/:id/messages']!.on!('his', '', '')))
   t.equal(created.statusCode, 202)
   t.match(await app.runs.getSession('his'), { owner: 'mallory' })
   ;(await agent.next()).end()

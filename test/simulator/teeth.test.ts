@@ -17,7 +17,10 @@ function but<M extends keyof Store> (method: M, replaced: (store: Store) => Stor
 
 const withoutLast = (page: LogPage | null): LogPage | null => page && { ...page, events: page.events.length > 2 ? page.events.slice(0, -2).concat(page.events.slice(-1)) : page.events }
 
-const broken: Record<string, { sabotage: (store: Store) => Store, rule: RegExp }> = {
+const withoutApprovals = (page: LogPage | null): LogPage | null => page && { ...page, session: { ...page.session, pendingPermissions: [] } }
+
+/** `from`: where to begin, if it takes long to find. */
+const broken: Record<string, { sabotage: (store: Store) => Store, rule: RegExp, from?: number }> = {
   'a page lacks an event': {
     sabotage: but('read', (store) => async (...args) => withoutLast(await store.read(...args))), rule: /C1/
   },
@@ -30,14 +33,23 @@ const broken: Record<string, { sabotage: (store: Store) => Store, rule: RegExp }
   'the dead are not noticed': {
     sabotage: but('listOrphanedRuns', () => async () => []), rule: /C8/
   },
+  'every answer to an approval holds': {
+    sabotage: but('answerPermission', (store) => async (...args) => await store.answerPermission(...args) === null ? null : true), rule: /C11/
+  },
+  'answers that others have taken are not told': {
+    sabotage: but('listAnswers', () => async () => []), rule: /C8|C11/, from: 70
+  },
+  'nobody is told what waits': {
+    sabotage: but('read', (store) => async (...args) => withoutApprovals(await store.read(...args))), rule: /C8|C11/
+  },
   'deletions are not told': {
-    sabotage: but('lastSeqs', (store) => async (ids) => (await store.lastSeqs(ids)).map((seq) => seq ?? 0)), rule: /C8/
+    sabotage: but('lastSeqs', (store) => async (ids) => (await store.lastSeqs(ids)).map((seq) => seq ?? 0)), rule: /C8/, from: 160
   }
 }
 
-for (const [what, { sabotage, rule }] of Object.entries(broken)) {
+for (const [what, { sabotage, rule, from = 1 }] of Object.entries(broken)) {
   test(`a schedule fails when ${what}`, async (t) => {
-    for (let seed = 1; seed <= MOST_SCHEDULES; seed++) {
+    for (let seed = from; seed < from + MOST_SCHEDULES; seed++) {
       const { violations: [first] } = await simulate(seed, { sabotage })
       if (first === undefined) continue
       t.match(first.rule, rule, `seed ${seed}: ${first.rule} ${first.what}`)

@@ -31,6 +31,7 @@ test('without flags and environment every setting has its default, and nothing i
       defaultProvider: undefined,
       prefix: '',
       routes: true,
+      websocket: true,
       createOnMessage: true,
       durability: 'normal',
       heartbeatMs: 15_000,
@@ -43,10 +44,15 @@ test('without flags and environment every setting has its default, and nothing i
         queuedPerSession: 20,
         subscribersPerSession: 2_000,
         subscribers: 20_000,
+        sockets: 10_000,
+        subscriptionsPerSocket: 1_000,
+        messagesPerSecond: 100,
+        socketMessageBytes: 262_144,
         bodyBytes: 1_048_576,
         eventBytes: 1_048_576,
         messageBytes: 1_048_576,
         maxEventsPerRun: 100_000,
+        pendingPermissions: 100,
         maxBytesPerRun: 67_108_864
       }
     },
@@ -57,7 +63,8 @@ test('without flags and environment every setting has its default, and nothing i
 })
 
 test('every option of the plugin has a flag and a variable, and no two share one', (t) => {
-  const { retention, limits, ...rest } = OPTIONS.properties
+  // `--cors-origin` is the flag of `allowedOrigins`.
+  const { retention, limits, allowedOrigins, ...rest } = OPTIONS.properties
   for (const name of Object.keys({ ...rest, ...retention.properties, ...limits.properties })) t.ok(SETTINGS[name], name)
   const flags = Object.values(SETTINGS).map(({ flag }) => flag)
   t.equal(new Set(flags).size, flags.length)

@@ -1,0 +1,54 @@
+/*
+ * Who asks an HTTP server for an upgrade. Once somebody listens for them, Node leaves all such requests to whoever does, on
+ * whatever route: what is not for us has to be served as if nobody listened.
+ */
+import { EventEmitter } from 'node:events'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { runsError } from '../lib/errors.ts'
+
+/** The servers that we listen to. */
+const heard = new WeakSet<object>()
+/** The requests that came as upgrades: their sockets belong to nobody but who answers them. */
+const upgrades = new WeakSet<IncomingMessage>()
+
+/**
+ * What a WebSocket server of `scope` is to listen to: it emits `upgrade` for WebSockets only. Of several scopes the first
+ * hears of those of all, as each routes them through the whole app.
+ */
+export function webSocketUpgrades (scope: FastifyInstance): EventEmitter {
+  const sockets = new EventEmitter()
+  const { server, routing } = scope
+  scope.routing = (request: IncomingMessage, response: ServerResponse) => {
+    upgrades.add(request)
+    // It was answered as plain HTTP, and Node looks after the connection no more.
+    response.on('finish', () => request.socket.destroySoon())
+    routing(request, response)
+  }
+  if (!heard.has(server)) {
+    heard.add(server)
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      const isWebSocket = request.method === 'GET' && request.headers.upgrade!.toLowerCase() === 'websocket'
+      if (!isWebSocket || !sockets.emit('upgrade', request, socket, head)) serveAsPlain(server, request, socket, head)
+    })
+  }
+  return sockets
+}
+
+/** Throws INVALID_REQUEST for a WebSocket on a route that is none: an answer that goes on could not tell that its peer has gone. */
+export async function refuseUpgrade ({ raw, routeOptions: { config } }: FastifyRequest): Promise<void> {
+  if (upgrades.has(raw) && config.runsAction !== 'connect') throw runsError('INVALID_REQUEST', ['This is no WebSocket.'])
+}
+
+/** Gives a connection back to the server with its request, but for the upgrade: clients that would like HTTP/2 ask for one with any request. */
+function serveAsPlain (server: Server, { method, url, httpVersion, rawHeaders }: IncomingMessage, socket: Duplex, head: Buffer): void {
+  // Node may have left headers out where there were too many, also that of a body's length: what follows must not be taken for another request.
+  let text = `${method} ${url} HTTP/${httpVersion}\r\nconnection: close\r\n`
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!
+    if (!/^(connection|upgrade)$/i.test(name)) text += `${name}: ${rawHeaders[index + 1]!}\r\n`
+  }
+  socket.unshift(Buffer.concat([Buffer.from(`${text}\r\n`, 'latin1'), head]))
+  server.emit('encrypted' in socket ? 'secureConnection' : 'connection', socket)
+}

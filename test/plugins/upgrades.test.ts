@@ -1,0 +1,143 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { connect } from 'node:tls'
+import Fastify, { type FastifyInstance, type FastifyServerOptions } from 'fastify'
+import { test, type Test } from 'tap'
+import WebSocket from 'ws'
+import agentRuns, { type AgentRunsOptions } from '../../index.ts'
+import { CERT, KEY } from '../helpers/certificate.ts'
+import { clientFrame, handshake, RawSocket } from '../helpers/raw-socket.ts'
+import { scriptedProvider } from '../helpers/scripted-provider.ts'
+
+/** An app of a host that has routes of its own. */
+async function serve (t: Test, options: Partial<AgentRunsOptions> = {}, server: FastifyServerOptions = {}) {
+  const app: FastifyInstance = Fastify(server)
+  t.teardown(() => app.close())
+  app.get('/plain', async ({ headers }) => ({ upgrade: headers.upgrade ?? null, agent: headers['user-agent'] }))
+  app.post('/plain', async ({ body }) => body)
+  await app.register(agentRuns, { providers: { agent: scriptedProvider() }, store: ':memory:', closeGraceMs: 0, ...options })
+  return { app, url: await app.listen({ port: 0, host: '127.0.0.1' }) }
+}
+
+const H2C = { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c', 'http2-settings': 'AAMAAABkAAQCAAAAAAIAAAAA', 'sec-websocket-version': '', 'sec-websocket-key': '', 'user-agent': 'Java-http-client/21' }
+
+test('who would rather speak HTTP/2 is served as if it had not said so, with its body, on every route', async (t) => {
+  const { app, url } = await serve(t)
+  const get = await RawSocket.open(url, { path: '/plain', headers: H2C })
+  await get.gone()
+  t.match([get.status, JSON.parse(get.body)], [200, { upgrade: null, agent: 'Java-http-client/21' }])
+  const json = JSON.stringify({ content: 'x'.repeat(200_000) })
+  for (const path of ['/plain', '/sessions/s/messages']) {
+    const headers = { ...H2C, 'content-type': 'application/json', 'content-length': String(json.length) }
+    const post = new RawSocket(url, handshake({ method: 'POST', path, headers, behind: Buffer.from(json.slice(0, 10)) }))
+    // The rest comes later, in packets of its own.
+    post.send(Buffer.from(json.slice(10)))
+    await post.gone()
+    t.equal(post.status, path === '/plain' ? 200 : 202, path)
+    if (path === '/plain') t.equal(post.body, json)
+  }
+  t.match(await app.runs.getSession('s'), { isProcessing: true })
+  const websocket = await RawSocket.open(url, { path: '/plain', method: 'POST', headers: { 'content-length': '2', 'content-type': 'application/json' }, behind: Buffer.from('{}') })
+  await websocket.gone()
+  t.strictSame([websocket.status, websocket.body], [200, '{}'], 'a POST is none to become a WebSocket')
+})
+
+test('what follows a request that was no upgrade is not taken for another one', async (t) => {
+  const { app, url } = await serve(t)
+  const seen: string[] = []
+  app.server.on('request', ({ url }) => { seen.push(url!) })
+  const peer = await RawSocket.open(url, { path: '/plain', headers: H2C, behind: Buffer.from('GET /sessions HTTP/1.1\r\nhost: x\r\n\r\n') })
+  await peer.gone()
+  t.strictSame(seen, ['/plain'])
+})
+
+test('over TLS too', async (t) => {
+  const { url } = await serve(t, {}, { https: { key: KEY, cert: CERT } } as FastifyServerOptions)
+  const { port } = new URL(url)
+  const socket = connect({ port: Number(port), host: '127.0.0.1', rejectUnauthorized: false })
+  let answer = ''
+  socket.setEncoding('utf8').on('data', (text: string) => { answer += text })
+  socket.write(handshake({ method: 'POST', path: '/plain', headers: { ...H2C, 'content-type': 'application/json', 'content-length': '7' }, behind: Buffer.from('{"a":1}') }))
+  await once(socket, 'close')
+  t.match(answer, /^HTTP\/1.1 200 [^]*\{"a":1\}$/)
+  const websocket = new WebSocket(`wss://127.0.0.1:${port}/ws`, { rejectUnauthorized: false })
+  await once(websocket, 'open')
+  websocket.terminate()
+})
+
+test('a WebSocket to what is none gets a plain answer and is let go: it holds up neither itself nor the end of the server', async (t) => {
+  const { app, url } = await serve(t, {}, { forceCloseConnections: false })
+  const paths: Record<string, [number, string?]> = {
+    '/plain': [200], '/none': [404], '/sessions': [400, 'INVALID_REQUEST'], '/sessions/s/stream': [400, 'INVALID_REQUEST'], '/runs': [400, 'INVALID_REQUEST'], '/ws/more': [404], '/ws?x=1': [101]
+  }
+  for (const [path, [status, code]] of Object.entries(paths)) {
+    const peer = await RawSocket.open(url, { path })
+    t.equal(peer.status, status, path)
+    if (status === 101) peer.cut()
+    await peer.gone()
+    if (code !== undefined) t.match(JSON.parse(peer.body), { code, message: 'This is no WebSocket.' })
+  }
+  // They keep their side open, and never close it.
+  const patient = await Promise.all(['/plain', '/none', '/sessions/s/stream'].map((path) => RawSocket.open(url, { path })))
+  await app.close()
+  await Promise.all(patient.map((peer) => peer.gone()))
+})
+
+test('a handshake that is broken is a plain answer too', async (t) => {
+  const { app, url } = await serve(t)
+  for (const [headers, status] of [
+    [{ 'sec-websocket-key': '' }, 400], [{ 'sec-websocket-key': 'short' }, 400], [{ 'sec-websocket-version': '7' }, 400], [{ 'sec-websocket-version': '' }, 400],
+    [{ 'sec-websocket-protocol': '@' }, 400], [{ upgrade: 'WebSocket' }, 101], [{ 'sec-websocket-protocol': 'a, b' }, 101], [{ 'sec-websocket-extensions': 'permessage-deflate' }, 101]
+  ] as Array<[Record<string, string>, number]>) {
+    const peer = await RawSocket.open(url, { headers })
+    t.equal(peer.status, status, JSON.stringify(headers))
+    t.notMatch(peer.head, /extensions/i, 'nothing is compressed: what is shared goes out as it is')
+    if (status === 101) peer.cut()
+    await peer.gone()
+  }
+  await app.close()
+})
+
+test('who comes over plain HTTP is told to upgrade', async (t) => {
+  const { url } = await serve(t)
+  const response = await fetch(`${url}/ws`)
+  t.strictSame([response.status, response.headers.get('upgrade'), await response.json()], [426, 'websocket', { statusCode: 426, code: 'UPGRADE_REQUIRED', error: 'Upgrade Required', message: 'This is a WebSocket.' }])
+  t.equal((await fetch(`${url}/ws`, { method: 'HEAD' })).status, 404)
+  t.equal((await fetch(`${url}/ws`, { method: 'POST' })).status, 404)
+})
+
+test('without the WebSocket there is no route for it, and nobody listens for upgrades', async (t) => {
+  for (const options of [{ websocket: false }, { routes: false }]) {
+    const { app, url } = await serve(t, options)
+    t.equal((await fetch(`${url}/ws`)).status, 404)
+    const peer = await RawSocket.open(url)
+    t.equal(peer.status, 404, 'Node takes it for plain HTTP')
+    peer.cut()
+    t.equal(app.server.listenerCount('upgrade'), 0)
+  }
+})
+
+test('on every address of a name it is the same', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(agentRuns, { providers: { agent: scriptedProvider() }, store: ':memory:' })
+  await app.listen({ port: 0, host: 'localhost' })
+  for (const { address, port, family } of app.addresses() as AddressInfo[]) {
+    const socket = new WebSocket(`ws://${family === 'IPv6' ? `[${address}]` : address}:${port}/ws`)
+    await once(socket, 'open')
+    socket.send('{}')
+    t.match(String((await once(socket, 'message'))[0]), /INVALID_MESSAGE/, address)
+    socket.terminate()
+  }
+})
+
+test('a server of the host\'s own making is listened to as any', async (t) => {
+  const { url } = await serve(t, {}, { serverFactory: (handler) => createServer(handler) })
+  const peer = await RawSocket.open(url, { behind: clientFrame('{}') })
+  await peer.until(({ codes }) => codes.includes('INVALID_MESSAGE'))
+  peer.cut()
+  const plain = await RawSocket.open(url, { path: '/plain', headers: H2C })
+  await plain.gone()
+  t.equal(plain.status, 200)
+})
