@@ -1,7 +1,9 @@
 /* One answer of a model, put together from its chunks. */
-import { randomInt, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { ChatCompletionChunk } from 'openai/resources/chat/completions'
 import type { ProviderEvent } from '../../lib/provider.ts'
+import { newCallId } from '../call-id.ts'
+import type { Usage } from '../usage.ts'
 import type { ChatMessage, ChatToolCall } from './messages.ts'
 
 /** A call as the model made it. */
@@ -15,18 +17,8 @@ export interface ModelCall {
   extra: Record<string, unknown>
 }
 
-/** Tokens, as far as the service counts them. */
-export interface Usage {
-  inputTokens: number
-  outputTokens: number
-  totalTokens: number
-  reasoningTokens?: number
-}
-
 type Delta = ChatCompletionChunk.Choice.Delta & { reasoning_content?: unknown, reasoning?: unknown }
 type CallDelta = ChatCompletionChunk.Choice.Delta.ToolCall
-
-const LETTERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 
 export class Answer {
   readonly calls: ModelCall[] = []
@@ -105,16 +97,11 @@ export class Answer {
   #callOf (index: number | undefined, nativeId: string): ModelCall {
     const known = this.#open.findLast((open) => (index === undefined || open.index === index) && (nativeId === '' || nativeId === open.nativeId))
     if (known !== undefined) return known.call
-    const call = { id: newId(), name: '', json: '', extra: {} }
+    const call = { id: newCallId(), name: '', json: '', extra: {} }
     this.#open.push({ index, nativeId, call })
     this.calls.push(call)
     return call
   }
-}
-
-/** Nine letters and digits: what the pickiest of services (Mistral's) takes. */
-function newId (): string {
-  return Array.from({ length: 9 }, () => LETTERS[randomInt(LETTERS.length)]).join('')
 }
 
 function nonEmpty (value: unknown): value is string {
@@ -133,17 +120,5 @@ export function isObject (json: string): boolean {
     return typeof value === 'object' && value !== null && !Array.isArray(value)
   } catch {
     return false
-  }
-}
-
-/** Two usages as one. */
-export function sum (one: Usage | null, other: Usage | null): Usage | null {
-  if (one === null || other === null) return one ?? other
-  const reasoningTokens = (one.reasoningTokens ?? 0) + (other.reasoningTokens ?? 0)
-  return {
-    inputTokens: one.inputTokens + other.inputTokens,
-    outputTokens: one.outputTokens + other.outputTokens,
-    totalTokens: one.totalTokens + other.totalTokens,
-    ...(reasoningTokens > 0 && { reasoningTokens })
   }
 }

@@ -1,8 +1,11 @@
+import { streamText } from 'ai6'
 import { t, test } from 'tap'
 import { providerSuite } from '../../conformance/index.ts'
+import { aiSdk } from '../../providers/ai-sdk.ts'
 import { command } from '../../providers/command.ts'
 import { echo } from '../../providers/echo.ts'
 import { openai } from '../../providers/openai/index.ts'
+import { modelV3 } from '../helpers/ai-models.ts'
 import { FakeModel } from '../helpers/fake-model.ts'
 
 providerSuite((name, work) => test(`echo: ${name}`, work), {
@@ -32,6 +35,13 @@ t.teardown(() => model.kill())
 
 providerSuite((name, work) => test(`openai: ${name}`, work), {
   create: () => openai({ model: 'fake', baseUrl: model.openaiUrl, apiKey: 'none' }),
+  content: 'Say this back.',
+  saying: (word) => word,
+  longContent: 'SLOW'
+})
+
+providerSuite((name, work) => test(`aiSdk: ${name}`, work), {
+  create: () => aiSdk({ stream: ({ messages, signal }) => streamText({ model: modelV3(model.openaiUrl), messages, abortSignal: signal, onError: () => {} }) }),
   content: 'Say this back.',
   saying: (word) => word,
   longContent: 'SLOW'
