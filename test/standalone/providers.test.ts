@@ -1,0 +1,96 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { test, type Test } from 'tap'
+import { readSettings, UsageError } from '../../standalone/flags.ts'
+import { CONFIG, readProviders } from '../../standalone/providers.ts'
+import { buildStandalone } from '../helpers/build-standalone.ts'
+import { tempDir } from '../helpers/temp-dir.ts'
+
+const SCHEMA = new URL('../../docs/config.schema.json', import.meta.url)
+
+function configFile (t: Test, content: unknown): string {
+  const path = join(tempDir(t), 'agents.json')
+  writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
+  return path
+}
+
+const read = (args: string[]) => readProviders(readSettings(args, {}))
+
+function problemOf (args: string[]): string {
+  try {
+    read(args)
+  } catch (error) {
+    return error instanceof UsageError ? error.message : `not a UsageError: ${String(error)}`
+  }
+  return 'none'
+}
+
+test('one agent is said by flags', (t) => {
+  for (const [args, name] of [
+    [[], 'echo'],
+    [['--', 'my-agent', '--flag'], 'command'],
+    [['--provider', 'command', '--', 'my-agent'], 'command'],
+    [['--provider', 'acp', '--', 'npx', 'some-agent', '--acp'], 'acp'],
+    [['--provider', 'openai', '--model', 'm', '--base-url', 'http://127.0.0.1:11434/v1'], 'openai'],
+    [['--provider', 'claude', '--model', 'm'], 'claude']
+  ] as Array<[string[], string]>) {
+    const { providers } = read(args)
+    t.strictSame(Object.keys(providers), [name])
+    t.type(providers[name]!.run, 'function')
+  }
+  t.end()
+})
+
+test('flags that do not go together are refused in words', (t) => {
+  t.equal(problemOf(['--provider', 'gpt']), 'There is no provider "gpt", only "echo", "command", "acp", "openai", "claude".')
+  t.match(problemOf(['--provider', 'acp']), /needs a command/)
+  t.match(problemOf(['--provider', 'echo', '--', 'x']), /takes no command/)
+  t.match(problemOf(['--provider', 'openai']), /needs a --model/)
+  t.match(problemOf(['--provider', 'echo', '--model', 'm']), /takes no --model/)
+  t.match(problemOf(['--provider', 'claude', '--base-url', 'http://x']), /takes no --base-url/)
+  t.match(problemOf(['--config', 'x.json', '--provider', 'echo']), /goes with no --provider/)
+  t.end()
+})
+
+test('several agents are said by a file, and messages ask for them by name', async (t) => {
+  const config = configFile(t, {
+    $schema: './config.schema.json',
+    providers: {
+      quick: { type: 'echo', delayMs: 0 },
+      shell: { type: 'command', command: 'cat' },
+      coder: { type: 'acp', command: 'some-agent', args: ['--acp'], env: { A: 'b' }, idleMs: 0 },
+      local: { type: 'openai', model: 'm', models: ['n'], baseUrl: 'http://127.0.0.1:1/v1', headers: { 'x-a': 'b' } },
+      claude: { type: 'claude', permissionMode: 'plan', allowedTools: ['Read'] }
+    },
+    defaultProvider: 'shell'
+  })
+  const { app } = await buildStandalone(t, ['--config', config])
+  const ask = async (payload: object): Promise<{ provider: string }> => {
+    const { statusCode, body } = await app.inject({ method: 'POST', url: '/sessions/s/messages?', headers: { accept: 'text/event-stream' }, payload: { onBusy: 'queue', ...payload } })
+    t.equal(statusCode, 200)
+    return JSON.parse(body.slice(body.lastIndexOf('data: ') + 6)) as { provider: string }
+  }
+  t.match(await ask({ content: 'hello' }), { kind: 'complete', provider: 'shell', success: true })
+  t.match(await ask({ content: 'hello', provider: 'quick' }), { kind: 'complete', provider: 'quick', success: true })
+  t.equal(read(['--config', config, '--default-provider', 'quick']).defaultProvider, 'quick')
+})
+
+test('what is wrong with a file is said with the place', (t) => {
+  const problem = (content: unknown): string => problemOf(['--config', configFile(t, content)]).replace(/^.*agents\.json:? ?/, '')
+  t.match(problem('{'), /^cannot be read as JSON/)
+  t.match(problemOf(['--config', '/no/such/file']), /cannot be read/)
+  t.equal(problem({ providers: { a: { type: 'gpt' } } }), 'the provider "a" must have a "type": echo, command, acp, openai, claude.')
+  t.equal(problem({ providers: { a: null } }), 'the provider "a" must have a "type": echo, command, acp, openai, claude.')
+  t.match(problem({ providers: { a: { type: 'openai' } } }), /the provider "a".*model/)
+  t.match(problem({ providers: { a: { type: 'acp', command: 'x', shell: true } } }), /the provider "a".*"shell"/)
+  t.match(problem({ providers: { a: { type: 'acp', command: 'x', idleMs: -1 } } }), /the provider "a"\/idleMs/)
+  t.match(problem({ providers: {} }), /providers/)
+  t.match(problem([]), /the file/)
+  t.match(problem({ providers: { a: { type: 'openai', model: 'm', apiKeyEnv: 'NO_SUCH_VARIABLE' } } }), /NO_SUCH_VARIABLE/)
+  t.end()
+})
+
+test('the schema of the file is published as it is', (t) => {
+  t.strictSame(JSON.parse(readFileSync(SCHEMA, 'utf8')), JSON.parse(JSON.stringify(CONFIG)))
+  t.end()
+})
