@@ -3,6 +3,7 @@ import { type Provider, ProviderError, type ProviderEvent, type RunContext } fro
 import type { MessageContent } from '../lib/message-content.ts'
 import { CommandOutput, type ReadLine } from './command-output.ts'
 import { ProcessGroup } from './process-group.ts'
+import { killOrphans } from './strays.ts'
 
 const MESSAGE = '{message}'
 /** A server that closes does not wait longer for a command, in ms. */
@@ -30,6 +31,7 @@ export interface CommandOptions {
  */
 export function command ({ command, args: given = [], cwd, env, killGraceMs = 1_000, reader }: CommandOptions): Provider {
   const groups = new Set<ProcessGroup>()
+  void killOrphans()
 
   async function * run (context: RunContext): AsyncGenerator<ProviderEvent> {
     const { content, signal } = context

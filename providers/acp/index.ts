@@ -3,6 +3,7 @@ import Type from 'typebox'
 import { eventQueue } from '../../lib/event-queue.ts'
 import type { Provider, ProviderEvent, RunContext } from '../../lib/provider.ts'
 import { loadPeer } from '../load-peer.ts'
+import { killOrphans } from '../strays.ts'
 import { Agent } from './agent.ts'
 import { WarmAgents } from './warm-agents.ts'
 
@@ -37,6 +38,7 @@ export interface AcpOptions {
 export function acp (options: AcpOptions): Provider {
   const { command, args = [], cwd = process.cwd(), env = {}, mcpServers = [], idleMs = 300_000, maxAgents = 16, startTimeoutMs = 60_000, cancelGraceMs = 2_000, killGraceMs = 1_000 } = options
   const agents = new WarmAgents({ idleMs, maxAgents })
+  void killOrphans()
 
   async function * run (context: RunContext): AsyncGenerator<ProviderEvent> {
     const { session, signal, providerSessionId, log } = context

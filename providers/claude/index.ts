@@ -2,6 +2,7 @@
 import Type from 'typebox'
 import type { Provider, ProviderEvent, RunContext } from '../../lib/provider.ts'
 import { loadPeer } from '../load-peer.ts'
+import { killOrphans } from '../strays.ts'
 import type { Sdk } from './sdk.ts'
 import { Turn } from './turn.ts'
 
@@ -58,6 +59,7 @@ export interface ClaudeOptions {
 export function claude (options: ClaudeOptions = {}): Provider {
   const { cwd = process.cwd(), env, models = [], killGraceMs = 1_000, sdk: load = () => import(PACKAGE) } = options
   const turns = new Set<Turn>()
+  void killOrphans()
   /** When the last turn of a session has written it to the end. */
   const settled = new Map<string, Promise<void>>()
 
