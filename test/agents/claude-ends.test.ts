@@ -46,6 +46,17 @@ test('a run that is aborted while its agent waits for leave takes the request wi
   await world.assertSecret(t)
 })
 
+test('an agent that hears nothing any more is killed', { skip }, async (t) => {
+  const world = await ClaudeWorld.open(t, { killGraceMs: 200 })
+  await world.say('SLOW')
+  await world.event('stream_delta', 5)
+  const [agent] = await world.processes((all) => all.length > 0)
+  process.kill(agent!.pid, 'SIGSTOP')
+  const since = performance.now()
+  t.match(await world.post('abort', {}), { reason: 'aborted' })
+  await world.gone(t, since)
+})
+
 for (const [how, stop] of Object.entries<(world: ClaudeWorld, agent: number) => Promise<unknown>>({
   'an abort': (world) => world.post('abort', {}),
   'closing the server': (world) => world.close(),

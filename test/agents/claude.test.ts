@@ -98,6 +98,17 @@ test('what a client writes reaches the model as it is: no file is read and no co
   await world.gone(t)
 })
 
+test('a native id that a tool prints and the agent repeats goes out as the session\'s own', { skip }, async (t) => {
+  const world = await ClaudeWorld.open(t, { allowedTools: ['Bash(ls *)'] })
+  await world.say('hello')
+  await world.event('complete')
+  await world.say(bash(`ls ${join(world.home, 'config', 'projects', '*')}`))
+  await world.event('complete', 2)
+  t.match(world.lines.slice(-3), [/^result: .*"s\.jsonl\b/, /^assistant: The tool said: s\.jsonl/, 'complete: finished'])
+  await world.gone(t)
+  await world.assertSecret(t)
+})
+
 test('images and PDFs reach the model', { skip }, async (t) => {
   const world = await ClaudeWorld.open(t)
   const gif = 'R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7'

@@ -202,6 +202,18 @@ test('an agent that does not have the session any more, also if it only says so 
   t.strictSame(asked.map(({ resume }) => resume), [undefined, 'native-0123456789', undefined])
 })
 
+test('the next message waits until the agent has written its session to the end', async (t) => {
+  const states: unknown[] = []
+  let before: SpawnedProcess | undefined
+  const { run } = await world(t, async function * ({ spawnClaudeCodeProcess }) {
+    states.push(before?.exitCode)
+    before = spawnClaudeCodeProcess({ command: process.execPath, args: ['-e', 'setTimeout(() => {}, 200)'], env: process.env })
+    yield * [init, success]
+  })
+  for (let i = 0; i < 3; i++) await run()
+  t.strictSame(states, [undefined, 0, 0])
+})
+
 test('an agent that cannot be started, and a package that is not there, are failures that say so', async (t) => {
   const nowhere = await world(t, (options) => { options.spawnClaudeCodeProcess({ command: '/no/such/agent', args: [], env: {} }); throw new Error('gone') })
   t.match((await nowhere.run()).at(-1), { exitCode: 127, error: { code: 'AGENT_NOT_STARTED' } })
