@@ -72,7 +72,8 @@ export class Turn {
     const isAtWork = this.#mapper.begun && !this.#over
     if (isAtWork) void this.#query?.interrupt().catch(() => {})
     await atMost(this.#over ? exitMs : isAtWork ? INTERRUPT_MS : 0, this.ended)
-    this.#group?.kill(killGraceMs)
+    // One that has told the end has nothing left to do, but now and then takes more than a second for it.
+    this.#group?.kill(this.#over ? 0 : killGraceMs)
     await this.ended
   }
 
