@@ -16,7 +16,7 @@ type Run = Pick<RunContext, 'session' | 'context'>
 
 export interface ClaudeOptions {
   /**
-   * Where it works, as an absolute path, or how to tell by the run. A session goes on only where it began. Default: the
+   * Where it works, as an absolute path that exists, or how to tell by the run. A session goes on only where it began. Default: the
    * server's working directory.
    */
   cwd?: string | ((run: Run) => string)
