@@ -14,6 +14,7 @@ export type { CompleteEvent, Envelope, Event, EventKind, EventKinds, EventOf } f
 export type { ClosingFrame, DeletedFrame, Frame, GapFrame, SubscribedFrame } from './lib/frames.ts'
 export type { Logger } from './lib/logger.ts'
 export type { MessageContent, MessagePart } from './lib/message-content.ts'
+export { eventQueue, type EventQueue } from './lib/event-queue.ts'
 export { ProviderError } from './lib/provider.ts'
 export type { Provider, ProviderEvent, RunContext } from './lib/provider.ts'
 export type { ErrorCode, RunsError } from './lib/errors.ts'
