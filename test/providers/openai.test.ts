@@ -183,16 +183,18 @@ test('a model that does not stop calling is stopped', async (t) => {
   t.equal(model.requests.length, 3)
 })
 
-test('an abort in the middle closes the request to the model, and keeps what was said', async (t) => {
-  const { model, chat } = await converse(t)
-  const client = await chat.say('SLOW going')
-  await client.until((client) => deltas(client).includes('(turn 1) 1'))
-  t.equal(model.last.state, 'open')
-  await chat.abort()
-  await model.until(({ last, openConnections }) => last.state === 'closed' && openConnections === 0)
-  await client.ended()
-  t.match(client.events.slice(-2), [{ kind: 'text', content: /^You said: going \(turn 1\) 1/ }, { kind: 'complete', reason: 'aborted' }])
-})
+for (const [how, message] of [['while the model speaks', 'SLOW going'], ['while it is silent', 'HANG going']] as const) {
+  test(`an abort ${how} closes the request to the model at once, and keeps what was said`, async (t) => {
+    const { model, chat } = await converse(t, { timeoutMs: 1e9 })
+    const client = await chat.say(message)
+    await client.until((client) => deltas(client).includes('(turn 1)'))
+    t.equal(model.last.state, 'open')
+    await chat.abort()
+    await model.until(({ last, openConnections }) => last.state === 'closed' && openConnections === 0)
+    await client.ended()
+    t.match(client.events.slice(-2), [{ kind: 'text', content: /^You said: going \(turn 1\)/ }, { kind: 'complete', reason: 'aborted' }])
+  })
+}
 
 for (const [what, code] of Object.entries({ 401: 'MODEL_UNAUTHORIZED', 403: 'MODEL_UNAUTHORIZED', 404: 'MODEL_NOT_FOUND', 429: 'MODEL_RATE_LIMITED', 400: 'MODEL_FAILED', 500: 'MODEL_FAILED' })) {
   test(`a ${what} of the endpoint is ${code}, in words that give nothing away`, async (t) => {
