@@ -1,7 +1,7 @@
 import { streamText } from 'ai6'
 import { t, test } from 'tap'
 import { providerSuite } from '../../conformance/index.ts'
-import { aiSdk } from '../../providers/ai-sdk.ts'
+import { aiSdk } from '../../providers/ai-sdk/index.ts'
 import { command } from '../../providers/command.ts'
 import { echo } from '../../providers/echo.ts'
 import { openai } from '../../providers/openai/index.ts'

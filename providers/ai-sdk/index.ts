@@ -1,11 +1,11 @@
 /* Agents made with the AI SDK (`ai`, 5 and 6), with the session's log as their memory. */
 import type { TSchema } from 'typebox'
-import type { Provider, ProviderEvent, RunContext } from '../lib/provider.ts'
-import { type AiMessage, messagesOf } from './ai-sdk/messages.ts'
-import { type ApprovalRequest, PartMapper, type StreamPart } from './ai-sdk/parts.ts'
-import { conversationOf } from './conversation.ts'
+import type { Provider, ProviderEvent, RunContext } from '../../lib/provider.ts'
+import { type AiMessage, messagesOf } from './messages.ts'
+import { type ApprovalRequest, PartMapper, type StreamPart } from './parts.ts'
+import { conversationOf } from '../conversation.ts'
 
-export type { AiAssistantPart, AiJson, AiMessage, AiToolResult, AiUserPart } from './ai-sdk/messages.ts'
+export type { AiAssistantPart, AiJson, AiMessage, AiToolResult, AiUserPart } from './messages.ts'
 
 /** What an agent is asked. */
 export interface AiSdkRequest extends Pick<RunContext, 'content' | 'options' | 'context' | 'session'> {
