@@ -70,8 +70,8 @@ export class Permissions {
     await this.#log.settled()
     // In a turn of its own the agent's next step is the first: no abort comes between what it is told and what it does.
     await nextTurn()
-    // The end of the run, if that came first, has told it otherwise: nothing is begun behind an abort.
-    if (this.#log.rejection === null && this.#waiting.delete(requestId)) waiting.resolve(decision)
+    // The end of the run, if that came first, has told it otherwise; a log that takes no more is such an end.
+    if (this.#waiting.delete(requestId)) waiting.resolve(decision)
   }
 
   /** The run ends: who still waits hears so. Answers the requests that have no outcome in the log yet. */

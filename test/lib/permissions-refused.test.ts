@@ -1,4 +1,5 @@
 /* What is not asked of anybody, and what agents may do with their requests that they should not. */
+import { getEventListeners } from 'node:events'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { test } from 'tap'
 import type { PermissionRequest } from '../../index.ts'
@@ -118,4 +119,20 @@ test('only the run makes these events: what a provider yields under their names 
   await answer(requestId, false)
   t.strictSame(await decided, { allow: false })
   t.strictSame(await end(), ['user go', 'asks 1', 'resolved 1 false', 'complete finished'])
+})
+
+test('a signal that outlives its requests is listened to only while they wait', async (t) => {
+  const { registry, ask, answer, end } = await startAsking(t, { eventBytes: 1_000 })
+  const { signal } = new AbortController()
+  for (let count = 1; count <= 3; count++) {
+    const decided = ask(TOOL, { signal })
+    t.match(await settledOf(ask({ toolName: 'n', input: 'x'.repeat(2_000) }, { signal })), { error: { code: 'EVENT_TOO_LARGE' } })
+    t.equal(getEventListeners(signal, 'abort').length, 1)
+    await answer((await untilAsked(registry, count))[count - 1])
+    await decided
+  }
+  const last = settledOf(ask(TOOL, { signal }))
+  await end()
+  await last
+  t.strictSame(getEventListeners(signal, 'abort'), [])
 })
