@@ -1,4 +1,5 @@
 /* Agents that speak the Agent Client Protocol: Claude Code, Codex, Gemini CLI, OpenCode, Goose, … */
+import type * as Sdk from '@agentclientprotocol/sdk'
 import Type from 'typebox'
 import { eventQueue } from '../../lib/event-queue.ts'
 import type { Provider, ProviderEvent, RunContext } from '../../lib/provider.ts'
@@ -28,6 +29,8 @@ export interface AcpOptions {
   cancelGraceMs?: number
   /** How long it may take to end after SIGTERM, before SIGKILL, in ms. Default 1,000. */
   killGraceMs?: number
+  /** Where the package comes from when it cannot be found from here. Default: `import('@agentclientprotocol/sdk')`. */
+  sdk?: () => Promise<unknown>
 }
 
 /**
@@ -36,14 +39,14 @@ export interface AcpOptions {
  * `@agentclientprotocol/sdk`.
  */
 export function acp (options: AcpOptions): Provider {
-  const { command, args = [], cwd = process.cwd(), env = {}, mcpServers = [], idleMs = 300_000, maxAgents = 16, startTimeoutMs = 60_000, cancelGraceMs = 2_000, killGraceMs = 1_000 } = options
+  const { command, args = [], cwd = process.cwd(), env = {}, mcpServers = [], idleMs = 300_000, maxAgents = 16, startTimeoutMs = 60_000, cancelGraceMs = 2_000, killGraceMs = 1_000, sdk: load = () => import('@agentclientprotocol/sdk') } = options
   const agents = new WarmAgents({ idleMs, maxAgents })
   void killOrphans()
 
   async function * run (context: RunContext): AsyncGenerator<ProviderEvent> {
     const { session, signal, providerSessionId, log } = context
     signal.throwIfAborted()
-    const sdk = await loadPeer(() => import('@agentclientprotocol/sdk'), '@agentclientprotocol/sdk', 'acp')
+    const sdk = await loadPeer(load, '@agentclientprotocol/sdk', 'acp') as typeof Sdk
     const place = typeof cwd === 'function' ? cwd(context) : cwd
     const { agent, isNew } = await agents.take(session.id, providerSessionId, () => new Agent(sdk, {
       command, args, cwd: place, env, mcpServers, log, startTimeoutMs, cancelGraceMs, killGraceMs
