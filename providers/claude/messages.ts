@@ -31,7 +31,7 @@ export class MessageMapper {
       case 'system':
         return this.#system(message)
       case 'stream_event':
-        // What subagents stream comes whole as well, if it comes at all.
+        // What agents of its own stream comes whole as well, if it comes at all.
         return message.parent_tool_use_id ? [] : this.#stream(message.event)
       case 'assistant':
         return this.#assistant(message)

@@ -48,7 +48,7 @@ test('what a broken stream had begun is replaced by what the next attempt says, 
   t.end()
 })
 
-test('tools, of the agent, its subagents and the model service, and what they give', (t) => {
+test('tools, of the agent, its own agents and the model service, and what they give', (t) => {
   const uses = { type: 'tool_use', id: 't', name: 'Bash', input: { command: 'ls' } }
   t.strictSame(mapped(
     whole(uses), { type: 'tool_progress', tool_use_id: 't', elapsed_time_seconds: 2 },
@@ -144,7 +144,7 @@ test('the end tells what was used; the native session, the mode and the words go
     model: 'm',
     permissionMode: 'bypassPermissions',
     mcpServers: ({ session }) => ({ [session.id]: {} }),
-    cwd: ({ session }) => `/work/${session.id}`,
+    cwd: ({ session }) => `/srv/${session.id}`,
     env: { A: 'b', PATH: undefined },
     systemPrompt: 'Be brief.',
     allowedTools: ['Read'],
@@ -156,7 +156,7 @@ test('the end tells what was used; the native session, the mode and the words go
   await run()
   t.match(asked, [
     {
-      cwd: '/work/s',
+      cwd: '/srv/s',
       model: 'm',
       settingSources: [],
       permissionMode: 'bypassPermissions',
