@@ -23,7 +23,7 @@ export interface UserMessage {
 }
 
 interface FromAgent {
-  /** The tool call whose subagent says it; null = the agent itself. */
+  /** The tool call whose own agent says it; null = the agent itself. */
   parent_tool_use_id?: string | null
 }
 
