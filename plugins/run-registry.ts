@@ -17,7 +17,7 @@ import { errorHandler, validationError } from './error-handler.ts'
 import { guardRoutes } from './guard.ts'
 import { type AgentRunsOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { serializerCompiler } from './serializer.ts'
-import { refuseUpgrade } from './upgrades.ts'
+import { serveUpgradeAsPlain } from './upgrades.ts'
 import { validatorCompiler } from './validator.ts'
 import { mountWebSocket } from './websocket.ts'
 
@@ -70,7 +70,7 @@ async function mountRoutes (scope: FastifyInstance, { sse, sockets }: { sse: Sse
   scope.register(fp(streamReplies), { sse })
   // A form or a page of another origin can post text without asking first.
   scope.removeContentTypeParser('text/plain')
-  if (websocket) scope.addHook('onRequest', refuseUpgrade)
+  if (websocket) scope.addHook('onRequest', serveUpgradeAsPlain)
   guardRoutes(scope, guard)
   scope.register(sessionRoutes)
   scope.register(messageRoutes)

@@ -5,13 +5,12 @@
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import type { Duplex } from 'node:stream'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { runsError } from '../lib/errors.ts'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 
 /** The servers that we listen to. */
 const heard = new WeakSet<object>()
-/** The requests that came as upgrades: their sockets belong to nobody but who answers them. */
-const upgrades = new WeakSet<IncomingMessage>()
+/** The requests that came as upgrades, and what came behind them: their sockets belong to nobody but who answers them. */
+const upgrades = new WeakMap<IncomingMessage, Buffer>()
 
 /**
  * What a WebSocket server of `scope` is to listen to: it emits `upgrade` for WebSockets only. Of several scopes the first
@@ -21,7 +20,6 @@ export function webSocketUpgrades (scope: FastifyInstance): EventEmitter {
   const sockets = new EventEmitter()
   const { server, routing } = scope
   scope.routing = (request: IncomingMessage, response: ServerResponse) => {
-    upgrades.add(request)
     // It was answered as plain HTTP, and Node looks after the connection no more.
     response.on('finish', () => request.socket.destroySoon())
     routing(request, response)
@@ -29,6 +27,7 @@ export function webSocketUpgrades (scope: FastifyInstance): EventEmitter {
   if (!heard.has(server)) {
     heard.add(server)
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      upgrades.set(request, head)
       const isWebSocket = request.method === 'GET' && request.headers.upgrade!.toLowerCase() === 'websocket'
       if (!isWebSocket || !sockets.emit('upgrade', request, socket, head)) serveAsPlain(server, request, socket, head)
     })
@@ -36,9 +35,16 @@ export function webSocketUpgrades (scope: FastifyInstance): EventEmitter {
   return sockets
 }
 
-/** Throws INVALID_REQUEST for a WebSocket on a route that is none: an answer that goes on could not tell that its peer has gone. */
-export async function refuseUpgrade ({ raw, routeOptions: { config } }: FastifyRequest): Promise<void> {
-  if (upgrades.has(raw) && config.runsAction !== 'connect') throw runsError('INVALID_REQUEST', ['This is no WebSocket.'])
+/**
+ * A hook: serves a WebSocket on a route of ours that is none as if it had asked for plain HTTP. Answered as it came, a stream
+ * would neither be told that its peer has room again nor that it has gone.
+ */
+export async function serveUpgradeAsPlain ({ raw, server, routeOptions: { config } }: FastifyRequest, reply: FastifyReply): Promise<void> {
+  const head = upgrades.get(raw)
+  if (head === undefined || config.runsAction === 'connect') return
+  reply.hijack()
+  reply.raw.detachSocket(raw.socket)
+  serveAsPlain(server.server, raw, raw.socket, head)
 }
 
 /** Gives a connection back to the server with its request, but for the upgrade: clients that would like HTTP/2 ask for one with any request. */
