@@ -102,7 +102,7 @@ test('the packed package', async (t) => {
     for (const wanted of ['dist/index.js', 'dist/index.d.ts', 'dist/server.js', 'dist/db/migrations/0000_initial.sql', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/PROTOCOL.md']) {
       t.ok(files.includes(wanted), wanted)
     }
-    t.strictSame(files.filter((path) => !/^(dist\/|docs\/.*\.md$|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(path)), [])
+    t.strictSame(files.filter((path) => !/^(dist\/|docs\/.*\.md$|docs\/config\.schema\.json$|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(path)), [])
     t.strictSame(files.filter((path) => /^dist\/(test|bench)/.test(path)), [])
     t.end()
   })
