@@ -106,6 +106,16 @@ class Survivor {
     }
   }
 
+  /** Sends the message again whose answer it does not know, and stops what comes of it: that may go on for long. */
+  async giveUp (url: string): Promise<void> {
+    if (this.#unanswered === null) return
+    const { content, key } = this.#unanswered
+    this.#unanswered = null
+    const { body } = await postJson(`${url}/sessions/${this.session}/messages`, { content }, { 'idempotency-key': key })
+    this.accepted.add(body['runId'] as string)
+    await postJson(`${url}/sessions/${this.session}/abort`, { runId: body['runId'] })
+  }
+
   /** The connection is over, and what came of it known. */
   async leave (): Promise<void> {
     await this.#client?.ended()
@@ -154,6 +164,7 @@ test(`killed ${ROUNDS} times at any moment, recovery included, the server loses 
   const { url } = await serve(t, database)
   await Promise.all(survivors.map(async (survivor) => {
     await survivor.follow(url)
+    await survivor.giveUp(url)
     t.strictSame(await survivor.say(url, '{"demo":{"n":3}}'), [], survivor.session)
     await survivor.end()
     const history = new SessionView()
