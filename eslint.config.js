@@ -3,7 +3,7 @@ import neostandard, { plugins } from 'neostandard'
 const tseslint = plugins['typescript-eslint']
 
 // Who may import whom. Each room lists what it must not know; `lib` knows nothing but itself.
-const ROOMS = ['lib', 'db', 'providers', 'transports', 'routes', 'plugins', 'conformance', 'simulator', 'standalone', 'test', 'bench', 'index.ts', 'server.ts']
+const ROOMS = ['lib', 'db', 'providers', 'transports', 'routes', 'plugins', 'conformance', 'simulator', 'standalone', 'client', 'playground', 'examples', 'test', 'bench', 'index.ts', 'server.ts']
 const MAY_IMPORT = {
   lib: [],
   db: ['lib'],
@@ -12,6 +12,8 @@ const MAY_IMPORT = {
   routes: ['lib', 'transports'],
   plugins: ['lib', 'db', 'routes', 'transports'],
   conformance: ['lib'],
+  client: ['lib'],
+  examples: [],
   simulator: ['lib', 'db', 'conformance'],
   standalone: ['index.ts', 'lib', 'plugins', 'providers'],
   bench: ['lib', 'db', 'providers', 'transports', 'routes', 'plugins', 'standalone', 'index.ts']
@@ -22,6 +24,8 @@ const PACKAGES = {
   providers: ['fastify', 'fastify-plugin', 'drizzle-orm', 'drizzle-orm/*', 'better-sqlite3'],
   transports: ['fastify', 'fastify-plugin', 'drizzle-orm', 'drizzle-orm/*', 'better-sqlite3'],
   routes: ['drizzle-orm', 'drizzle-orm/*', 'better-sqlite3'],
+  // It runs in browsers; of ours it knows types alone.
+  client: ['node:*', 'fastify', 'fastify-plugin', 'typebox', 'drizzle-orm', 'better-sqlite3'],
   // Whoever proves a store or a provider brings a runner of their own, and nothing else.
   conformance: ['fastify', 'fastify-plugin', 'drizzle-orm', 'drizzle-orm/*', 'better-sqlite3', 'fast-check', 'tap', 'node:test']
 }
