@@ -18,6 +18,8 @@ export interface Limits {
   socketMessageBytes: number
   /** Bytes of a request's body. */
   bodyBytes: number
+  /** The same where a dialect is spoken. */
+  dialectBodyBytes: number
   /** Bytes of what a provider puts into one event. */
   eventBytes: number
   /** Bytes of streamed text after which a message is sealed, and what follows goes on as the next. */

@@ -20,6 +20,25 @@ export interface PermissionAnswerRequest extends PermissionDecision {
   owner?: Owner
 }
 
+/** An approval, as its session's log tells it. */
+export interface PermissionView {
+  /** `answered`: decided; its run has yet to take that, and to say so in the log. */
+  status: PermissionState['status']
+  request: EventOf<'permission_request'>
+  /** What came of it; null before. */
+  outcome: EventOf<'permission_resolved'> | EventOf<'permission_cancelled'> | null
+}
+
+/** A stored approval as it is shown. */
+export function viewPermission (state: PermissionState | null): PermissionView | null {
+  if (state === null) return null
+  return {
+    status: state.status,
+    request: parseEvent(state.request) as EventOf<'permission_request'>,
+    outcome: state.outcome && parseEvent(state.outcome) as PermissionView['outcome']
+  }
+}
+
 /** See `RunRegistry.answerPermission`. */
 export async function answerPermission (store: Store, live: LiveRuns, { sessionId, requestId, owner = null, ...given }: PermissionAnswerRequest): Promise<EventOf<'permission_resolved'>> {
   const look = async (): Promise<PermissionState> => await store.getPermission(sessionId, owner, requestId) ?? await notFound(store, sessionId, owner, requestId)

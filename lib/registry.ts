@@ -9,7 +9,7 @@ import { IterableSink } from './iterable-sink.ts'
 import { LiveRuns } from './live-runs.ts'
 import { retainedEvents } from './log-reader.ts'
 import { guardedLogger, type Logger } from './logger.ts'
-import { answerPermission, type PermissionAnswerRequest } from './permission-answers.ts'
+import { answerPermission, type PermissionAnswerRequest, type PermissionView, viewPermission } from './permission-answers.ts'
 import type { Provider } from './provider.ts'
 import { Recovery } from './recovery.ts'
 import { Retention } from './retention.ts'
@@ -221,6 +221,11 @@ export class RunRegistry {
    */
   async answerPermission (answer: PermissionAnswerRequest): Promise<EventOf<'permission_resolved'>> {
     return answerPermission(this.#store, this.#live, answer)
+  }
+
+  /** How an approval of a session stands, or null. */
+  async getPermission (sessionId: string, requestId: string, { owner = null }: OwnerOption = {}): Promise<PermissionView | null> {
+    return viewPermission(await this.#store.getPermission(sessionId, owner, requestId))
   }
 
   /** What is retained after a seq, up to what is there when the reading begins. Rejects with SESSION_NOT_FOUND. */

@@ -52,6 +52,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** What a route of fastify-agent-runs does, as `authorize` is told. */
     runsAction?: RunsAction
+    /** Where the body says which session is meant, and what for. Throws INVALID_REQUEST. */
+    runsTarget?: (request: FastifyRequest) => { sessionId: string, action: RunsAction }
   }
 }
 
@@ -100,7 +102,12 @@ function readIdentity (answer: Identity | string | null | undefined): { owner: s
 }
 
 async function authorizeRequest (request: FastifyRequest, authorize: Authorize): Promise<void> {
-  const { server: { runs }, params, runsOwner: owner, routeOptions: { method, url, config: { runsAction: action } } } = request
+  const { server: { runs }, params, runsOwner: owner, routeOptions: { method, url, config: { runsAction: action, runsTarget } } } = request
+  if (runsTarget !== undefined) {
+    const target = runsTarget(request)
+    request.runsAdmit = await authorizeSession(request, authorize, target.action, target.sessionId)
+    return
+  }
   if (action === undefined) throw new Error(`${String(method)} ${url} does not name its runsAction`)
   const { id, runId } = params as { id?: string, runId?: string }
   const sessionId = runId === undefined ? id : (await runs.getRun(runId, { owner }))?.sessionId

@@ -5,6 +5,8 @@ import { runsError } from '../lib/errors.ts'
 import type { Limits } from '../lib/limits.ts'
 import type { Provider } from '../lib/provider.ts'
 import type { Store } from '../lib/store.ts'
+import type { Dialect } from '../transports/dialects/dialect.ts'
+import { resolveDialects } from './dialects.ts'
 import type { Authorize, GuardHook, GuardOptions, Identify } from './guard.ts'
 import { ANY_ORIGIN, isOrigin } from './origins.ts'
 
@@ -69,6 +71,7 @@ export const OPTIONS = Type.Object({
     messagesPerSecond: Type.Integer({ description: 'Messages of one WebSocket per second, on average, with bursts of twenty seconds\' worth; a client that sends more is cut off.', default: 100, ...count }),
     socketMessageBytes: Type.Integer({ description: 'Bytes of one message over a WebSocket; a longer one closes it with 1009. What is longer can be posted.', default: MIB / 4, ...count, maximum: 2 ** 31 - 1 }),
     bodyBytes: Type.Integer({ description: 'Bytes of a request\'s body; more are BODY_TOO_LARGE.', default: MIB, ...count }),
+    dialectBodyBytes: Type.Integer({ description: 'The same where a dialect is spoken, whose clients send the whole conversation with each message.', default: 16 * MIB, ...count }),
     eventBytes: Type.Integer({ description: 'Bytes of one event of a provider; more end its run as failed.', default: MIB, ...count }),
     messageBytes: Type.Integer({ description: 'Bytes of streamed text after which a message is kept as it is, and what follows goes on as the next.', default: MIB, ...count }),
     maxEventsPerRun: Type.Integer({ description: 'Events of a provider in one run; more end it as failed.', default: 100_000, ...count }),
@@ -87,6 +90,11 @@ export interface AgentRunsOptions extends Partial<Omit<Written, 'retention' | 'l
   providers: Record<string, Provider>
   /** The path of a SQLite file (default './agent-runs.db'; ':memory:' keeps nothing), or a store, which stays yours to close. */
   store?: string | Store
+  /**
+   * Protocols of other people's clients, by the name at which each is mounted: `/ai-sdk` and `/ag-ui` are there unless they are
+   * set to false; add your own beside them.
+   */
+  dialects?: Record<string, Dialect | false>
   /** Who a request comes from; nobody gets a 401. Without it everything belongs to one anonymous owner. */
   identify?: Identify
   /** Whether a request may do what it asks for, with what is its owner's; else it gets a 403. */
@@ -102,11 +110,12 @@ export interface ResolvedOptions extends Omit<Written, 'defaultProvider'> {
   providers: Record<string, Provider>
   store: string | Store
   defaultProvider: string | null
+  dialects: Record<string, Dialect>
   guard: GuardOptions
 }
 
 /** Checks options once and fills in the defaults. Throws INVALID_PLUGIN_OPTIONS. */
-export function resolveOptions ({ providers, store = './agent-runs.db', identify, authorize, onRequest, preHandler, ...given }: AgentRunsOptions): ResolvedOptions {
+export function resolveOptions ({ providers, store = './agent-runs.db', dialects, identify, authorize, onRequest, preHandler, ...given }: AgentRunsOptions): ResolvedOptions {
   const written = withDefaults(OPTIONS.properties, given)
   assertWritten(written)
   assertProviders(providers)
@@ -123,7 +132,7 @@ export function resolveOptions ({ providers, store = './agent-runs.db', identify
     onRequest: functions('onRequest', onRequest),
     preHandler: functions('preHandler', preHandler)
   }
-  return { ...rest, providers, store, defaultProvider, guard }
+  return { ...rest, providers, store, defaultProvider, dialects: resolveDialects(dialects), guard }
 }
 
 /** An option's schema, or that of a group of options. */

@@ -13,6 +13,7 @@ import { sessionRoutes } from '../routes/sessions.ts'
 import { streamRoutes } from '../routes/stream.ts'
 import { SseConnections } from '../transports/sse-connections.ts'
 import { SocketConnections } from '../transports/websocket-connections.ts'
+import { mountDialects } from './dialects.ts'
 import { errorHandler, validationError } from './error-handler.ts'
 import { guardRoutes } from './guard.ts'
 import { type AgentRunsOptions, type ResolvedOptions, resolveOptions } from './options.ts'
@@ -60,8 +61,8 @@ async function createStore ({ store, durability }: ResolvedOptions): Promise<Sto
   return sqliteStore({ path: store, durability })
 }
 
-async function mountRoutes (scope: FastifyInstance, { sse, sockets }: { sse: SseConnections, sockets: SocketConnections }, { limits, guard, websocket, allowedOrigins }: ResolvedOptions): Promise<void> {
-  scope.addHook('onRoute', (route) => { Object.assign(route, { bodyLimit: limits.bodyBytes, schema: { tags: ['agent runs'], ...route.schema } }) })
+async function mountRoutes (scope: FastifyInstance, { sse, sockets }: { sse: SseConnections, sockets: SocketConnections }, { limits, guard, dialects, websocket, allowedOrigins }: ResolvedOptions): Promise<void> {
+  scope.addHook('onRoute', (route) => { Object.assign(route, { bodyLimit: route.bodyLimit ?? limits.bodyBytes, schema: { tags: ['agent runs'], ...route.schema } }) })
   // Ours alone: the host keeps its own ways.
   scope.setErrorHandler(errorHandler)
   scope.setValidatorCompiler(validatorCompiler)
@@ -78,6 +79,7 @@ async function mountRoutes (scope: FastifyInstance, { sse, sockets }: { sse: Sse
   scope.register(streamRoutes)
   scope.register(runRoutes)
   scope.register(permissionRoutes)
+  mountDialects(scope, dialects, limits)
   if (websocket) scope.register(mountWebSocket, { sockets, maxPayload: limits.socketMessageBytes, allowedOrigins })
 }
 

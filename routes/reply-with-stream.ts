@@ -3,6 +3,7 @@ import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { runsError } from '../lib/errors.ts'
 import type { Opening } from '../lib/subscriptions.ts'
+import type { DialectTelling } from '../transports/dialects/connection.ts'
 import type { SseConnections } from '../transports/sse-connections.ts'
 
 /** Whether the client asks for a stream where JSON is the rule. */
@@ -17,32 +18,33 @@ export function assertAcceptsStream (request: FastifyRequest): void {
 }
 
 /** Replies that are on their way through the host's hooks to become streams. */
-const openings = new WeakMap<FastifyReply, Opening>()
+const openings = new WeakMap<FastifyReply, { opening: Opening, telling: DialectTelling | null }>()
 
 /**
  * Answers with a stream that ends when the requester's identity does. The hooks that the host has for replies see one
- * without a body: they may set headers and cookies, and have nothing to compress.
+ * without a body: they may set headers and cookies, and have nothing to compress. With `telling` it is a run in a dialect.
  */
-export function replyWithStream (reply: FastifyReply, opening: Opening): FastifyReply {
-  openings.set(reply, opening)
+export function replyWithStream (reply: FastifyReply, opening: Opening, telling: DialectTelling | null = null): FastifyReply {
+  openings.set(reply, { opening, telling })
   return reply.send(null)
 }
 
 /** Makes streams of replies that are meant to be some; after all other hooks of the scope. */
 export async function streamReplies (fastify: FastifyInstance, { sse }: { sse: SseConnections }): Promise<void> {
   fastify.addHook('onSend', (_request, reply, _payload, done) => {
-    const opening = openings.get(reply)
-    if (opening === undefined) return done()
+    const stream = openings.get(reply)
+    if (stream === undefined) return done()
     openings.delete(reply)
+    const { opening, telling } = stream
     // Fastify leaves the rest to us, and is never told to go on.
     reply.hijack()
     // The client may have left while the log was read; then nobody would ever end the subscription.
     if (reply.raw.req.socket.destroyed) opening.cancel()
-    else sse.open(reply.raw, reply.getHeaders() as OutgoingHttpHeaders, opening, reply.request.runsExpiresAt)
+    else sse.open(reply.raw, reply.getHeaders() as OutgoingHttpHeaders, opening, reply.request.runsExpiresAt, telling)
   })
   // A hook of the host's failed. After the response is too late: Fastify would keep request and reply for as long as a stream is open.
   fastify.addHook('onError', async (_request, reply) => {
-    openings.get(reply)?.cancel()
+    openings.get(reply)?.opening.cancel()
     openings.delete(reply)
   })
 }

@@ -77,6 +77,7 @@ export function drawSetting (prng: Prng): Setting {
       messagesPerSecond: 100,
       socketMessageBytes: 262_144,
       bodyBytes: 1_000_000,
+      dialectBodyBytes: 1_000_000,
       eventBytes: 1_000_000,
       messageBytes: prng.pick([60, 1_000_000, 1_000_000]),
       pendingPermissions: prng.pick([1, 2, 100, 100]),

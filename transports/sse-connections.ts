@@ -2,6 +2,8 @@
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { atMost } from '../lib/at-most.ts'
 import type { Opening } from '../lib/subscriptions.ts'
+import { DialectConnection, type DialectTelling } from './dialects/connection.ts'
+import type { EventStream } from './event-stream.ts'
 import { SseConnection } from './sse.ts'
 
 export interface SseOptions {
@@ -13,7 +15,7 @@ export interface SseOptions {
 
 export class SseConnections {
   readonly #options: SseOptions
-  readonly #open = new Set<SseConnection>()
+  readonly #open = new Set<Pick<EventStream<unknown>, 'beat' | 'closed' | 'destroy'>>()
   #heartbeat: NodeJS.Timeout | null = null
   #onEmpty: () => void = () => {}
 
@@ -23,10 +25,11 @@ export class SseConnections {
 
   /**
    * Turns a response that is still connected into a stream that follows `opening`. It ends at `expiresAt` (ms since 1970),
-   * or up to half of `heartbeatMs` later; null = never.
+   * or up to half of `heartbeatMs` later; null = never. With `telling` it tells a run in a dialect.
    */
-  open (response: ServerResponse, headers: OutgoingHttpHeaders, opening: Opening, expiresAt: number | null): void {
-    const connection = new SseConnection(response, headers, { stallTimeoutMs: this.#options.stallTimeoutMs, expiresAt })
+  open (response: ServerResponse, headers: OutgoingHttpHeaders, opening: Opening, expiresAt: number | null, telling: DialectTelling | null = null): void {
+    const options = { stallTimeoutMs: this.#options.stallTimeoutMs, expiresAt }
+    const connection = telling === null ? new SseConnection(response, headers, options) : new DialectConnection(response, headers, options, telling)
     this.#open.add(connection)
     this.#heartbeat ??= this.#startHeartbeat()
     // Node tells a response that waits behind another on its connection nothing of the end of that.
@@ -54,7 +57,7 @@ export class SseConnections {
     }, this.#options.heartbeatMs / 2)
   }
 
-  #forget (connection: SseConnection): void {
+  #forget (connection: SseConnection | DialectConnection): void {
     connection.closed()
     this.#open.delete(connection)
     if (this.#open.size > 0) return

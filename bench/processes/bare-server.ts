@@ -4,7 +4,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import SqliteDatabase from 'better-sqlite3'
-import { SSE_HEADERS } from '../../transports/sse.ts'
+import { STREAM_HEADERS } from '../../transports/event-stream.ts'
 import { answer } from '../answer.ts'
 import { cpuUs, heapInUse } from '../usage.ts'
 
@@ -15,7 +15,7 @@ let preamble = Buffer.from('retry: 1000\nid: 0\ndata: {}\n\n')
 let readPage = (_session: string, _after: number): Array<[seq: number, json: string]> => []
 
 const server = createServer((request, response) => {
-  response.writeHead(200, SSE_HEADERS)
+  response.writeHead(200, STREAM_HEADERS)
   response.flushHeaders()
   response.write(preamble)
   const session = /^\/replay\/(.*)$/.exec(request.url!)?.[1]

@@ -11,6 +11,7 @@ export const LIMITS: Limits = {
   messagesPerSecond: 100,
   socketMessageBytes: 262_144,
   bodyBytes: 1_000_000,
+  dialectBodyBytes: 1_000_000,
   eventBytes: 1_000_000,
   messageBytes: 1_000_000,
   pendingPermissions: 100,

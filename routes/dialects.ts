@@ -1,0 +1,118 @@
+/* Dialects: the clients of others, at mounts of their own. One run is one stream, told from its beginning to its end. */
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import Type from 'typebox'
+import { parseCursor } from '../lib/cursor.ts'
+import { hasCode, runsError } from '../lib/errors.ts'
+import type { Owner } from '../lib/types.ts'
+import type { Dialect, DialectRequest } from '../transports/dialects/dialect.ts'
+import { answers } from './answers.ts'
+import { readRuns } from './dialect-history.ts'
+import { replyWithStream } from './reply-with-stream.ts'
+import { Limit, Seq, SessionParams } from './schemas.ts'
+
+const HistoryQuery = Type.Object({ before: Type.Optional(Seq), limit: Limit })
+const MessagesAnswer = Type.Object({
+  messages: Type.Array(Type.Unknown()),
+  hasMore: Type.Boolean(),
+  before: Type.Union([Seq, Type.Null()], { description: 'For the page before this one.' }),
+  cursor: Type.Integer({ minimum: 0, description: 'For `?lastEventId=` of the stream.' })
+})
+const StreamQuery = Type.Object({
+  lastEventId: Type.Optional(Type.String({ description: 'The `cursor` of the history that the client holds: a run that has completed since is told too.' }))
+})
+
+/** The run that a stream is to tell, from which event on. */
+interface Told {
+  runId: string
+  /** The seq up to which the client has it. */
+  told: number
+}
+
+type Answers = Extract<DialectRequest, { answers: unknown }>
+
+export const dialectRoutes: FastifyPluginAsyncTypebox<{ name: string, dialect: Dialect, bodyLimit: number }> = async (fastify, { name, dialect, bodyLimit }) => {
+  const { runs } = fastify
+  const mount = `/${name}`
+  // The guard has to know whom a body is about, before the handler does.
+  const requests = new WeakMap<FastifyRequest, DialectRequest>()
+  const asked = (request: FastifyRequest): DialectRequest => {
+    const known = requests.get(request) ?? dialect.read(request.body)
+    requests.set(request, known)
+    return known
+  }
+
+  const stream = async (request: FastifyRequest, reply: FastifyReply, sessionId: string, { runId, told }: Told): Promise<FastifyReply> => {
+    const { runsOwner: owner, runsAdmit: admit, body = null } = request
+    const run = await runs.getRun(runId, { owner })
+    if (run === null) throw runsError('SESSION_NOT_FOUND', [sessionId])
+    const opening = await runs.openSubscription({ sessionId, owner, after: run.cursor, until: { runId }, admit })
+    return replyWithStream(reply, opening, { dialect, sessionId, runId, body, told })
+  }
+
+  /** The latest run, if its end lies behind the cursor; else null. */
+  const completedSince = async (sessionId: string, owner: Owner, cursor: number): Promise<string | null> => {
+    const [latest] = await runs.listRuns(sessionId, { owner, limit: 1 })
+    return latest !== undefined && (latest.completeSeq ?? 0) > cursor ? latest.runId : null
+  }
+
+  const answer = async ({ sessionId, answers }: Answers, owner: Owner): Promise<Told> => {
+    let last: Told | null = null
+    for (const { requestId, ...decision } of answers) {
+      const permission = await runs.getPermission(sessionId, requestId, { owner })
+      if (permission === null) throw runsError('PERMISSION_NOT_FOUND', [requestId])
+      const { runId, seq } = permission.request
+      // What somebody else has answered is decided; this client goes on like any other.
+      await runs.answerPermission({ ...decision, sessionId, requestId, owner }).catch((error: unknown) => {
+        if (!hasCode(error, 'PERMISSION_ALREADY_RESOLVED')) throw error
+      })
+      if (last === null || seq > last.told) last = { runId, told: seq }
+    }
+    if (last === null) throw runsError('INVALID_REQUEST', ['There is nothing to answer.'])
+    return last
+  }
+
+  fastify.post(mount, {
+    bodyLimit,
+    config: {
+      runsAction: 'send',
+      runsTarget: (request) => {
+        const { sessionId, ...what } = asked(request)
+        return { sessionId, action: 'answers' in what ? 'approve' : 'send' }
+      }
+    },
+    schema: { summary: `Send a message, or answer approvals, in the dialect ${name}`, body: dialect.body, response: answers({ 200: 'stream' }, 404, 409, 410, 413, 415, 422, 429) }
+  }, async (request, reply) => {
+    const { runsOwner: owner } = request
+    const what = asked(request)
+    const { sessionId } = what
+    if ('answers' in what) return stream(request, reply, sessionId, await answer(what, owner))
+    const { runId } = await runs.startRun({ ...what.message, sessionId, owner })
+    return stream(request, reply, sessionId, { runId, told: 0 })
+  })
+
+  fastify.get(`${mount}/:id/stream`, {
+    exposeHeadRoute: false,
+    config: { runsAction: 'read' },
+    schema: { summary: `Follow the running run from its beginning, in the dialect ${name}`, params: SessionParams, querystring: StreamQuery, response: answers({ 200: 'stream', 204: null }, 410, 429) }
+  }, async (request, reply) => {
+    const { params: { id }, query: { lastEventId }, runsOwner: owner } = request
+    const cursor = lastEventId === undefined ? Infinity : parseCursor(lastEventId)
+    if (cursor === null) throw runsError('INVALID_CURSOR', [lastEventId!])
+    const session = await runs.getSession(id, { owner })
+    const runId = session?.runId ?? session?.queue[0] ?? (session === null ? null : await completedSince(id, owner, cursor))
+    // Clients ask before there is anything; that is no error.
+    if (runId === null) return reply.code(204).send()
+    return stream(request, reply, id, { runId, told: 0 })
+  })
+
+  const { messages } = dialect
+  if (messages === undefined) return
+  fastify.get(`${mount}/:id/messages`, {
+    config: { runsAction: 'read' },
+    schema: { summary: `The history, in the dialect ${name}`, params: SessionParams, querystring: HistoryQuery, response: answers({ 200: MessagesAnswer }, 410) }
+  }, async ({ params: { id }, query: { before = null, limit = 100 }, runsOwner: owner }) => {
+    const page = await readRuns(runs, id, { owner, before, limit })
+    return { messages: messages.call(dialect, page.events), hasMore: page.hasMore, before: page.events[0]?.seq ?? null, cursor: page.cursor }
+  })
+}

@@ -1,0 +1,12 @@
+import Type from 'typebox'
+import { runsError } from '../../lib/errors.ts'
+import type { Dialect } from './dialect.ts'
+
+export function agUiDialect (): Dialect {
+  return {
+    headers: {},
+    body: Type.Object({}),
+    read: () => { throw runsError('INVALID_REQUEST', ['TODO']) },
+    encoder: () => ({ encode: () => '', paused: false, broken: () => '' })
+  }
+}

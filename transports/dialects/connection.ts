@@ -1,0 +1,73 @@
+/* A stream that tells one run in a dialect. */
+import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { Format } from '../../lib/channel.ts'
+import { type Event, parseEvent } from '../../lib/event.ts'
+import type { Frame } from '../../lib/frames.ts'
+import type { Opening } from '../../lib/subscriptions.ts'
+import { EventStream, type EventStreamOptions } from '../event-stream.ts'
+import type { Dialect, DialectEncoder } from './dialect.ts'
+
+/** What is told. */
+export interface DialectTelling {
+  dialect: Dialect
+  sessionId: string
+  runId: string
+  /** What the client has posted; null for a GET. */
+  body: unknown
+  /** The seq up to which an earlier stream has told the run. */
+  told: number
+}
+
+// Parsed once for all that follow the session.
+const parsed: Format<Event[]> = { encode: (events) => events.map(parseEvent) }
+
+/** The end of a run, a pause and a goodbye end it well; whatever else happens cuts the connection, as an end would look like success. */
+export class DialectConnection extends EventStream<Event[]> {
+  readonly format = parsed
+  readonly #telling: DialectTelling
+  #encoder: DialectEncoder | null = null
+  #ended = false
+
+  constructor (response: ServerResponse, headers: OutgoingHttpHeaders, options: EventStreamOptions, telling: DialectTelling) {
+    super(response, { ...headers, ...telling.dialect.headers }, options)
+    this.#telling = telling
+  }
+
+  override follow (opening: Opening): void {
+    super.follow(opening)
+    // It may have ended while it was being started.
+    if (this.#ended) this.closed()
+  }
+
+  events (events: Event[]): boolean {
+    const { runId, told } = this.#telling
+    let frames = ''
+    for (const event of events) {
+      if (event.runId !== runId || this.#ended) continue
+      const encoded = this.#encoder!.encode(event)
+      if (event.seq > told) frames += encoded
+      this.#ended = event.kind === 'complete' || this.#encoder!.paused
+    }
+    const hasRoom = frames === '' || this.writeEvents(frames)
+    if (this.#ended) this.closed()
+    return hasRoom
+  }
+
+  frame (frame: Frame): void {
+    if (frame.kind === 'chat_subscribed') {
+      const { dialect, sessionId, runId, body } = this.#telling
+      const waiting = new Set(frame.pendingPermissions.map(({ requestId }) => requestId))
+      this.#encoder = dialect.encoder({ sessionId, runId, body, waits: ({ seq, requestId }) => seq > frame.lastSeq || waiting.has(requestId) })
+    } else if (frame.kind !== 'gap') {
+      // Whole texts follow what was compacted; and our cursors come from the store.
+      const frames = this.#encoder!.broken(frame)
+      this.#ended = frames !== ''
+      this.write(frames)
+    }
+  }
+
+  override end (): void {
+    if (this.#ended) super.end()
+    else this.destroy()
+  }
+}
