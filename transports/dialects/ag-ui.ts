@@ -7,6 +7,6 @@ export function agUiDialect (): Dialect {
     headers: {},
     body: Type.Object({}),
     read: () => { throw runsError('INVALID_REQUEST', ['TODO']) },
-    encoder: () => ({ encode: () => '', paused: false, broken: () => '' })
+    encoder: () => ({ begin: () => '', skip: () => {}, encode: () => '', paused: false, broken: () => '' })
   }
 }

@@ -44,9 +44,13 @@ export class DialectConnection extends EventStream<Event[]> {
     let frames = ''
     for (const event of events) {
       if (event.runId !== runId || this.#ended) continue
-      const encoded = this.#encoder!.encode(event)
-      if (event.seq > told) frames += encoded
-      this.#ended = event.kind === 'complete' || this.#encoder!.paused
+      const encoder = this.#encoder!
+      if (event.seq <= told) {
+        encoder.skip(event)
+        continue
+      }
+      frames += encoder.encode(event)
+      this.#ended = event.kind === 'complete' || encoder.paused
     }
     const hasRoom = frames === '' || this.writeEvents(frames)
     if (this.#ended) this.closed()
@@ -58,6 +62,7 @@ export class DialectConnection extends EventStream<Event[]> {
       const { dialect, sessionId, runId, body } = this.#telling
       const waiting = new Set(frame.pendingPermissions.map(({ requestId }) => requestId))
       this.#encoder = dialect.encoder({ sessionId, runId, body, waits: ({ seq, requestId }) => seq > frame.lastSeq || waiting.has(requestId) })
+      this.write(this.#encoder.begin())
     } else if (frame.kind !== 'gap') {
       // Whole texts follow what was compacted; and our cursors come from the store.
       const frames = this.#encoder!.broken(frame)

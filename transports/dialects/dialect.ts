@@ -22,12 +22,13 @@ export interface DialectStream<Body> {
   waits (request: EventOf<'permission_request'>): boolean
 }
 
-/** The voice of one stream: it gets every event of its run, from the first one on, in order. */
+/** The voice of one stream. It learns of every event of its run, from the first one on, in order. */
 export interface DialectEncoder {
-  /**
-   * The frames of an event as they go over the wire, `data: …\n\n`; '' for none. Behind those of `complete` the stream ends. What a client has
-   * from an earlier stream is encoded too, but not sent.
-   */
+  /** The frames with which the stream opens, `data: …\n\n`; they are sent at once. */
+  begin (): string
+  /** An event that the client has from an earlier stream, which was paused behind it: to be remembered, not told. */
+  skip (event: Event): void
+  /** The frames of an event; '' for none. Behind those of `complete` the stream ends. */
   encode (event: Event): string
   /** True once the stream is over, as the client has to answer an approval first, which it does by another post. */
   readonly paused: boolean
