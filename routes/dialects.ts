@@ -43,10 +43,10 @@ export const dialectRoutes: FastifyPluginAsyncTypebox<{ name: string, dialect: D
   }
 
   const stream = async (request: FastifyRequest, reply: FastifyReply, sessionId: string, { runId, told }: Told): Promise<FastifyReply> => {
-    const { runsOwner: owner, runsAdmit: admit, body = null } = request
+    const { runsOwner: owner, body = null } = request
     const run = await runs.getRun(runId, { owner })
     if (run === null) throw runsError('SESSION_NOT_FOUND', [sessionId])
-    const opening = await runs.openSubscription({ sessionId, owner, after: run.cursor, until: { runId }, admit })
+    const opening = await runs.openSubscription({ sessionId, owner, after: run.cursor, until: { runId } })
     return replyWithStream(reply, opening, { dialect, sessionId, runId, body, told })
   }
 

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { test } from 'tap'
 import { LIMITS } from '../helpers/limits.ts'
+import { tracingDialect } from '../helpers/tracing-dialect.ts'
 import type { Provider } from '../../lib/provider.ts'
 import type { Store } from '../../lib/store.ts'
 import { type AgentRunsOptions, OPTIONS, type OptionSchema, resolveOptions } from '../../plugins/options.ts'
@@ -20,7 +21,9 @@ function problemOf (options: Record<string, unknown>): string {
 }
 
 test('with a provider and nothing else, every option has its documented default', (t) => {
-  t.strictSame(resolveOptions({ providers: { agent } }), {
+  const { dialects, ...others } = resolveOptions({ providers: { agent } })
+  t.strictSame(Object.keys(dialects), ['ai-sdk', 'ag-ui'])
+  t.strictSame(others, {
     providers: { agent },
     store: './agent-runs.db',
     defaultProvider: 'agent',
@@ -45,6 +48,7 @@ test('with a provider and nothing else, every option has its documented default'
       messagesPerSecond: 100,
       socketMessageBytes: 262_144,
       bodyBytes: 1_048_576,
+      dialectBodyBytes: 16_777_216,
       eventBytes: 1_048_576,
       messageBytes: 1_048_576,
       maxEventsPerRun: 100_000,
@@ -75,14 +79,17 @@ test('what is given is kept, and undefined is not given', (t) => {
     retention: { completedRunMs: 0, maxTransientEventsPerRun: 2, sessionMs: 60_000 },
     limits: { ...LIMITS, runningRuns: 1 }
   }
+  const mine = tracingDialect()
   const hooks = { identify: () => 'me', authorize: () => true, onRequest: async () => {}, preHandler: [async () => {}, async () => {}] }
-  const { guard, ...rest } = resolveOptions({ ...given, ...hooks })
+  const { guard, dialects, ...rest } = resolveOptions({ ...given, ...hooks, dialects: { mine, 'ag-ui': false } })
   t.strictSame(rest, given)
   t.strictSame(guard, { ...hooks, onRequest: [hooks.onRequest] }, 'one hook is as good as an array of one')
+  t.strictSame(Object.keys(dialects), ['ai-sdk', 'mine'])
+  t.equal(dialects['mine'], mine)
   t.equal(resolveOptions(given).store, store, 'a store is not copied')
   const nothing = Object.fromEntries(Object.keys(OPTIONS.properties).map((name) => [name, undefined]))
-  Object.assign(nothing, { identify: undefined, authorize: undefined, onRequest: undefined, preHandler: undefined })
-  t.strictSame(resolveOptions({ ...nothing, providers: { agent } }), resolveOptions({ providers: { agent } }))
+  Object.assign(nothing, { identify: undefined, authorize: undefined, onRequest: undefined, preHandler: undefined, dialects: undefined })
+  t.strictSame(JSON.stringify(resolveOptions({ ...nothing, providers: { agent } })), JSON.stringify(resolveOptions({ providers: { agent } })))
   t.end()
 })
 
@@ -104,6 +111,11 @@ test('options that cannot be are named in the error, before anything is opened',
     [{ closeGraceMs: 2 ** 31 }, '"closeGraceMs" must be <= 2147483647.'],
     [{ runTimeoutMs: -1 }, '"runTimeoutMs" must be >= 0.'],
     [{ routes: 'false' }, '"routes" must be boolean.'],
+    [{ dialects: { 'Ai-Sdk': tracingDialect() } }, 'a dialect cannot be mounted as "Ai-Sdk": small letters, digits and hyphens, and not one of sessions, runs, ws.'],
+    [{ dialects: { sessions: tracingDialect() } }, 'a dialect cannot be mounted as "sessions": small letters, digits and hyphens, and not one of sessions, runs, ws.'],
+    [{ dialects: { mine: true } }, 'the dialect "mine" must have "body", "read" and "encoder".'],
+    [{ dialects: { mine: null } }, 'the dialect "mine" must have "body", "read" and "encoder".'],
+    [{ dialects: null }, '"dialects" must be an object of dialects by the name of their mount.'],
     [{ defaultProvider: 7 }, '"defaultProvider" must be string.'],
     [{ defaultProvider: 'agnet' }, '"defaultProvider" is "agnet", but the providers are "agent".'],
     [{ defaultProvider: 'toString' }, '"defaultProvider" is "toString", but the providers are "agent".'],

@@ -13,6 +13,10 @@ interface Subject {
   on?: (id: string, runId: string, requestId: string) => Request
   /** What a stranger asks for instead of what a missing session would answer, where that is something else. */
   missing?: (id: string, runId: string, requestId: string) => Request
+  /** It does not end by itself, and is tried elsewhere. */
+  isStream?: true
+  /** What a stranger is answered, where that is not 404. */
+  refused?: number
   /** What the owner is answered, where that is not 200; requests come in the order of the routes. */
   reached?: number
 }
@@ -33,6 +37,7 @@ const SUBJECTS: Record<string, Subject> = {
   'GET /sessions/:id/events': { action: 'read', on: (id) => ({ method: 'GET', url: `/sessions/${id}/events` }) },
   'GET /sessions/:id/stream': {
     action: 'read',
+    isStream: true,
     on: (id) => ({ method: 'GET', url: `/sessions/${id}/stream` }),
     // A missing session is waited for.
     missing: (id) => ({ method: 'GET', url: `/sessions/${id}` })
@@ -45,8 +50,19 @@ const SUBJECTS: Record<string, Subject> = {
     // By then the run has been aborted.
     reached: 409
   },
+  ...dialectSubjects('ai-sdk', (id) => ({ id, messages: [{ id: 'm', role: 'user', parts: [{ type: 'text', text: 'hello' }] }], trigger: 'submit-message' })),
+  ...dialectSubjects('ag-ui', (id) => ({ threadId: id, runId: 'r', messages: [{ id: 'm', role: 'user', content: 'hello' }] })),
   // Whose messages are about sessions, each of its own: see websocket-strangers.test.ts.
   'GET /ws': { action: 'connect' }
+}
+
+/** The routes of a dialect. Its clients ask before there is anything: what does not exist is empty. */
+function dialectSubjects (name: string, body: (id: string) => object): Record<string, Subject> {
+  return {
+    [`POST /${name}`]: { action: 'send', isStream: true, on: (id) => ({ method: 'POST', url: `/${name}`, payload: body(id) }) },
+    [`GET /${name}/:id/stream`]: { action: 'read', isStream: true, on: (id) => ({ method: 'GET', url: `/${name}/${id}/stream` }), refused: 204 },
+    [`GET /${name}/:id/messages`]: { action: 'read', on: (id) => ({ method: 'GET', url: `/${name}/${id}/messages` }), refused: 200 }
+  }
 }
 
 interface Route { name: string, isHead: boolean, action: RunsAction | undefined }
@@ -95,13 +111,13 @@ test('to a stranger a session does not exist, whatever the route: the answer is 
   const { runId, requestId, run } = await aliceRuns(app, agent)
   const before = JSON.stringify([await app.runs.getSession('hers'), await app.runs.getRun(runId)])
   for (const { name, isHead } of routes) {
-    const { on, missing = on } = SUBJECTS[name] ?? {}
+    const { on, missing = on, refused = 404 } = SUBJECTS[name] ?? {}
     if (on === undefined || missing === undefined) continue
     const stranger = as('mallory', on('hers', runId, requestId))
     const nobody = as('mallory', missing('none', NONE, NONE))
     const method = isHead ? 'HEAD' as const : undefined
     const [theirs, none] = await Promise.all([stranger, nobody].map((request) => app.inject({ ...request, ...(method && { method }) })))
-    t.strictSame([theirs!.statusCode, none!.statusCode], [404, 404], `${isHead ? 'HEAD of ' : ''}${name}`)
+    t.strictSame([theirs!.statusCode, none!.statusCode], [refused, refused], `${isHead ? 'HEAD of ' : ''}${name}`)
     t.equal(theirs!.body.replaceAll('hers', 'ID').replaceAll(runId, 'ID'), none!.body.replaceAll('none', 'ID').replaceAll(NONE, 'ID'), 'the same body')
     t.strictSame(Object.keys(theirs!.headers), Object.keys(none!.headers), 'the same headers')
   }
@@ -113,8 +129,8 @@ test('on her own session the same requests reach their routes', async (t) => {
   const { app, agent, routes } = await build(t)
   const { runId, requestId, run } = await aliceRuns(app, agent)
   for (const { name, isHead } of routes) {
-    const { on, action, reached = 200 } = SUBJECTS[name]!
-    if (on === undefined || isHead || name === 'GET /sessions/:id/stream' || action === 'delete') continue
+    const { on, action, isStream = false, reached = 200 } = SUBJECTS[name]!
+    if (on === undefined || isHead || isStream || action === 'delete') continue
     const { statusCode } = await app.inject(as('alice', on('hers', runId, requestId)))
     t.equal(statusCode, reached, name)
   }
@@ -126,11 +142,11 @@ test('a session that was deleted is gone to its owner, and to a stranger was nev
   const { runId, requestId } = await aliceRuns(app, agent)
   await app.runs.deleteSession('hers')
   for (const { name, isHead } of routes) {
-    const { on, missing = on } = SUBJECTS[name]!
+    const { on, missing = on, refused = 404 } = SUBJECTS[name]!
     if (on === undefined || missing === undefined || isHead || name === 'GET /runs/:runId') continue
     const theirs = await app.inject(as('mallory', on('hers', runId, requestId)))
     const none = await app.inject(as('mallory', missing('none', runId, requestId)))
-    t.equal(theirs.statusCode, 404, name)
+    t.equal(theirs.statusCode, refused, name)
     t.equal(theirs.body.replaceAll('hers', 'ID'), none.body.replaceAll('none', 'ID'))
     t.equal((await app.inject(as('alice', on('hers', runId, requestId)))).statusCode, 410)
   }

@@ -1,0 +1,213 @@
+import type { FastifyInstance } from 'fastify'
+import { test, type Test } from 'tap'
+import { type AgentRunsOptions } from '../../index.ts'
+import { serveApp } from '../helpers/build-app.ts'
+import { scriptedProvider, type ScriptedRun } from '../helpers/scripted-provider.ts'
+import { tracingDialect } from '../helpers/tracing-dialect.ts'
+
+const json = { method: 'POST', headers: { 'content-type': 'application/json' } }
+
+/** An app with the dialect at /tracing. */
+async function serve (t: Test, options: Partial<AgentRunsOptions> = {}) {
+  const agent = scriptedProvider()
+  const { app, url } = await serveApp(t, { providers: { agent }, dialects: { tracing: tracingDialect() }, ...options })
+  const post = async (body: object): Promise<Response> => fetch(`${url}/tracing`, { ...json, body: JSON.stringify({ sessionId: 's', ...body }) })
+  const get = async (query = ''): Promise<Response> => fetch(`${url}/tracing/s/stream${query}`)
+  return { app, agent, url, post, get }
+}
+
+/** What a stream has told when it ends. */
+const told = async (response: Response): Promise<string[]> => (await response.text()).match(/^data: .*$/gm)!.map((line) => line.slice(6))
+
+const say = (content: string): object => ({ message: { content } })
+
+/** Lets a run that was just posted say a text and end. */
+async function finish (run: ScriptedRun, content: string): Promise<void> {
+  await run.emit({ kind: 'text', role: 'assistant', messageId: 'm', content })
+  run.end()
+}
+
+/** A run of the session that is over. */
+async function completed (app: FastifyInstance, agent: ReturnType<typeof scriptedProvider>, content: string): Promise<string> {
+  const { runId, cursor } = await app.runs.startRun({ sessionId: 's', content })
+  await finish(await agent.next(), `${content}!`)
+  for await (const event of app.runs.subscribe('s', { after: cursor })) if (event.kind === 'complete') break
+  return runId
+}
+
+test('a post answers with the stream of its run, from the first event to the last', async (t) => {
+  const { agent, post } = await serve(t)
+  const response = await post(say('hello'))
+  const run = await agent.next()
+  t.strictSame([response.status, response.headers.get('content-type'), response.headers.get('x-dialect')], [200, 'text/event-stream; charset=utf-8', 'tracing'])
+  await finish(run, 'hi')
+  t.strictSame(await told(response), ['begin post', 'text hello', 'text hi', 'complete'])
+})
+
+test('the stream opens at once, though the run has to wait for its turn; of other runs nothing is told', async (t) => {
+  const { agent, post } = await serve(t)
+  const first = await post(say('one'))
+  const running = await agent.next()
+  const second = await post({ message: { content: 'two', onBusy: 'queue' } })
+  const reader = second.body!.getReader()
+  let opened = ''
+  while (!opened.includes('begin')) opened += Buffer.from((await reader.read()).value!).toString()
+  await finish(running, 'first')
+  t.strictSame(await told(first), ['begin post', 'text one', 'text first', 'complete'])
+  await finish(await agent.next(), 'second')
+  let rest = opened
+  for (let read = await reader.read(); !read.done; read = await reader.read()) rest += Buffer.from(read.value).toString()
+  t.strictSame(rest.match(/^data: .*$/gm), ['data: begin post', 'data: text two', 'data: text second', 'data: complete'])
+})
+
+test('who comes back gets the whole run again; where nothing runs, 204', async (t) => {
+  const { agent, post, get } = await serve(t)
+  t.equal((await get()).status, 204, 'before there is a session')
+  await (await post(say('hello'))).body!.cancel()
+  const run = await agent.next()
+  await run.emit({ kind: 'text', role: 'assistant', messageId: 'm', content: 'hi' })
+  const again = await get()
+  await finish(run, 'bye')
+  t.strictSame(await told(again), ['begin get', 'text hello', 'text hi', 'text bye', 'complete'])
+  t.equal((await get()).status, 204, 'afterwards')
+})
+
+test('a run that has completed since the history was read is told all the same', async (t) => {
+  const { app, agent, url, get } = await serve(t)
+  await completed(app, agent, 'one')
+  const { cursor } = await (await fetch(`${url}/tracing/s/messages`)).json() as { cursor: number }
+  t.equal((await get(`?lastEventId=${cursor}`)).status, 204)
+  await completed(app, agent, 'two')
+  t.strictSame(await told(await get(`?lastEventId=${cursor}`)), ['begin get', 'text two', 'text two!', 'complete'])
+  t.strictSame((await (await get('?lastEventId=x')).json() as { code: string }).code, 'INVALID_CURSOR')
+})
+
+test('a repeat attaches to the run that there is, running or over', async (t) => {
+  const { app, agent, post } = await serve(t)
+  const message = { message: { content: 'hello', idempotencyKey: 'k' } }
+  const first = await post(message)
+  const run = await agent.next()
+  const second = await post(message)
+  await finish(run, 'hi')
+  for (const response of [first, second, await post(message)]) t.strictSame(await told(response), ['begin post', 'text hello', 'text hi', 'complete'])
+  t.equal((await app.runs.listRuns('s')).length, 1)
+})
+
+test('an approval pauses the stream; the answer\'s stream goes on behind it, and a replay knows what was answered', async (t) => {
+  const { agent, post, get } = await serve(t)
+  const asking = await post(say('go'))
+  const run = await agent.next()
+  const decision = run.context.requestPermission({ toolName: 'rm', input: {} })
+  t.strictSame(await told(asking), ['begin post', 'text go', 'permission_request paused'])
+  t.strictSame(await told(await get()), ['begin get', 'text go', 'permission_request paused'], 'who comes back meanwhile')
+  const [{ requestId }] = (await (await fetch(`${asking.url.replace('/tracing', '/sessions/s')}`)).json() as { pendingPermissions: Array<{ requestId: string }> }).pendingPermissions as [{ requestId: string }]
+
+  const going = await post({ answers: [{ requestId, allow: true }] })
+  t.equal((await decision).allow, true)
+  // Somebody else's click comes late, and sees the same.
+  const late = await post({ answers: [{ requestId, allow: false }] })
+  const replay = await get()
+  await finish(run, 'done')
+  const rest = ['begin post', 'skipped text permission_request', 'permission_resolved', 'text done', 'complete']
+  const merged = (words: string[]): string => words.join('; ')
+  t.equal(merged(await told(going)), merged(rest))
+  t.equal(merged(await told(late)), merged(rest))
+  t.strictSame(await told(replay), ['begin get', 'text go', 'permission_request', 'permission_resolved', 'text done', 'complete'])
+})
+
+test('answers to what nobody has asked for are refused, and to nothing', async (t) => {
+  const { app, agent, post } = await serve(t)
+  await completed(app, agent, 'one')
+  const problem = async (body: object): Promise<unknown> => {
+    const { statusCode, code } = await (await post(body)).json() as { statusCode: number, code: string }
+    return [statusCode, code]
+  }
+  t.strictSame(await problem({ answers: [{ requestId: 'nothing', allow: true }] }), [404, 'PERMISSION_NOT_FOUND'])
+  t.strictSame(await problem({ answers: [] }), [400, 'INVALID_REQUEST'])
+  t.strictSame(await problem({ message: { content: '' } }), [400, 'INVALID_REQUEST'])
+  t.strictSame(await problem({ message: { content: 'x', provider: 'nobody' } }), [400, 'UNSUPPORTED_PROVIDER'])
+})
+
+test('a stream that ends before its run says so in the dialect', async (t) => {
+  const { app, agent, post } = await serve(t)
+  const response = await post(say('hello'))
+  await agent.next()
+  await app.runs.deleteSession('s')
+  t.strictSame(await told(response), ['begin post', 'text hello', 'broken session_deleted'])
+})
+
+test('without words for it the connection is cut: an end would look like success', async (t) => {
+  const { app, agent, post } = await serve(t, { dialects: { tracing: tracingDialect({ last: '' }) } })
+  const response = await post(say('hello'))
+  await agent.next()
+  await app.runs.deleteSession('s')
+  await t.rejects(response.text(), { message: 'terminated' })
+})
+
+test('an encoder that throws cuts its own stream, and no other', async (t) => {
+  const { agent, post, get, url } = await serve(t, { dialects: { tracing: tracingDialect({ throwAt: 'hi' }), other: tracingDialect() } })
+  const broken = await post(say('hello'))
+  const run = await agent.next()
+  const sound = await fetch(`${url}/other/s/stream`)
+  await finish(run, 'hi')
+  await t.rejects(broken.text(), { message: 'terminated' })
+  t.strictSame(await told(sound), ['begin get', 'text hello', 'text hi', 'complete'])
+  t.equal((await get()).status, 204)
+})
+
+test('the history is that of whole runs, and ends with the message of a run that is running', async (t) => {
+  const { app, agent, url } = await serve(t)
+  const page = async (query: string) => await (await fetch(`${url}/tracing/s/messages${query}`)).json() as { messages: string[], hasMore: boolean, before: number | null, cursor: number }
+  t.strictSame(await page(''), { messages: [], hasMore: false, before: null, cursor: 0 })
+  for (const content of ['one', 'two', 'three']) await completed(app, agent, content)
+  await app.runs.startRun({ sessionId: 's', content: 'four' })
+  const run = await agent.next()
+  await run.emit({ kind: 'text', role: 'assistant', messageId: 'm', content: 'not yet' })
+  const ofRun = (content: string): string[] => [`user: ${content}`, `assistant: ${content}!`, 'complete']
+  const all = await page('')
+  t.strictSame(all.messages, [...ofRun('one'), ...ofRun('two'), ...ofRun('three'), 'user: four'])
+  t.equal(all.hasMore, false)
+  // Pages end in the middle of runs; these do not.
+  for (const limit of [1, 2, 3]) {
+    const newest = await page(`?limit=${limit}`)
+    t.strictSame(newest.messages, [...ofRun('three'), 'user: four'], `limit ${limit}`)
+    t.equal(newest.hasMore, true)
+    const older = await page(`?limit=${limit}&before=${newest.before!}`)
+    t.strictSame(older.messages, ofRun('two'))
+    const oldest = await page(`?limit=${limit}&before=${older.before!}`)
+    t.strictSame([oldest.messages, oldest.hasMore], [ofRun('one'), false])
+  }
+})
+
+test('bodies may be as large as whole conversations, within their own limit', async (t) => {
+  const { agent, post, url } = await serve(t, { limits: { bodyBytes: 100, dialectBodyBytes: 1_000 } })
+  const response = await post({ ...say('hello'), more: 'x'.repeat(500) })
+  await finish(await agent.next(), 'hi')
+  t.strictSame(await told(response), ['begin post', 'text hello', 'text hi', 'complete'])
+  t.equal((await post({ ...say('hello'), more: 'x'.repeat(1_000) })).status, 413)
+  t.equal((await fetch(`${url}/sessions/s/messages`, { ...json, body: JSON.stringify({ content: 'x'.repeat(500) }) })).status, 413)
+})
+
+test('the session and the deed that authorize is asked about are those of the body', async (t) => {
+  const asked: unknown[] = []
+  const { agent, post } = await serve(t, {
+    identify: () => 'alice',
+    authorize: (_, { action, session }) => {
+      asked.push([action, session?.id ?? null])
+      return action !== 'approve'
+    }
+  })
+  const response = await post(say('hello'))
+  const run = await agent.next()
+  run.context.requestPermission({ toolName: 'rm', input: {} }).catch(() => {})
+  await told(response)
+  const refused = await post({ answers: [{ requestId: 'any', allow: true }] })
+  t.equal(refused.status, 403)
+  t.strictSame(asked, [['send', null], ['approve', 's']])
+})
+
+test('dialects are added to those that there are, and can be turned off', async (t) => {
+  const { url } = await serve(t, { dialects: { 'ag-ui': false, tracing: tracingDialect() } })
+  const status = async (path: string): Promise<number> => (await fetch(`${url}${path}`)).status
+  t.strictSame([await status('/ai-sdk/s/stream'), await status('/ag-ui/s/stream'), await status('/tracing/s/stream')], [204, 404, 204])
+})
