@@ -115,6 +115,36 @@ test('an approval pauses the stream; the answer\'s stream goes on behind it, and
   t.strictSame(await told(replay), ['begin get', 'text go', 'permission_request', 'permission_resolved', 'text done', 'complete'])
 })
 
+test('of several answers in one post the stream goes on behind the last that was asked for', async (t) => {
+  const { app, agent, post } = await serve(t)
+  const asking = await post(say('go'))
+  const run = await agent.next()
+  const decisions = ['one', 'two'].map((toolName) => run.context.requestPermission({ toolName, input: {} }))
+  await told(asking)
+  const { cursor } = (await app.runs.listRuns('s'))[0]!
+  const requests: string[] = []
+  for await (const event of app.runs.subscribe('s', { after: cursor })) {
+    if (event.kind === 'permission_request' && requests.push(event.requestId) === 2) break
+  }
+  const going = await post({ answers: requests.reverse().map((requestId) => ({ requestId, allow: true })) })
+  t.strictSame((await Promise.all(decisions)).map(({ allow }) => allow), [true, true])
+  await finish(run, 'done')
+  t.strictSame(await told(going), ['begin post', 'skipped text permission_request permission_request', 'permission_resolved', 'permission_resolved', 'text done', 'complete'])
+})
+
+test('who comes back to a run that waits for one of the process\'s slots is told it in its turn', async (t) => {
+  const { app, agent, post, get } = await serve(t, { limits: { runningRuns: 1 } })
+  await app.runs.startRun({ sessionId: 'other', content: 'first' })
+  const first = await agent.next()
+  const posted = await post({ message: { content: 'hello', onBusy: 'queue' } })
+  const back = await get()
+  t.equal(back.status, 200)
+  first.end()
+  await finish(await agent.next(), 'hi')
+  t.strictSame(await told(back), ['begin get', 'text hello', 'text hi', 'complete'])
+  t.strictSame(await told(posted), ['begin post', 'text hello', 'text hi', 'complete'])
+})
+
 test('answers to what nobody has asked for are refused, and to nothing', async (t) => {
   const { app, agent, post } = await serve(t)
   await completed(app, agent, 'one')
