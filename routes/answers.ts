@@ -1,14 +1,16 @@
 /* What routes answer with, for OpenAPI: nothing is checked or left out by these, they only tell. */
+import { STATUS_CODES } from 'node:http'
 import Type, { type TSchema } from 'typebox'
+import { type ErrorCode, runsError } from '../lib/errors.ts'
+import { EventAnswer, eventOf, Reason } from './event-answers.ts'
+
+/** What an answer means, where that is not what its schema describes. */
+const SAYS = 'x-response-description'
 
 const Nullable = (schema: TSchema) => Type.Union([schema, Type.Null()])
 const Time = Type.String({ format: 'date-time' })
 const Seq = Type.Integer({ minimum: 0 })
-
-/** An event: the envelope, and what its kind has beside it. */
-export const EventAnswer = Type.Object({
-  kind: Type.String(), sessionId: Type.String(), runId: Type.String(), seq: Seq, provider: Type.String(), timestamp: Time
-}, { additionalProperties: true })
+const Cursor = Type.Integer({ minimum: 0, description: 'The seq to follow from.' })
 
 export const SessionAnswer = Type.Object({
   id: Type.String(),
@@ -18,60 +20,100 @@ export const SessionAnswer = Type.Object({
   isProcessing: Type.Boolean({ description: 'Whether a run is running or waits.' }),
   runId: Nullable(Type.String({ description: 'The running run.' })),
   queue: Type.Array(Type.String(), { description: 'The runs that wait, next first.' }),
-  lastSeq: Seq,
-  compactedThrough: Seq,
-  pendingPermissions: Type.Array(EventAnswer, { description: 'The `permission_request` events that wait for an answer.' }),
+  lastSeq: Type.Integer({ minimum: 0, description: 'The seq of the newest event; 0 = none yet.' }),
+  compactedThrough: Type.Integer({ minimum: 0, description: 'Seqs up to here may have holes.' }),
+  pendingPermissions: Type.Array(eventOf('permission_request'), { description: 'The requests that wait for an answer.' }),
   createdAt: Time,
   updatedAt: Time
-})
+}, { title: 'Session', description: 'A session with the state of its log.' })
+
+/** The end of a run. */
+export const CompleteAnswer = { ...eventOf('complete'), [SAYS]: 'The run\'s end, whoever brought it about.' }
+
+/** What became of an approval. */
+export const ResolvedAnswer = { ...eventOf('permission_resolved'), [SAYS]: 'The answer is in the log.' }
+
+/** Sessions, newest first. */
+export const SessionsAnswer = Type.Object({ sessions: Type.Array(SessionAnswer) }, { description: 'A page of sessions.' })
 
 export const RunAnswer = Type.Object({
   runId: Type.String(),
   sessionId: Type.String(),
   provider: Type.String(),
   status: Type.Union([Type.Literal('queued'), Type.Literal('running'), Type.Literal('completed')]),
-  cursor: Seq,
-  completeSeq: Nullable(Seq),
+  cursor: Type.Integer({ minimum: 0, description: 'The seq before the run\'s first event; while it waits, one from which nothing of it is missed.' }),
+  completeSeq: Nullable(Type.Integer({ description: 'The seq of its `complete`.' })),
   createdAt: Time,
   startedAt: Nullable(Time),
   completedAt: Nullable(Time),
   exitCode: Nullable(Type.Integer()),
   success: Nullable(Type.Boolean()),
   aborted: Nullable(Type.Boolean()),
-  reason: Nullable(Type.String())
-})
+  reason: Nullable(Reason)
+}, { title: 'Run', description: 'One execution of a provider for one message.' })
 
-export const RunningRunAnswer = Type.Object({ runId: Type.String(), sessionId: Type.String(), provider: Type.String(), startedAt: Time, lastSeq: Seq })
+/** A session's runs. */
+export const RunsAnswer = Type.Object({ runs: Type.Array(RunAnswer) }, { description: 'Runs, newest first.' })
 
-export const StartedAnswer = Type.Object({ sessionId: Type.String(), runId: Type.String(), cursor: Seq, status: RunAnswer.properties.status })
+/** The running runs of all sessions. */
+export const RunningRunsAnswer = Type.Object({
+  runs: Type.Array(Type.Object({ runId: Type.String(), sessionId: Type.String(), provider: Type.String(), startedAt: Time, lastSeq: Seq }, { title: 'RunningRun' }))
+}, { description: 'The running runs.' })
 
-export const HistoryAnswer = Type.Object({ events: Type.Array(EventAnswer), hasMore: Type.Boolean(), cursor: Seq, isProcessing: Type.Boolean() })
+export const StartedAnswer = Type.Object({
+  sessionId: Type.String(), runId: Type.String(), cursor: Cursor, status: RunAnswer.properties.status
+}, { title: 'StartedRun', description: 'The message is durable, and its run is running or waits.', headers: { location: Type.String({ description: 'The stream, from the run\'s first event on.' }) } })
 
-export const EventsAnswer = Type.Object({ events: Type.Array(EventAnswer), lastSeq: Seq, compactedThrough: Seq })
+export const HistoryAnswer = Type.Object({
+  events: Type.Array(EventAnswer), hasMore: Type.Boolean({ description: 'Whether there are older ones.' }), cursor: Cursor, isProcessing: Type.Boolean()
+}, { title: 'HistoryPage', description: 'A page of the history, oldest first.' })
+
+export const EventsAnswer = Type.Object({
+  events: Type.Array(EventAnswer), lastSeq: SessionAnswer.properties.lastSeq, compactedThrough: SessionAnswer.properties.compactedThrough
+}, { title: 'EventPage', description: 'What is retained, oldest first.' })
 
 const Problem = Type.Object({
   statusCode: Type.Integer(),
-  code: Type.String({ description: 'From the table of errors.' }),
+  code: Type.String({ description: 'One of those that the answer\'s examples show; hooks of the app\'s may add their own.' }),
   error: Type.String(),
-  message: Type.String(),
-  runId: Type.Optional(Type.String()),
-  retryAfter: Type.Optional(Type.Integer({ description: 'Seconds.' }))
-})
+  message: Type.String({ description: 'For people.' }),
+  runId: Type.Optional(Type.String({ description: 'The run that is in the way.' })),
+  retryAfter: Type.Optional(Type.Integer({ description: 'Seconds after which another try makes sense.' }))
+}, { title: 'Error' })
 
-const STREAM = { 'text/event-stream': { schema: Type.String({ description: 'Frames of `id: <seq>` and `data: <json>`.' }) } }
+const STREAM = { 'text/event-stream': { schema: Type.String({ description: 'Frames of `id: <seq>` and `data: <json>`: `chat_subscribed`, then the events.' }) } }
 const json = (schema: TSchema) => ({ 'application/json': { schema } })
 
 /** What every route may answer: what it was sent is no request, the guard says no, the store cannot serve. */
-const ALWAYS = [400, 401, 403, 500, 503]
+const ALWAYS: ErrorCode[] = ['INVALID_REQUEST', 'UNAUTHENTICATED', 'FORBIDDEN', 'STORE_FAILED', 'STORE_UNAVAILABLE', 'SHUTTING_DOWN']
 
-/** The `response` of a route: what it answers when all is well (null: nothing), and the statuses of its errors. */
-export function answers (well: Record<number, TSchema | 'stream' | null>, ...errors: number[]): Record<number, unknown> {
-  const response: Record<number, unknown> = {}
-  for (const [status, answer] of Object.entries(well)) {
-    response[Number(status)] = answer === null
-      ? { type: 'null', description: 'Nothing.' }
-      : { description: 'Done.', content: answer === 'stream' ? STREAM : json(answer) }
+/** What the routes of a session may answer. */
+export const SESSION_ERRORS: ErrorCode[] = ['SESSION_NOT_FOUND', 'SESSION_DELETED']
+
+/** What routes with a body may answer. */
+export const BODY_ERRORS: ErrorCode[] = ['BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE']
+
+/** The `response` of a route: what it answers when all is well (null: nothing), and the codes of its errors. */
+export function answers (well: Record<number, TSchema | 'stream' | null>, ...errors: ErrorCode[]): Record<number, unknown> {
+  return { ...Object.fromEntries(Object.entries(well).map(([status, answer]) => [status, success(answer)])), ...refusals([...ALWAYS, ...errors]) }
+}
+
+function success (answer: TSchema | 'stream' | null): object {
+  if (answer === null) return { type: 'null', description: 'Nothing.' }
+  if (answer === 'stream') return { description: 'A stream.', content: STREAM }
+  const { headers, [SAYS]: says, ...schema } = answer as TSchema & { type?: string, description?: string, headers?: Record<string, TSchema>, [SAYS]?: string }
+  const description = says ?? schema.description ?? 'Done.'
+  return schema.type === 'null' ? { type: 'null', description } : { description, ...(headers !== undefined && { headers }), content: json(schema) }
+}
+
+/** Errors by their status, each with an example of every code. */
+export function refusals (codes: ErrorCode[]): Record<number, object> {
+  const answers: Record<number, { description: string, content: { 'application/json': { schema: TSchema, examples: Record<string, object> } } }> = {}
+  for (const code of codes) {
+    const { statusCode, message, retryAfter } = runsError(code)
+    const answer = answers[statusCode] ??= { description: '', content: { 'application/json': { schema: Problem, examples: {} } } }
+    answer.description += `${answer.description && ', '}\`${code}\``
+    answer.content['application/json'].examples[code] = { value: { statusCode, code, error: STATUS_CODES[statusCode], message: message.replaceAll('%s', '…'), retryAfter } }
   }
-  for (const status of [...ALWAYS, ...errors]) response[status] = { description: 'Refused.', content: json(Problem) }
-  return response
+  return answers
 }

@@ -2,19 +2,19 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import type { StoredEvent } from '../lib/event.ts'
-import { answers, EventsAnswer, HistoryAnswer } from './answers.ts'
+import { answers, EventsAnswer, HistoryAnswer, SESSION_ERRORS } from './answers.ts'
 import { Limit, Seq, SessionParams } from './schemas.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
-const HistoryQuery = Type.Object({ before: Type.Optional(Seq), limit: Limit })
-const EventsQuery = Type.Object({ after: Type.Optional(Seq), limit: Limit })
+const HistoryQuery = Type.Object({ before: Type.Optional(Seq('The seq of the first event of the page that one has; without it, the latest page.')), limit: Limit })
+const EventsQuery = Type.Object({ after: Type.Optional(Seq('The seq behind which to start; 0, the default, is the beginning.')), limit: Limit })
 
 export const historyRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   const { runs } = fastify
 
   fastify.get('/sessions/:id/messages', {
     config: { runsAction: 'read' },
-    schema: { summary: 'The history: durable events, in pages', params: SessionParams, querystring: HistoryQuery, response: answers({ 200: HistoryAnswer }, 404, 410) }
+    schema: { operationId: 'readHistory', summary: 'The history: durable events, in pages', params: SessionParams, querystring: HistoryQuery, response: answers({ 200: HistoryAnswer }, ...SESSION_ERRORS) }
   }, async (request, reply) => {
     const { params: { id }, query: { before = null, limit = 100 }, runsOwner: owner } = request
     const { session, events, hasMore, cursor } = await runs.readHistory(id, { owner, before, limit })
@@ -23,7 +23,7 @@ export const historyRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.get('/sessions/:id/events', {
     config: { runsAction: 'read' },
-    schema: { summary: 'Everything that is retained after a seq', params: SessionParams, querystring: EventsQuery, response: answers({ 200: EventsAnswer }, 404, 410) }
+    schema: { operationId: 'readEvents', summary: 'Everything that is retained after a seq', params: SessionParams, querystring: EventsQuery, response: answers({ 200: EventsAnswer }, ...SESSION_ERRORS) }
   }, async (request, reply) => {
     const { params: { id }, query: { after = 0, limit = 500 }, runsOwner: owner } = request
     const { session: { lastSeq, compactedThrough }, events } = await runs.readEvents(id, { owner, after, limit })

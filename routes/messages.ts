@@ -1,10 +1,15 @@
 /* Messages: posting one starts a run; aborting stops it. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { hasCode } from '../lib/errors.ts'
+import { type ErrorCode, hasCode } from '../lib/errors.ts'
 import { replyWithStream, wantsStream } from './reply-with-stream.ts'
-import { answers, EventAnswer, RunAnswer, StartedAnswer } from './answers.ts'
+import { answers, BODY_ERRORS, CompleteAnswer, RunAnswer, SESSION_ERRORS, StartedAnswer } from './answers.ts'
 import { Abort, MessageHeaders, NewMessage, SessionParams } from './schemas.ts'
+
+const SEND = 'Answers as soon as the message is durable; the run goes on whoever is connected. With `Accept: text/event-stream` the answer is the run\'s own stream.'
+const SEND_ERRORS: ErrorCode[] = [
+  ...SESSION_ERRORS, 'RUN_IN_PROGRESS', 'UNSUPPORTED_PROVIDER', 'INVALID_OPTIONS', 'IDEMPOTENCY_KEY_REUSED', 'QUEUE_FULL', 'TOO_MANY_RUNS', 'TOO_MANY_SUBSCRIBERS', ...BODY_ERRORS
+]
 
 export const messageRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   const { runs } = fastify
@@ -12,7 +17,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.post('/sessions/:id/messages', {
     config: { runsAction: 'send' },
-    schema: { summary: 'Send a message: start a run', params: SessionParams, headers: MessageHeaders, body: NewMessage, response: answers({ 200: 'stream', 202: StartedAnswer }, 404, 409, 410, 413, 415, 422, 429) }
+    schema: { operationId: 'sendMessage', summary: 'Send a message: start a run', description: SEND, params: SessionParams, headers: MessageHeaders, body: NewMessage, response: answers({ 200: 'stream', 202: StartedAnswer }, ...SEND_ERRORS) }
   }, async (request, reply) => {
     const { params: { id: sessionId }, body, runsOwner: owner } = request
     try {
@@ -29,7 +34,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.post('/sessions/:id/abort', {
     config: { runsAction: 'abort' },
-    schema: { summary: 'Stop a run', params: SessionParams, body: Type.Union([Abort, Type.Null(), Type.Undefined()]), response: answers({ 200: EventAnswer, 202: RunAnswer }, 404, 409, 410) }
+    schema: { operationId: 'abortRun', summary: 'Stop a run', params: SessionParams, body: Type.Union([Abort, Type.Null()]), response: answers({ 200: CompleteAnswer, 202: RunAnswer }, ...SESSION_ERRORS, 'RUN_NOT_FOUND', 'NO_ACTIVE_RUN', ...BODY_ERRORS) }
   }, async ({ params: { id }, body, runsOwner }, reply) => {
     const complete = await runs.abortRun({ sessionId: id, runId: body?.runId, owner: runsOwner })
     if (complete !== null) return complete

@@ -1,12 +1,12 @@
 /* Approvals: what a run asks leave for is answered here, once, from any device. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { answers, EventAnswer } from './answers.ts'
+import { answers, BODY_ERRORS, ResolvedAnswer, SESSION_ERRORS } from './answers.ts'
 import { Decision, PermissionParams } from './schemas.ts'
 
 export const permissionRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.post('/sessions/:id/permissions/:requestId', {
     config: { runsAction: 'approve' },
-    schema: { summary: 'Answer an approval', params: PermissionParams, body: Decision, response: answers({ 200: EventAnswer }, 404, 409, 410, 413, 415) }
+    schema: { operationId: 'answerPermission', summary: 'Answer an approval', params: PermissionParams, body: Decision, response: answers({ 200: ResolvedAnswer }, ...SESSION_ERRORS, 'PERMISSION_NOT_FOUND', 'PERMISSION_ALREADY_RESOLVED', ...BODY_ERRORS) }
   }, async ({ params: { id: sessionId, requestId }, body, runsOwner: owner }) => {
     return fastify.runs.answerPermission({ ...body, sessionId, requestId, owner })
   })

@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { runsError } from '../lib/errors.ts'
-import { answers, RunAnswer, RunningRunAnswer } from './answers.ts'
+import { answers, RunAnswer, RunningRunsAnswer, RunsAnswer, SESSION_ERRORS } from './answers.ts'
 import { Limit, SessionParams } from './schemas.ts'
 
 export const runRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
@@ -10,14 +10,14 @@ export const runRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.get('/runs', {
     config: { runsAction: 'list' },
-    schema: { summary: 'The running runs', response: answers({ 200: Type.Object({ runs: Type.Array(RunningRunAnswer) }) }) }
+    schema: { operationId: 'listRunningRuns', summary: 'The running runs', response: answers({ 200: RunningRunsAnswer }) }
   }, async ({ runsOwner: owner }) => {
     return { runs: await runs.listRunningRuns({ owner }) }
   })
 
   fastify.get('/sessions/:id/runs', {
     config: { runsAction: 'read' },
-    schema: { summary: 'A session\'s runs, newest first', params: SessionParams, querystring: Type.Object({ limit: Limit }), response: answers({ 200: Type.Object({ runs: Type.Array(RunAnswer) }) }, 404, 410) }
+    schema: { operationId: 'listRuns', summary: 'A session\'s runs, newest first', params: SessionParams, querystring: Type.Object({ limit: Limit }), response: answers({ 200: RunsAnswer }, ...SESSION_ERRORS) }
   }, async (request) => {
     const { params: { id }, query: { limit = 50 }, runsOwner: owner } = request
     if (await runs.getSession(id, { owner }) === null) throw runsError('SESSION_NOT_FOUND', [id])
@@ -26,7 +26,7 @@ export const runRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.get('/runs/:runId', {
     config: { runsAction: 'read' },
-    schema: { summary: 'One run', params: Type.Object({ runId: Type.String() }), response: answers({ 200: RunAnswer }, 404) }
+    schema: { operationId: 'readRun', summary: 'One run', params: Type.Object({ runId: Type.String() }), response: answers({ 200: RunAnswer }, 'RUN_NOT_FOUND') }
   }, async ({ params: { runId }, runsOwner: owner }) => {
     const run = await runs.getRun(runId, { owner })
     if (run === null) throw runsError('RUN_NOT_FOUND', [runId])

@@ -6,16 +6,17 @@ const closed = { additionalProperties: false }
 
 export const SessionParams = Type.Object({ id: SessionId })
 
-export const Limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 500 }))
+export const Limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 500, description: 'How many at most.' }))
 
-export const Seq = Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER })
+/** A seq in a query, and what it is for. */
+export const Seq = (description: string) => Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description })
 
 const Title = Type.Union([Type.String({ maxLength: 1_000 }), Type.Null()])
-const Metadata = Type.Record(Type.String(), Type.Unknown())
+const Metadata = Type.Record(Type.String(), Type.Unknown(), { description: 'Yours; never interpreted.' })
 
 export const NewSession = Type.Object({
   id: Type.Optional(SessionId),
-  provider: Type.Optional(Type.String()),
+  provider: Type.Optional(Type.String({ description: 'Who answers messages that name no provider; else the default provider.' })),
   title: Type.Optional(Type.String({ maxLength: 1_000 })),
   metadata: Type.Optional(Metadata)
 }, closed)
@@ -24,7 +25,9 @@ export const SessionPatch = Type.Object({ title: Type.Optional(Title), metadata:
 
 export const NewMessage = Type.Object(messageProperties, closed)
 
-export const MessageHeaders = Type.Object({ 'idempotency-key': Type.Optional(Type.String({ pattern: IDEMPOTENCY_KEY_PATTERN })) })
+export const MessageHeaders = Type.Object({
+  'idempotency-key': Type.Optional(Type.String({ pattern: IDEMPOTENCY_KEY_PATTERN, description: 'Makes the message safe to send again: with the same key it is the same run.' }))
+})
 
 export const Abort = Type.Object(abortProperties, closed)
 

@@ -3,17 +3,17 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { runsError } from '../lib/errors.ts'
 import type { SessionState } from '../lib/types.ts'
-import { answers, SessionAnswer } from './answers.ts'
+import { answers, BODY_ERRORS, SESSION_ERRORS, SessionAnswer, SessionsAnswer } from './answers.ts'
 import { Limit, NewSession, SessionParams, SessionPatch } from './schemas.ts'
 
-const ListQuery = Type.Object({ limit: Limit, before: Type.Optional(Type.String()) })
+const ListQuery = Type.Object({ limit: Limit, before: Type.Optional(Type.String({ description: 'The id of the last session of the page before.' })) })
 
 export const sessionRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   const { runs } = fastify
 
   fastify.post('/sessions', {
     config: { runsAction: 'create' },
-    schema: { summary: 'Create a session', body: NewSession, response: answers({ 201: SessionAnswer }, 409, 413, 415) }
+    schema: { operationId: 'createSession', summary: 'Create a session', body: NewSession, response: answers({ 201: SessionAnswer }, 'SESSION_EXISTS', 'UNSUPPORTED_PROVIDER', ...BODY_ERRORS) }
   }, async (request, reply) => {
     const session = await runs.createSession({ ...request.body, owner: request.runsOwner })
     reply.code(201).header('location', `${fastify.prefix}/sessions/${session.id}`)
@@ -22,7 +22,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.get('/sessions', {
     config: { runsAction: 'list' },
-    schema: { summary: 'List sessions, newest first', querystring: ListQuery, response: answers({ 200: Type.Object({ sessions: Type.Array(SessionAnswer) }) }) }
+    schema: { operationId: 'listSessions', summary: 'List sessions, newest first', querystring: ListQuery, response: answers({ 200: SessionsAnswer }) }
   }, async ({ query: { limit = 50, before = null }, runsOwner }) => {
     const sessions = await runs.listSessions({ owner: runsOwner, limit, before })
     return { sessions: sessions.map(shown) }
@@ -30,7 +30,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.get('/sessions/:id', {
     config: { runsAction: 'read' },
-    schema: { summary: 'One session, with the state of its log', params: SessionParams, response: answers({ 200: SessionAnswer }, 404, 410) }
+    schema: { operationId: 'readSession', summary: 'One session, with the state of its log', params: SessionParams, response: answers({ 200: SessionAnswer }, ...SESSION_ERRORS) }
   }, async ({ params: { id }, runsOwner }) => {
     const session = await runs.getSession(id, { owner: runsOwner })
     if (session === null) throw runsError('SESSION_NOT_FOUND', [id])
@@ -39,14 +39,14 @@ export const sessionRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.patch('/sessions/:id', {
     config: { runsAction: 'update' },
-    schema: { summary: 'Change a session\'s title or metadata', params: SessionParams, body: SessionPatch, response: answers({ 200: SessionAnswer }, 404, 410, 413, 415) }
+    schema: { operationId: 'updateSession', summary: 'Change a session\'s title or metadata', params: SessionParams, body: SessionPatch, response: answers({ 200: SessionAnswer }, ...SESSION_ERRORS, ...BODY_ERRORS) }
   }, async ({ params: { id }, body, runsOwner }) => {
     return shown(await runs.updateSession(id, body, { owner: runsOwner }))
   })
 
   fastify.delete('/sessions/:id', {
     config: { runsAction: 'delete' },
-    schema: { summary: 'Delete a session for good', params: SessionParams, response: answers({ 204: null }, 404, 410) }
+    schema: { operationId: 'deleteSession', summary: 'Delete a session for good', params: SessionParams, response: answers({ 204: null }, ...SESSION_ERRORS) }
   }, async ({ params: { id }, runsOwner }, reply) => {
     await runs.deleteSession(id, { owner: runsOwner })
     return reply.code(204).send()

@@ -4,24 +4,26 @@ import type { IncomingHttpHeaders } from 'node:http'
 import Type from 'typebox'
 import { type Cursor, LATEST, parseCursor } from '../lib/cursor.ts'
 import { runsError } from '../lib/errors.ts'
-import { answers } from './answers.ts'
+import { answers, SESSION_ERRORS } from './answers.ts'
 import { assertAcceptsStream, replyWithStream } from './reply-with-stream.ts'
 import { SessionParams } from './schemas.ts'
 
 const StreamQuery = Type.Object({
-  lastEventId: Type.Optional(Type.String()),
-  until: Type.Optional(Type.Literal('complete'))
+  lastEventId: Type.Optional(Type.String({ description: 'The same where no header can be set; `latest` gives only what is new.' })),
+  until: Type.Optional(Type.Literal('complete', { description: 'Ends the stream behind the end of a run; without it, it goes on across runs.' }))
 })
 
 // Any header is a cursor or none: what is malformed is told in the stream.
-const StreamHeaders = Type.Object({ 'last-event-id': Type.Optional(Type.String({ description: 'The last seq that the client holds.' })) })
+const StreamHeaders = Type.Object({ 'last-event-id': Type.Optional(Type.String({ description: 'The last seq that the client holds. `EventSource` sends it by itself when it reconnects.' })) })
+
+const Nothing = Type.Null({ description: 'The client has the end already; that stops an `EventSource`.' })
 
 export const streamRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   // Fastify answers HEAD by reading the body to its end, which a stream has not.
   fastify.get('/sessions/:id/stream', {
     exposeHeadRoute: false,
     config: { runsAction: 'read' },
-    schema: { summary: 'Follow a session over Server-Sent Events', params: SessionParams, headers: StreamHeaders, querystring: StreamQuery, response: answers({ 200: 'stream', 204: null }, 404, 406, 410, 429) }
+    schema: { operationId: 'followSession', summary: 'Follow a session over Server-Sent Events', params: SessionParams, headers: StreamHeaders, querystring: StreamQuery, response: answers({ 200: 'stream', 204: Nothing }, ...SESSION_ERRORS, 'INVALID_CURSOR', 'NOT_ACCEPTABLE', 'TOO_MANY_SUBSCRIBERS') }
   }, async (request, reply) => {
     assertAcceptsStream(request)
     const { params: { id: sessionId }, query: { lastEventId, until = null }, runsOwner: owner, runsAdmit: admit } = request

@@ -1,8 +1,11 @@
 /* The WebSocket: many sessions on one connection, followed and steered. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import Type from 'typebox'
 import { runsError } from '../lib/errors.ts'
 import type { SocketConnections } from '../transports/websocket-connections.ts'
 import { answers } from './answers.ts'
+
+const Opened = Type.Null({ description: 'The WebSocket is open. Clients send objects with a `type`: `chat.subscribe`, `chat.unsubscribe`, `chat.send`, `chat.abort`, `chat.permission-response`; the server sends events and frames, as over Server-Sent Events.' })
 
 export const websocketRoutes: FastifyPluginAsyncTypebox<{ sockets: SocketConnections }> = async (fastify, { sockets }) => {
   // As strict as with bodies: what would reach into prototypes is refused.
@@ -13,7 +16,7 @@ export const websocketRoutes: FastifyPluginAsyncTypebox<{ sockets: SocketConnect
     url: '/ws',
     exposeHeadRoute: false,
     config: { runsAction: 'connect' },
-    schema: { summary: 'Follow and steer many sessions over one WebSocket', response: answers({ 101: null }, 426, 429) },
+    schema: { operationId: 'openWebSocket', summary: 'Follow and steer many sessions over one WebSocket', response: answers({ 101: Opened }, 'ORIGIN_NOT_ALLOWED', 'UPGRADE_REQUIRED', 'TOO_MANY_SOCKETS') },
     // Not asynchronous: between the look and the socket no other may come.
     preHandler: (_request, _reply, done) => {
       sockets.assertRoom()
