@@ -7,12 +7,20 @@ import { logOptions, quietNotFound } from './access-log.ts'
 import type { Settings } from './flags.ts'
 import { allowHosts } from './hosts.ts'
 import { loginRoutes, tokenOf } from './login.ts'
+import { describeRoutes } from './openapi.ts'
 import { allowOrigins } from './origins.ts'
 import { readProviders } from './providers.ts'
 import { readTokens } from './tokens.ts'
 
 /** A peer that sends its request a byte at a time is given up after this long; streams are not affected. */
 const REQUEST_TIMEOUT_MS = 30_000
+
+const HEALTH = {
+  operationId: 'readHealth',
+  summary: 'Whether the server is there, and how many runs are running',
+  tags: ['server'],
+  response: { 200: { type: 'object', description: 'It is.', properties: { status: { type: 'string', enum: ['ok'] }, runs: { type: 'integer' } }, required: ['status', 'runs'] } }
+}
 
 /** Builds the app that settings ask for; it does not listen yet. Its log goes to standard output unless told otherwise. Throws UsageError. */
 export async function buildApp (settings: Settings, log?: { write: (line: string) => void }): Promise<FastifyInstance> {
@@ -32,8 +40,9 @@ export async function buildApp (settings: Settings, log?: { write: (line: string
   quietNotFound(app)
   allowHosts(app, String(host), allowedHosts as string[])
   await allowOrigins(app, corsOrigin as string[])
+  await describeRoutes(app, { tokens: typeof tokens === 'string' })
   const identify = typeof tokens === 'string' ? await identifyByTokens(app, tokens, String(options['prefix'])) : null
-  app.get('/health', async () => ({ status: 'ok', runs: (await app.runs.listRunningRuns()).length }))
+  app.get('/health', { schema: HEALTH }, async () => ({ status: 'ok', runs: (await app.runs.listRunningRuns()).length }))
   await app.register(agentRuns, { ...options as Partial<AgentRunsOptions>, ...agents, store: String(db), allowedOrigins: corsOrigin as string[], ...identify })
   return app
 }

@@ -3,16 +3,33 @@ import type {} from '@fastify/cookie'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { runsError } from '../lib/errors.ts'
-import { validationError } from '../plugins/error-handler.ts'
+import { refusals, validationError } from '../plugins/error-handler.ts'
 import { validatorCompiler } from '../plugins/validator.ts'
 import type { Tokens } from './tokens.ts'
 
-const COOKIE = 'agent_runs_token'
+/** The cookie that may carry a token. */
+export const TOKEN_COOKIE = 'agent_runs_token'
 
 /** The query parameter that may carry a token. */
 export const TOKEN_PARAMETER = 'access_token'
 
 const Login = Type.Object({ token: Type.String() }, { additionalProperties: false })
+
+const CookieIsSet = { 'set-cookie': Type.String({ description: `\`${TOKEN_COOKIE}\`, which scripts cannot read.` }) }
+const tags = ['server']
+const LOGIN = {
+  operationId: 'login',
+  summary: 'Keep a token in a cookie, for what cannot set headers',
+  tags,
+  body: Login,
+  response: { 204: { type: 'null', description: 'Logged in.', headers: CookieIsSet }, ...refusals(['INVALID_REQUEST', 'UNAUTHENTICATED', 'FORBIDDEN', 'BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE']) }
+}
+const LOGOUT = {
+  operationId: 'logout',
+  summary: 'Forget the cookie',
+  tags,
+  response: { 204: { type: 'null', description: 'Logged out.', headers: CookieIsSet }, ...refusals(['FORBIDDEN']) }
+}
 
 /** The token of a request: in the Authorization header, else in the query, else in the cookie. Null if there is none. */
 export function tokenOf ({ headers: { authorization = '' }, query, cookies }: FastifyRequest): string | null {
@@ -21,7 +38,7 @@ export function tokenOf ({ headers: { authorization = '' }, query, cookies }: Fa
   const parameter = (query as Record<string, unknown>)[TOKEN_PARAMETER]
   // Given twice, it is none: whoever names a token does not mean the cookie.
   if (parameter !== undefined) return typeof parameter === 'string' ? parameter : null
-  return cookies[COOKIE] ?? null
+  return cookies[TOKEN_COOKIE] ?? null
 }
 
 /** POST /login, which keeps a token in a cookie that scripts cannot read, and POST /logout, which forgets it. */
@@ -31,17 +48,17 @@ export async function loginRoutes (fastify: FastifyInstance, { tokens }: { token
   // The cookie goes where our routes are; a prefix with parameters is no path that a browser knows.
   const path = fastify.prefix === '' || /[:*]/.test(fastify.prefix) ? '/' : fastify.prefix
 
-  fastify.post<{ Body: Type.Static<typeof Login> }>('/login', { schema: { body: Login } }, async (request, reply) => {
+  fastify.post<{ Body: Type.Static<typeof Login> }>('/login', { schema: LOGIN }, async (request, reply) => {
     const { token } = request.body
     const identity = tokens.identify(token)
     if (identity === null) throw runsError('UNAUTHENTICATED')
     const expires = identity.expiresAt === null ? {} : { expires: new Date(identity.expiresAt) }
-    reply.setCookie(COOKIE, token, { path, httpOnly: true, sameSite: 'strict', secure: cameByHttps(request), ...expires })
+    reply.setCookie(TOKEN_COOKIE, token, { path, httpOnly: true, sameSite: 'strict', secure: cameByHttps(request), ...expires })
     return reply.code(204).send()
   })
 
-  fastify.post('/logout', async (request, reply) => {
-    reply.clearCookie(COOKIE, { path, httpOnly: true, sameSite: 'strict', secure: cameByHttps(request) })
+  fastify.post('/logout', { schema: LOGOUT }, async (request, reply) => {
+    reply.clearCookie(TOKEN_COOKIE, { path, httpOnly: true, sameSite: 'strict', secure: cameByHttps(request) })
     return reply.code(204).send()
   })
 }
