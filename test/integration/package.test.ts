@@ -1,15 +1,23 @@
-import { execFile } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { test, type Test } from 'tap'
+import { postJson, SseClient } from '../helpers/read-sse.ts'
+import { ScriptProcess } from '../helpers/spawn-script.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const run = promisify(execFile)
+// Tools of the tests, which the project has not installed.
+const TSX = import.meta.resolve('tsx')
+const TYPES = join(ROOT, 'node_modules/@types')
 
-/** An empty project in which the packed package is installed beside what it depends on. */
+/**
+ * An empty project in which the packed package is installed beside what it says it depends on. What those depend on they
+ * find where the links lead: the package itself finds nothing there that it does not name.
+ */
 async function installPacked (t: Test): Promise<string> {
   const project = tempDir(t)
   const { stdout } = await run('npm', ['pack', '--json', '--pack-destination', project], { cwd: ROOT })
@@ -18,11 +26,18 @@ async function installPacked (t: Test): Promise<string> {
   const modules = join(project, 'node_modules')
   mkdirSync(join(modules, 'fastify-agent-runs'), { recursive: true })
   await run('tar', ['-xzf', join(project, filename!), '-C', join(modules, 'fastify-agent-runs'), '--strip-components=1'])
-  for (const name of readdirSync(join(ROOT, 'node_modules'))) {
-    if (name !== '.bin') symlinkSync(join(ROOT, 'node_modules', name), join(modules, name))
+  for (const name of needed(join(modules, 'fastify-agent-runs'))) {
+    mkdirSync(dirname(join(modules, name)), { recursive: true })
+    symlinkSync(join(ROOT, 'node_modules', name), join(modules, name))
   }
   writeFileSync(join(project, 'package.json'), '{"name":"consumer","private":true,"type":"module"}')
   return project
+}
+
+/** What whoever installs a package gets with it. */
+function needed (path: string): string[] {
+  const { dependencies, peerDependencies, peerDependenciesMeta: meta } = JSON.parse(readFileSync(join(path, 'package.json'), 'utf8')) as Record<'dependencies' | 'peerDependencies', Record<string, string>> & { peerDependenciesMeta: Record<string, { optional?: boolean }> }
+  return [...Object.keys(dependencies), ...Object.keys(peerDependencies).filter((name) => meta[name]?.optional !== true)]
 }
 
 /** The snippets of the README, as they stand. */
@@ -81,7 +96,7 @@ test('the packed package', async (t) => {
     const files = { 'app.ts': code, 'app.mjs': code, 'app.cjs': required }
     for (const [name, source] of Object.entries(files)) {
       writeFileSync(join(project, name), source)
-      const { stdout } = await run(process.execPath, [...name.endsWith('ts') ? ['--import', 'tsx'] : [], name], { cwd: project, env: { ...process.env, _TAPJS_PROCESSINFO_COVERAGE_: '0' } })
+      const { stdout } = await run(process.execPath, [...name.endsWith('ts') ? ['--import', TSX] : [], name], { cwd: project, env: { ...process.env, _TAPJS_PROCESSINFO_COVERAGE_: '0' } })
       t.equal(stdout, '202', name)
     }
   })
@@ -89,10 +104,27 @@ test('the packed package', async (t) => {
   await t.test('has the types that the snippets need', async (t) => {
     writeFileSync(join(project, 'types.ts'), snippet('ts') + CONSUMER)
     writeFileSync(join(project, 'tsconfig.json'), JSON.stringify({
-      compilerOptions: { target: 'ES2022', module: 'NodeNext', strict: true, noEmit: true, skipLibCheck: true, types: ['node'] }, files: ['types.ts']
+      compilerOptions: { target: 'ES2022', module: 'NodeNext', strict: true, noEmit: true, skipLibCheck: true, typeRoots: [TYPES], types: ['node'] }, files: ['types.ts']
     }))
     const { stdout } = await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', project]).catch((error: { stdout: string }) => error)
     t.equal(stdout, '')
+  })
+
+  await t.test('has a bin that serves runs, and says what its routes are', async (t) => {
+    const [root, bin] = [join(project, 'node_modules/fastify-agent-runs'), join(project, 'fastify-agent-runs')]
+    const { version, bin: { 'fastify-agent-runs': target } } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string, bin: Record<string, string> }
+    symlinkSync(join(root, target!), bin)
+    const child = spawn(bin, ['--port', '0'], { cwd: project, stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, _TAPJS_PROCESSINFO_COVERAGE_: '0' } })
+    t.teardown(() => { child.kill('SIGKILL') })
+    const server = new ScriptProcess(child)
+    const greeting = 'fastify-agent-runs is listening at '
+    const url = (await server.line(greeting)).slice(greeting.length).split('. ')[0]!
+    t.equal((await postJson(`${url}/sessions/bin/messages`, { content: 'hi' })).status, 202)
+    const stream = await SseClient.open(`${url}/sessions/bin/stream?until=complete`)
+    t.strictSame((await stream.ended()).kinds, ['chat_subscribed', 'text', 'stream_delta', 'stream_end', 'text', 'complete'])
+    t.match(await (await fetch(`${url}/openapi.json`)).json(), { info: { version }, paths: { '/sessions/{id}/messages': {} } })
+    t.equal((await fetch(`${url}/docs`)).status, 200)
+    t.equal(await server.kill('SIGTERM'), 0)
   })
 
   await t.test('holds what runs and what explains it, and nothing else', (t) => {
