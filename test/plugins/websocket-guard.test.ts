@@ -49,12 +49,12 @@ test('the host\'s hooks run before the upgrade, and may refuse it or say who com
       order.push('onRequest')
       if (headers['x-slow'] !== undefined) await reply.code(429).send({ slow: 'down' })
     },
-    preHandler: async (request: FastifyRequest & { user?: string }) => {
+    preHandler: async (request: FastifyRequest & { visitor?: string }) => {
       order.push('preHandler')
       if (request.headers['x-fail'] !== undefined) throw Object.assign(new Error('teapot'), { statusCode: 418 })
-      request.user = 'alice'
+      request.visitor = 'alice'
     },
-    identify: (request: FastifyRequest & { user?: string }) => { order.push('identify'); return request.user },
+    identify: (request: FastifyRequest & { visitor?: string }) => { order.push('identify'); return request.visitor },
     authorize: (_, { action }) => { order.push(action); return true }
   })
   t.strictSame(await refusal(await peer({ headers: { 'x-slow': '1' } })), { status: 429, body: { slow: 'down' } })
