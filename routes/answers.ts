@@ -81,7 +81,7 @@ const Problem = Type.Object({
   retryAfter: Type.Optional(Type.Integer({ description: 'Seconds after which another try makes sense.' }))
 }, { title: 'Error' })
 
-const STREAM = { 'text/event-stream': { schema: Type.String({ description: 'Frames of `id: <seq>` and `data: <json>`: `chat_subscribed`, then the events.' }) } }
+const STREAM = { 'text/event-stream': { schema: Type.String({ description: 'Frames of `data: <json>` and `id: <seq>`: `chat_subscribed`, then the events.' }) } }
 const json = (schema: TSchema) => ({ 'application/json': { schema } })
 
 /** What every route may answer: what it was sent is no request, the guard says no, the store cannot serve. */

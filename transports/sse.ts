@@ -6,17 +6,20 @@ import type { Frame } from '../lib/frames.ts'
 import { EventStream, type EventStreamOptions } from './event-stream.ts'
 import { chunkOf } from './shared-chunks.ts'
 
-/** The frames of events: no `event:` line, so that one `onmessage` gets everything. JSON has no raw line break. */
+/**
+ * The frames of events: no `event:` line, so that one `onmessage` gets everything. JSON has no raw line break. The id comes
+ * last: there are clients that take it for theirs as soon as its line is there, though the connection breaks inside the frame.
+ */
 export function eventFrames (events: readonly StoredEvent[]): string {
   let frames = ''
-  for (const { seq, json } of events) frames += `id: ${seq}\ndata: ${json}\n\n`
+  for (const { seq, json } of events) frames += `data: ${json}\nid: ${seq}\n\n`
   return frames
 }
 
 /** A gateway frame; with `cursor` it moves the client's Last-Event-ID. */
 export function gatewayFrame (frame: Frame, cursor?: number): string {
   const id = cursor === undefined ? '' : `id: ${cursor}\n`
-  return `${id}data: ${JSON.stringify(frame)}\n\n`
+  return `data: ${JSON.stringify(frame)}\n${id}\n`
 }
 
 const plain: Format<Buffer> = { encode: (events) => Buffer.from(eventFrames(events)) }

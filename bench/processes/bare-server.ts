@@ -11,7 +11,7 @@ import { cpuUs, heapInUse } from '../usage.ts'
 const PAGE_ROWS = 500
 
 const held = new Set<ServerResponse>()
-let preamble = Buffer.from('retry: 1000\nid: 0\ndata: {}\n\n')
+let preamble = Buffer.from('retry: 1000\ndata: {}\nid: 0\n\n')
 let readPage = (_session: string, _after: number): Array<[seq: number, json: string]> => []
 
 const server = createServer((request, response) => {
@@ -38,7 +38,7 @@ async function replay (session: string, response: ServerResponse): Promise<void>
     const rows = readPage(session, after)
     if (rows.length === 0) return
     let frames = ''
-    for (const [seq, json] of rows) frames += `id: ${seq}\ndata: ${json}\n\n`
+    for (const [seq, json] of rows) frames += `data: ${json}\nid: ${seq}\n\n`
     after = rows.at(-1)![0]
     if (response.write(Buffer.from(frames))) await nextTurn()
     else await new Promise<void>((resolve) => { goOn = resolve })

@@ -53,7 +53,7 @@ export class ParsingReader implements Reader {
   #see (frame: string): void {
     this.frames.push(frame)
     if (this.frames.length === 1) return this.#onOpen()
-    const { id, json } = /^id: (?<id>\d+)\ndata: (?<json>.*)\n\n$/.exec(frame)?.groups ?? {}
+    const { id, json } = /^data: (?<json>.*)\nid: (?<id>\d+)\n\n$/.exec(frame)?.groups ?? {}
     if (json === undefined) return this.#fail(`a frame is not as it should be: ${frame}`)
     const { seq } = JSON.parse(json) as { seq: number }
     if (seq !== Number(id) || seq !== this.seq + 1) return this.#fail(`the event ${seq} came under ${id} after ${this.seq}`)

@@ -7,8 +7,8 @@ import { Audience } from '../../bench/readers/audience.ts'
 /** What two readers, one that parses and one that skims, find wrong with a stream of these seqs whose last should be 3. */
 async function faultOf (t: Test, seqs: number[]): Promise<string | null> {
   const server = createServer((_request, response) => {
-    response.write('retry: 1000\nid: 0\ndata: {}\n\n')
-    for (const seq of seqs) response.write(`id: ${seq}\ndata: {"seq":${seq}}\n\n`)
+    response.write('retry: 1000\ndata: {}\nid: 0\n\n')
+    for (const seq of seqs) response.write(`data: {"seq":${seq}}\nid: ${seq}\n\n`)
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

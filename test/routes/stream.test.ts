@@ -36,11 +36,11 @@ test('a stream replays everything after Last-Event-ID, then goes live, across ru
   })
 })
 
-test('on the wire: retry first, one id and one data line a frame, no event line', async (t) => {
+test('on the wire: retry first, one data line and one id a frame, in that order, no event line', async (t) => {
   const { open } = await serveSession(t)
   const client = await (await open('?until=complete&lastEventId=3')).ended()
   const [subscribed, complete] = client.frames.map(({ data }) => JSON.stringify(data))
-  t.equal(client.raw, `retry: 1000\nid: 3\ndata: ${subscribed}\n\nid: 4\ndata: ${complete}\n\n`)
+  t.equal(client.raw, `retry: 1000\ndata: ${subscribed}\nid: 3\n\ndata: ${complete}\nid: 4\n\n`)
   t.match(client.response.headers, {
     'content-type': 'text/event-stream; charset=utf-8', 'cache-control': 'no-cache, no-transform', 'x-accel-buffering': 'no', 'x-content-type-options': 'nosniff'
   })
@@ -59,7 +59,7 @@ test('live and replayed events are the same to the byte', async (t) => {
   await live.frame('complete')
   live.cut()
   const replayed = await (await open('?lastEventId=4&until=complete')).ended()
-  const bytes = ({ raw }: SseClient): string => raw.slice(raw.indexOf('id: 5\n'))
+  const bytes = ({ raw }: SseClient): string => raw.slice(raw.indexOf('\nid: 4\n\n'))
   t.equal(bytes(live), bytes(replayed))
   t.strictSame(live.frames.map(({ id }) => id), ['4', '5', '6', '7', '8'])
 })

@@ -68,7 +68,7 @@ test('several agents are said by a file, and messages ask for them by name', asy
   const ask = async (payload: object): Promise<{ provider: string }> => {
     const { statusCode, body } = await app.inject({ method: 'POST', url: '/sessions/s/messages?', headers: { accept: 'text/event-stream' }, payload: { onBusy: 'queue', ...payload } })
     t.equal(statusCode, 200)
-    return JSON.parse(body.slice(body.lastIndexOf('data: ') + 6)) as { provider: string }
+    return JSON.parse(body.slice(body.lastIndexOf('data: ') + 6, body.lastIndexOf('\nid: '))) as { provider: string }
   }
   t.match(await ask({ content: 'hello' }), { kind: 'complete', provider: 'shell', success: true })
   t.match(await ask({ content: 'hello', provider: 'quick' }), { kind: 'complete', provider: 'quick', success: true })

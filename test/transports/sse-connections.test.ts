@@ -27,7 +27,7 @@ test('a silent stream gets comments without blank lines, and no event is made of
   const client = await SseClient.open(`${url}/sessions/s/stream`)
   while (!client.raw.endsWith('\n:\n:\n')) await once(client.response, 'data')
   client.cut()
-  t.match(client.raw, /^retry: 1000\nid: 0\ndata: \{"kind":"chat_subscribed"[^\n]*\}\n\n:\n:\n$/)
+  t.match(client.raw, /^retry: 1000\ndata: \{"kind":"chat_subscribed"[^\n]*\}\nid: 0\n\n:\n:\n$/)
 })
 
 test('a socket that is still full gets no comments: they would pile up for a peer that never reads', (t) => {
