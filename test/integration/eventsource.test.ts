@@ -1,4 +1,6 @@
 /* The npm package `eventsource`, as services use it, against a real server whose connections break. */
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { EventSource } from 'eventsource'
 import { test, type Test } from 'tap'
@@ -216,4 +218,56 @@ test('a client goes on by itself when the server is closed and another one is st
   t.strictSame(client.frames.map(({ kind }) => kind).filter((kind) => !['text', 'stream_delta'].includes(kind)), [
     'chat_subscribed', 'complete', 'complete', 'stream_closing', 'chat_subscribed', 'complete'
   ])
+})
+
+/** A proxy that answers 502 for a server that is away. */
+async function gateway (t: Test, url: string) {
+  let isAway = false
+  const proxy = createServer((incoming, outgoing) => {
+    if (isAway) {
+      outgoing.writeHead(502).end('Bad Gateway')
+      return
+    }
+    request(url + incoming.url!, { headers: incoming.headers }, (answer) => {
+      outgoing.writeHead(answer.statusCode!, answer.headers)
+      answer.pipe(outgoing)
+    }).end()
+  })
+  await new Promise<void>((resolve) => { proxy.listen(0, '127.0.0.1', resolve) })
+  t.teardown(() => {
+    proxy.close()
+    proxy.closeAllConnections()
+  })
+  return {
+    url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+    leave: () => {
+      isAway = true
+      proxy.closeAllConnections()
+    },
+    comeBack: () => { isAway = false }
+  }
+}
+
+test('a 502 of a proxy stops a client for ever, as the standard says; another one goes on after the last seq', async (t) => {
+  const agent = scriptedProvider()
+  const { url } = await serveApp(t, { providers: { agent } }, server)
+  const proxy = await gateway(t, url)
+  const client = new Follower(t, `${proxy.url}/sessions/s/stream`)
+  await client.kind('chat_subscribed')
+  await postJson(`${url}/sessions/s/messages`, { content: 'go' })
+  const run = await agent.next()
+  await run.emit({ kind: 'text', content: 'one' })
+  await client.until(({ events }) => events.length === 2)
+  proxy.leave()
+  await client.until(({ source }) => source.readyState === EventSource.CLOSED)
+  await run.emit({ kind: 'text', content: 'two' })
+  proxy.comeBack()
+  const next = new Follower(t, `${proxy.url}/sessions/s/stream?lastEventId=${client.events.at(-1)!.seq}`)
+  await next.kind('chat_subscribed')
+  run.end()
+  await next.kind('complete')
+
+  t.strictSame([client.requests, client.errors.at(-1)], [[null, '2'], 502])
+  t.strictSame([...client.lines, ...next.lines], ['1 text go', '2 text one', '3 text two', '4 complete finished'])
+  t.strictSame([...client.resumes, ...next.resumes], [{ cursor: 0, held: 0 }, { cursor: 2, held: 0 }])
 })
