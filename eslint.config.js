@@ -15,7 +15,7 @@ const MAY_IMPORT = {
   client: ['lib'],
   examples: [],
   simulator: ['lib', 'db', 'conformance'],
-  standalone: ['index.ts', 'lib', 'plugins', 'providers'],
+  standalone: ['index.ts', 'lib', 'plugins', 'providers', 'routes'],
   bench: ['lib', 'db', 'providers', 'transports', 'routes', 'plugins', 'standalone', 'index.ts']
 }
 const PACKAGES = {

@@ -4,9 +4,6 @@ import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidatio
 import { type ErrorCode, isRunsError, type RunsError, runsError } from '../lib/errors.ts'
 import { problemOf } from '../lib/validation-problem.ts'
 
-// In OpenAPI, for the standalone server's own routes.
-export { refusals } from '../routes/answers.ts'
-
 /** Errors that Fastify itself finds in a request to one of our routes. */
 const REQUEST_ERRORS: Record<string, ErrorCode> = {
   FST_ERR_CTP_BODY_TOO_LARGE: 'BODY_TOO_LARGE',

@@ -3,24 +3,30 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { parseCursor } from '../lib/cursor.ts'
-import { hasCode, runsError } from '../lib/errors.ts'
+import { type ErrorCode, hasCode, runsError } from '../lib/errors.ts'
 import type { Owner } from '../lib/types.ts'
 import type { Dialect, DialectRequest } from '../transports/dialects/dialect.ts'
-import { answers } from './answers.ts'
+import { answers, BODY_ERRORS, SESSION_ERRORS } from './answers.ts'
 import { readRuns } from './dialect-history.ts'
 import { replyWithStream } from './reply-with-stream.ts'
 import { Limit, Seq, SessionParams } from './schemas.ts'
 
-const HistoryQuery = Type.Object({ before: Type.Optional(Seq), limit: Limit })
+const HistoryQuery = Type.Object({ before: Type.Optional(Seq('The `before` of the page that follows.')), limit: Limit })
 const MessagesAnswer = Type.Object({
   messages: Type.Array(Type.Unknown()),
   hasMore: Type.Boolean(),
-  before: Type.Union([Seq, Type.Null()], { description: 'For the page before this one.' }),
+  before: Type.Union([Seq('For the page before this one.'), Type.Null()]),
   cursor: Type.Integer({ minimum: 0, description: 'For `?lastEventId=` of the stream.' })
 })
 const StreamQuery = Type.Object({
   lastEventId: Type.Optional(Type.String({ description: 'The `cursor` of the history that the client holds: a run that has completed since is told too.' }))
 })
+
+const Idle = Type.Null({ description: 'No run is running or waits.' })
+
+const SEND_ERRORS: ErrorCode[] = [
+  ...SESSION_ERRORS, ...BODY_ERRORS, 'UNSUPPORTED_PROVIDER', 'INVALID_OPTIONS', 'PERMISSION_NOT_FOUND', 'RUN_IN_PROGRESS', 'IDEMPOTENCY_KEY_REUSED', 'QUEUE_FULL', 'TOO_MANY_RUNS', 'TOO_MANY_SUBSCRIBERS'
+]
 
 /** The run that a stream is to tell, from which event on. */
 interface Told {
@@ -34,6 +40,7 @@ type Answers = Extract<DialectRequest, { answers: unknown }>
 export const dialectRoutes: FastifyPluginAsyncTypebox<{ name: string, dialect: Dialect, bodyLimit: number }> = async (fastify, { name, dialect, bodyLimit }) => {
   const { runs } = fastify
   const mount = `/${name}`
+  const Name = name.replace(/(^|-)./g, (part) => part.slice(-1).toUpperCase())
   // The guard has to know whom a body is about, before the handler does.
   const requests = new WeakMap<FastifyRequest, DialectRequest>()
   const asked = (request: FastifyRequest): DialectRequest => {
@@ -81,7 +88,7 @@ export const dialectRoutes: FastifyPluginAsyncTypebox<{ name: string, dialect: D
         return { sessionId, action: 'answers' in what ? 'approve' : 'send' }
       }
     },
-    schema: { summary: `Send a message, or answer approvals, in the dialect ${name}`, body: dialect.body, response: answers({ 200: 'stream' }, 404, 409, 410, 413, 415, 422, 429) }
+    schema: { operationId: `sendIn${Name}`, summary: `Send a message, or answer approvals, in the dialect ${name}`, body: dialect.body, response: answers({ 200: 'stream' }, ...SEND_ERRORS) }
   }, async (request, reply) => {
     const { runsOwner: owner } = request
     const what = asked(request)
@@ -94,7 +101,7 @@ export const dialectRoutes: FastifyPluginAsyncTypebox<{ name: string, dialect: D
   fastify.get(`${mount}/:id/stream`, {
     exposeHeadRoute: false,
     config: { runsAction: 'read' },
-    schema: { summary: `Follow the running run from its beginning, in the dialect ${name}`, params: SessionParams, querystring: StreamQuery, response: answers({ 200: 'stream', 204: null }, 410, 429) }
+    schema: { operationId: `followIn${Name}`, summary: `Follow the running run from its beginning, in the dialect ${name}`, params: SessionParams, querystring: StreamQuery, response: answers({ 200: 'stream', 204: Idle }, 'INVALID_CURSOR', 'SESSION_DELETED', 'TOO_MANY_SUBSCRIBERS') }
   }, async (request, reply) => {
     const { params: { id }, query: { lastEventId }, runsOwner: owner } = request
     const cursor = lastEventId === undefined ? Infinity : parseCursor(lastEventId)
@@ -110,7 +117,7 @@ export const dialectRoutes: FastifyPluginAsyncTypebox<{ name: string, dialect: D
   if (messages === undefined) return
   fastify.get(`${mount}/:id/messages`, {
     config: { runsAction: 'read' },
-    schema: { summary: `The history, in the dialect ${name}`, params: SessionParams, querystring: HistoryQuery, response: answers({ 200: MessagesAnswer }, 410) }
+    schema: { operationId: `readHistoryIn${Name}`, summary: `The history, in the dialect ${name}`, params: SessionParams, querystring: HistoryQuery, response: answers({ 200: MessagesAnswer }, 'SESSION_DELETED') }
   }, async ({ params: { id }, query: { before = null, limit = 100 }, runsOwner: owner }) => {
     const page = await readRuns(runs, id, { owner, before, limit })
     return { messages: messages.call(dialect, page.events), hasMore: page.hasMore, before: page.events[0]?.seq ?? null, cursor: page.cursor }

@@ -1,12 +1,14 @@
 /* Messages: posting one starts a run; aborting stops it. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
+import { parseCursor } from '../lib/cursor.ts'
 import { type ErrorCode, hasCode } from '../lib/errors.ts'
 import { replyWithStream, wantsStream } from './reply-with-stream.ts'
 import { answers, BODY_ERRORS, CompleteAnswer, RunAnswer, SESSION_ERRORS, StartedAnswer } from './answers.ts'
 import { Abort, MessageHeaders, NewMessage, SessionParams } from './schemas.ts'
 
 const SEND = 'Answers as soon as the message is durable; the run goes on whoever is connected. With `Accept: text/event-stream` the answer is the run\'s own stream.'
+const Held = Type.Null({ description: 'Of a message that is sent again for a stream: the client has the run\'s end already.' })
 const SEND_ERRORS: ErrorCode[] = [
   ...SESSION_ERRORS, 'RUN_IN_PROGRESS', 'UNSUPPORTED_PROVIDER', 'INVALID_OPTIONS', 'IDEMPOTENCY_KEY_REUSED', 'QUEUE_FULL', 'TOO_MANY_RUNS', 'TOO_MANY_SUBSCRIBERS', ...BODY_ERRORS
 ]
@@ -14,10 +16,11 @@ const SEND_ERRORS: ErrorCode[] = [
 export const messageRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   const { runs } = fastify
   const streamUrl = (sessionId: string, cursor: number): string => `${fastify.prefix}/sessions/${sessionId}/stream?lastEventId=${cursor}`
+  const hasEnded = async (runId: string, seq: number): Promise<boolean> => ((await runs.getRun(runId))?.completeSeq ?? Infinity) <= seq
 
   fastify.post('/sessions/:id/messages', {
     config: { runsAction: 'send' },
-    schema: { operationId: 'sendMessage', summary: 'Send a message: start a run', description: SEND, params: SessionParams, headers: MessageHeaders, body: NewMessage, response: answers({ 200: 'stream', 202: StartedAnswer }, ...SEND_ERRORS) }
+    schema: { operationId: 'sendMessage', summary: 'Send a message: start a run', description: SEND, params: SessionParams, headers: MessageHeaders, body: NewMessage, response: answers({ 200: 'stream', 202: StartedAnswer, 204: Held }, ...SEND_ERRORS) }
   }, async (request, reply) => {
     const { params: { id: sessionId }, body, runsOwner: owner } = request
     try {
@@ -25,7 +28,10 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
       const { runId, cursor } = started
       reply.header('location', streamUrl(sessionId, cursor))
       if (!wantsStream(request)) return await reply.code(202).send(started)
-      return replyWithStream(reply, await runs.openSubscription({ sessionId, owner, after: cursor, until: { runId } }))
+      // Sent again with its key, by a client that has some of the run already.
+      const held = parseCursor(request.headers['last-event-id']) ?? 0
+      if (held > cursor && await hasEnded(runId, held)) return await reply.code(204).send()
+      return replyWithStream(reply, await runs.openSubscription({ sessionId, owner, after: Math.max(cursor, held), until: { runId } }))
     } catch (error) {
       if (hasCode(error, 'RUN_IN_PROGRESS') && error.cursor !== undefined) reply.header('location', streamUrl(sessionId, error.cursor))
       throw error

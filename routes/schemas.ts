@@ -26,7 +26,8 @@ export const SessionPatch = Type.Object({ title: Type.Optional(Title), metadata:
 export const NewMessage = Type.Object(messageProperties, closed)
 
 export const MessageHeaders = Type.Object({
-  'idempotency-key': Type.Optional(Type.String({ pattern: IDEMPOTENCY_KEY_PATTERN, description: 'Makes the message safe to send again: with the same key it is the same run.' }))
+  'idempotency-key': Type.Optional(Type.String({ pattern: IDEMPOTENCY_KEY_PATTERN, description: 'Makes the message safe to send again: with the same key it is the same run.' })),
+  'last-event-id': Type.Optional(Type.String({ description: 'Of an answer that is a stream: the last seq that the client holds of the run, if it sends the message again.' }))
 })
 
 export const Abort = Type.Object(abortProperties, closed)

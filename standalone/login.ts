@@ -3,8 +3,9 @@ import type {} from '@fastify/cookie'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { runsError } from '../lib/errors.ts'
-import { refusals, validationError } from '../plugins/error-handler.ts'
+import { validationError } from '../plugins/error-handler.ts'
 import { validatorCompiler } from '../plugins/validator.ts'
+import { refusals } from '../routes/answers.ts'
 import type { Tokens } from './tokens.ts'
 
 /** The cookie that may carry a token. */

@@ -95,9 +95,9 @@ test('swagger: the host\'s document tells of every route, with its answers, erro
   t.ok(valid)
   const operations = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ route: `${method} ${path}`, ...operation })))
   t.strictSame(operations.map(({ route }) => route).sort(), [
-    'delete /api/sessions/{id}', 'get /api/runs', 'get /api/runs/{runId}', 'get /api/sessions', 'get /api/sessions/{id}',
+    'delete /api/sessions/{id}', 'get /api/ag-ui/{id}/messages', 'get /api/ag-ui/{id}/stream', 'get /api/ai-sdk/{id}/messages', 'get /api/ai-sdk/{id}/stream', 'get /api/runs', 'get /api/runs/{runId}', 'get /api/sessions', 'get /api/sessions/{id}',
     'get /api/sessions/{id}/events', 'get /api/sessions/{id}/messages', 'get /api/sessions/{id}/runs', 'get /api/sessions/{id}/stream',
-    'get /api/ws', 'patch /api/sessions/{id}', 'post /api/sessions', 'post /api/sessions/{id}/abort', 'post /api/sessions/{id}/messages',
+    'get /api/ws', 'patch /api/sessions/{id}', 'post /api/ag-ui', 'post /api/ai-sdk', 'post /api/sessions', 'post /api/sessions/{id}/abort', 'post /api/sessions/{id}/messages',
     'post /api/sessions/{id}/permissions/{requestId}'
   ])
   for (const { route, summary, responses } of operations) {
@@ -105,7 +105,9 @@ test('swagger: the host\'s document tells of every route, with its answers, erro
     for (const status of ['400', '401', '403', '500', '503']) t.ok(responses[status]?.content, `${route} ${status}`)
   }
   const streams = operations.filter(({ responses }) => responses['200']?.content !== undefined && 'text/event-stream' in responses['200'].content).map(({ route }) => route)
-  t.strictSame(streams, ['post /api/sessions/{id}/messages', 'get /api/sessions/{id}/stream'])
+  t.strictSame(streams.sort(), [
+    'get /api/ag-ui/{id}/stream', 'get /api/ai-sdk/{id}/stream', 'get /api/sessions/{id}/stream', 'post /api/ag-ui', 'post /api/ai-sdk', 'post /api/sessions/{id}/messages'
+  ])
 })
 
 test('what routes answer is told by their schemas, and never cut to them', async (t) => {

@@ -74,11 +74,16 @@ test('a repeat that asks for the stream gets the run\'s own, from its beginning 
   const { agent, url, post } = await build(t)
   await post('k', { content: 'hi' })
   ;(await agent.next()).end()
-  const again = await SseClient.open(`${url}/sessions/s/messages`, {
-    method: 'POST', headers: { 'content-type': 'application/json', accept: 'text/event-stream', 'idempotency-key': 'k' }, body: '{"content":"hi"}'
-  })
-  await again.ended()
-  t.strictSame(again.kinds, ['chat_subscribed', 'text', 'complete'])
+  const repeat = async (held: Record<string, string>): Promise<SseClient> => {
+    const headers = { 'content-type': 'application/json', accept: 'text/event-stream', 'idempotency-key': 'k', ...held }
+    const again = await SseClient.open(`${url}/sessions/s/messages`, { method: 'POST', headers, body: '{"content":"hi"}' })
+    await again.ended()
+    return again
+  }
+  t.strictSame((await repeat({})).kinds, ['chat_subscribed', 'text', 'complete'])
+  t.strictSame((await repeat({ 'last-event-id': '1' })).kinds, ['chat_subscribed', 'complete'], 'or from where the client was')
+  t.strictSame((await repeat({ 'last-event-id': 'x' })).kinds, ['chat_subscribed', 'text', 'complete'])
+  t.equal((await repeat({ 'last-event-id': '2' })).response.statusCode, 204, 'which may be its end')
 })
 
 test('a key that is none is refused by name', async (t) => {
