@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify'
 import { runsError } from '../lib/errors.ts'
 import { dialectRoutes } from '../routes/dialects.ts'
 import { agUiDialect } from '../transports/dialects/ag-ui/index.ts'
-import { aiSdkDialect } from '../transports/dialects/ai-sdk.ts'
+import { aiSdkDialect } from '../transports/dialects/ai-sdk/index.ts'
 import type { Dialect } from '../transports/dialects/dialect.ts'
 
 /** What are our own routes. */

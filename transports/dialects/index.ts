@@ -1,4 +1,4 @@
 /* The public surface of `fastify-agent-runs/dialects`. */
 export { agUiDialect } from './ag-ui/index.ts'
-export { aiSdkDialect } from './ai-sdk.ts'
+export { aiSdkDialect } from './ai-sdk/index.ts'
 export type { Dialect, DialectEncoder, DialectRequest, DialectStream } from './dialect.ts'

@@ -1,0 +1,53 @@
+/* One stream to a client of the AI SDK. */
+import type { Event } from '../../../lib/event.ts'
+import type { ClosingFrame, DeletedFrame } from '../../../lib/frames.ts'
+import type { DialectEncoder, DialectStream } from '../dialect.ts'
+import { DONE, framesOf } from './chunks.ts'
+import { type AiSdkRequest, askedIn } from './request.ts'
+import { type ApprovalStyle, RunChunks } from './run-chunks.ts'
+
+/**
+ * Where an approval waits the stream ends, as these clients answer only then; the stream of their answer goes on behind it. That one
+ * must see the run as the client does: what the client was asked is remembered as it was told, though it is answered by now.
+ */
+export class AiSdkEncoder implements DialectEncoder {
+  readonly #runId: string
+  readonly #run: RunChunks
+  readonly #asked: ReadonlySet<string>
+  readonly #mustWait: (event: Event) => boolean
+  #paused = false
+
+  constructor (approvals: ApprovalStyle, { runId, body, waits }: DialectStream<AiSdkRequest>) {
+    const asked = askedIn(body)
+    this.#runId = runId
+    this.#asked = asked
+    this.#mustWait = (event) => approvals === 'parts' && event.kind === 'permission_request' && waits(event)
+    this.#run = new RunChunks(approvals, (request) => asked.has(request.requestId) || waits(request))
+  }
+
+  get paused (): boolean {
+    return this.#paused
+  }
+
+  begin (): string {
+    return framesOf([{ type: 'start', messageId: this.#runId }])
+  }
+
+  skip (event: Event): void {
+    this.#run.tell(event)
+    if (event.kind === 'permission_request' && this.#asked.has(event.requestId)) this.#run.finish()
+  }
+
+  encode (event: Event): string {
+    const chunks = this.#run.tell(event)
+    this.#paused = this.#mustWait(event)
+    if (this.#paused) chunks.push(...this.#run.finish(), { type: 'finish', finishReason: 'tool-calls' })
+    return framesOf(chunks) + (this.#paused || event.kind === 'complete' ? DONE : '')
+  }
+
+  broken ({ kind }: ClosingFrame | DeletedFrame): string {
+    // To a client that is cut off the run goes on; it comes back for it.
+    if (kind === 'stream_closing') return ''
+    return framesOf([...this.#run.finish(), { type: 'error', errorText: 'The session was deleted.' }]) + DONE
+  }
+}

@@ -1,0 +1,120 @@
+/* What `useChat` posts. */
+import { createHash } from 'node:crypto'
+import Type, { type Static } from 'typebox'
+import { Value } from 'typebox/value'
+import { runsError } from '../../../lib/errors.ts'
+import type { MessageContent, MessagePart } from '../../../lib/message-content.ts'
+import { messageProperties } from '../../../lib/request-schemas.ts'
+import { SESSION_ID_PATTERN } from '../../../lib/types.ts'
+import { problemOf } from '../../../lib/validation-problem.ts'
+import type { DialectRequest } from '../dialect.ts'
+
+/** What a body must match; what else apps put into it is left alone. Of the messages only the last one is looked at: the rest we have. */
+export const aiSdkRequestSchema = Type.Object({
+  id: Type.String({ description: 'The chat, which is the session.' }),
+  messages: Type.Array(Type.Unknown(), { minItems: 1, description: 'Only the last one counts: a message of the user, or an answer with responses to approvals.' }),
+  trigger: Type.Optional(Type.String()),
+  messageId: Type.Optional(Type.String()),
+  provider: messageProperties.provider,
+  onBusy: messageProperties.onBusy,
+  options: messageProperties.options
+})
+
+export type AiSdkRequest = Static<typeof aiSdkRequestSchema>
+
+const LastMessage = Type.Object({ id: Type.Optional(Type.String()), role: Type.String(), parts: Type.Array(Type.Object({ type: Type.String() })) })
+const TextPart = Type.Object({ type: Type.Literal('text'), text: Type.String() })
+const FilePart = Type.Object({ type: Type.Literal('file'), mediaType: Type.String({ minLength: 1 }), url: Type.String({ minLength: 1 }), filename: Type.Optional(Type.String()) })
+const AskedPart = Type.Object({ approval: Type.Object({ id: Type.String() }) })
+const AnsweredPart = Type.Object({
+  state: Type.Literal('approval-responded'),
+  approval: Type.Object({ id: Type.String(), approved: Type.Boolean(), reason: Type.Optional(Type.String()) })
+})
+
+type UiMessage = Static<typeof LastMessage>
+
+const SESSION_ID = new RegExp(SESSION_ID_PATTERN)
+/** What a message's id must be to be a key with our prefix; of others a hash is. */
+const KEY = /^[!-~]{1,200}$/
+
+/** The approvals that a client was asked for which goes on with a message of the assistant, answered or not. */
+export function askedIn (body: AiSdkRequest | null): ReadonlySet<string> {
+  const last: unknown = body?.messages.at(-1)
+  const parts: unknown[] = Value.Check(LastMessage, last) && last.role === 'assistant' ? last.parts : []
+  return new Set(parts.flatMap((part) => Value.Check(AskedPart, part) ? [part.approval.id] : []))
+}
+
+/** What a body asks for. Throws INVALID_REQUEST. */
+export function readAiSdkRequest ({ id: sessionId, messages, trigger, messageId, provider, onBusy, options }: AiSdkRequest): DialectRequest {
+  if (!SESSION_ID.test(sessionId)) throw invalid(`The id of the chat is the session's here, and must match ${SESSION_ID_PATTERN}; "${sessionId}" does not.`)
+  const last: unknown = messages.at(-1)
+  if (!Value.Check(LastMessage, last)) throw invalid(problemOf('The last message', Value.Errors(LastMessage, last)))
+  if (last.role === 'assistant') {
+    const answers = answersIn(last.parts)
+    if (answers.length === 0) throw invalid('The last message is an assistant\'s without a response to an approval: there is nothing to do. Results of tools that clients execute are not supported.')
+    return { sessionId, answers }
+  }
+  if (last.role !== 'user') throw invalid(`The last message must be the user's, or an assistant's with responses to approvals, not one of the role "${last.role}".`)
+  const idempotencyKey = keyOf(last, trigger, messageId)
+  return {
+    sessionId,
+    message: {
+      content: contentOf(last),
+      ...(provider !== undefined && { provider }),
+      ...(onBusy !== undefined && { onBusy }),
+      ...(options !== undefined && { options }),
+      ...(idempotencyKey !== null && { idempotencyKey })
+    }
+  }
+}
+
+function answersIn (parts: unknown[]) {
+  return parts.flatMap((part) => {
+    if (!Value.Check(AnsweredPart, part)) return []
+    const { id, approved, reason } = part.approval
+    return [{ requestId: id, allow: approved, ...(reason !== undefined && { message: reason }) }]
+  })
+}
+
+/** What makes a repeat of the same post the same run; null if it may be meant anew: an edit, or another answer to the same message. */
+function keyOf (message: UiMessage, trigger: string | undefined, messageId: string | undefined): string | null {
+  if (trigger === 'regenerate-message') return messageId === undefined ? null : key('regenerate', messageId)
+  return messageId !== undefined || message.id === undefined ? null : key('message', message.id)
+}
+
+function key (what: string, id: string): string {
+  return `ai-sdk:${what}:${KEY.test(id) ? id : createHash('sha256').update(id).digest('base64')}`
+}
+
+function contentOf ({ parts }: UiMessage): MessageContent {
+  const content = parts.flatMap((part) => partOf(part))
+  if (content.length === 0) throw invalid('The message holds neither text nor files.')
+  const [only] = content
+  return content.length === 1 && only!.type === 'text' ? only!.text : content
+}
+
+function partOf (part: { type: string }): MessagePart[] {
+  if (Value.Check(TextPart, part)) return part.text === '' ? [] : [{ type: 'text', text: part.text }]
+  if (part.type !== 'file') return []
+  if (!Value.Check(FilePart, part)) throw invalid(problemOf('A file of the message', Value.Errors(FilePart, part)))
+  const { mediaType, url, filename } = part
+  const file = { type: mediaType.startsWith('image/') ? 'image' as const : 'file' as const, mimeType: mediaType, ...(filename !== undefined && { name: filename }) }
+  return [url.startsWith('data:') ? { ...file, data: dataOf(url) } : { ...file, url }]
+}
+
+/** What a `data:` URL holds, in base64. */
+function dataOf (url: string): string {
+  const comma = url.indexOf(',')
+  if (comma === -1) throw invalid('A file of the message has a "data:" URL without data.')
+  const data = url.slice(comma + 1)
+  if (url.slice(0, comma).endsWith(';base64')) return data
+  try {
+    return Buffer.from(decodeURIComponent(data)).toString('base64')
+  } catch {
+    throw invalid('A file of the message has a "data:" URL that cannot be read.')
+  }
+}
+
+function invalid (problem: string): Error {
+  return runsError('INVALID_REQUEST', [problem])
+}
