@@ -1,6 +1,6 @@
 /*
  * Which transient events of a run may go. Readers at any cursor still rebuild the same text: a delta goes only if its
- * message's durable whole is there, or into a snapshot that holds the message's whole text so far and is set, not
+ * message's durable whole is there (then all of that message go), or into a snapshot that holds the message's whole text so far and is set, not
  * appended. A snapshot never crosses a durable event that is part of what is said, so everything keeps its place.
  */
 import { ASIDE_KINDS, parseEvent, type StoredEvent } from './event.ts'
@@ -31,28 +31,37 @@ export function planCompaction (events: StoredEvent[], keep: number): Compaction
   const wholes = new Set(events.filter(({ kind }) => kind === 'text' || kind === 'thinking').map((event) => `${event.kind}:${messageOf(event).messageId}`))
   const messages = new Map<string, StreamedMessage>()
   const plan: CompactionPlan = { remove: [], rewrite: [], through }
+  /** Messages that lose deltas, as their durable whole is there. They lose all: what is left would look like the beginning to whoever can only append. */
+  const lost = new Set<string>()
   for (const event of events) {
-    if (event.seq > through) break
-    const whole = WHOLE_OF[event.kind]
-    if (event.transient && whole === undefined) plan.remove.push(event.seq)
-    else if (event.transient) addDelta(messages, whole!, event, wholes, plan)
-    else if (!ASIDE_KINDS.has(event.kind)) merge(messages, plan)
+    const key = event.transient ? keyOf(event) : null
+    if (event.seq > through) {
+      // Stores count on from the newest event.
+      if (key === null || !lost.has(key) || event === events.at(-1)) continue
+      plan.remove.push(event.seq)
+      plan.through = event.seq
+    } else if (key !== null && !wholes.has(key)) addDelta(messages, key, event)
+    else if (event.transient) {
+      plan.remove.push(event.seq)
+      if (key !== null) lost.add(key)
+    } else if (!ASIDE_KINDS.has(event.kind)) merge(messages, plan)
   }
   merge(messages, plan)
   return plan.remove.length === 0 ? null : plan
 }
 
-function addDelta (messages: Map<string, StreamedMessage>, whole: string, event: StoredEvent, wholes: ReadonlySet<string>, plan: CompactionPlan): void {
-  const { messageId, content, snapshot, fromSeq } = messageOf(event)
-  const key = `${whole}:${messageId}`
-  if (wholes.has(key)) {
-    plan.remove.push(event.seq)
-    return
-  }
+function addDelta (messages: Map<string, StreamedMessage>, key: string, event: StoredEvent): void {
+  const { content, snapshot, fromSeq } = messageOf(event)
   let message = messages.get(key)
   if (message === undefined) messages.set(key, message = { text: '', firstSeq: fromSeq ?? event.seq, deltas: [] })
   message.text = snapshot === true ? content : message.text + content
   message.deltas.push(event)
+}
+
+/** Which message a delta is of; null for what is none. */
+function keyOf (event: StoredEvent): string | null {
+  const whole = WHOLE_OF[event.kind]
+  return whole === undefined ? null : `${whole}:${messageOf(event).messageId}`
 }
 
 /** Makes one snapshot of the deltas of each message since the last durable event. */

@@ -61,6 +61,13 @@ test('a message whose whole is durable needs no delta, wherever its whole stands
   t.end()
 })
 
+test('the deltas of a message that is durable go together, so that none is taken for its beginning', (t) => {
+  const { events, through } = compact(log([delta('m', 'a'), delta('m', 'b'), delta('n', 'x'), delta('m', 'c'), text('m', 'abc'), delta('n', 'y')]), 3)
+  t.strictSame(shape(events), ['3 delta n x', '5 text', '6 delta n y'])
+  t.equal(through, 4)
+  t.end()
+})
+
 test('a snapshot does not cross a durable event, and holds the whole text so far', (t) => {
   const events = log([delta('m', 'a'), delta('m', 'b'), tool, delta('m', 'c'), delta('m', 'd')])
   t.strictSame(shape(compact(events, 0).events), ['2 snapshot from 1 m ab', '3 tool_use', '5 snapshot from 1 m abcd'])

@@ -37,8 +37,8 @@ test('a run that is compacted late, after its end, is still compacted as a compl
   await store.startRun(newRun('r'))
   const encode = eventEncoder({ sessionId: 's', runId: 'r', provider: 'p' })
   const events = [
-    ...['a', 'b', 'c'].map((content) => pendingEvent('stream_delta', { messageId: 'm', content })),
-    pendingEvent('text', { role: 'assistant', messageId: 'm', content: 'abc' }),
+    ...['a', 'b', 'c'].map((content) => pendingEvent('stream_delta', { messageId: content, content })),
+    ...['a', 'b', 'c'].map((content) => pendingEvent('text', { role: 'assistant', messageId: content, content })),
     pendingEvent('complete', { exitCode: 0, success: true, aborted: false, reason: 'finished', actualSessionId: 's' })
   ].map((event, index) => encode(event, index + 2))
   await store.append([{ runId: 'r', events, ending: { exitCode: 0, aborted: false, reason: 'finished' }, promote: false }])
