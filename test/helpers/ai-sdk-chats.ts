@@ -10,7 +10,7 @@ export interface ChatMessage {
   parts: Array<{ type: string, text?: string, state?: string, toolCallId?: string, approval?: { id: string } }>
 }
 
-interface Options { api: string, id: string, body?: object, messages?: ChatMessage[] }
+interface Options { api: string, id: string, body?: object, messages?: ChatMessage[], prepareReconnectToStreamRequest?: () => { api: string } }
 
 class PlainState {
   #status = 'ready'

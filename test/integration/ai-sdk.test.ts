@@ -68,6 +68,20 @@ for (const version of VERSIONS) {
     t.strictSame([idle.status, conversation(idle)], ['ready', ['user: hi', 'assistant: one, two, three']])
   })
 
+  test(`AI SDK ${version}: whoever comes with the cursor of the history is told of a run that has ended since`, async (t) => {
+    const { agent, url, open, history } = await serve(t)
+    const { cursor } = await (await fetch(`${url}/ai-sdk/s/messages`)).json() as { cursor: number }
+    const chat = open(version, { prepareReconnectToStreamRequest: () => ({ api: `${url}/ai-sdk/s/stream?lastEventId=${cursor}` }) })
+    const sent = open(version).sendMessage({ text: 'hi' })
+    const run = await agent.next()
+    await say(run, 'Hello')
+    run.end()
+    await sent
+    await chat.resumeStream()
+    t.strictSame([chat.status, conversation(chat)], ['ready', ['assistant: Hello']])
+    t.equal(chat.messages[0]!.id, (await history())[1]!.id)
+  })
+
   test(`AI SDK ${version}: a connection that breaks in mid-run does not stop the run; a new chat on the history resumes it`, async (t) => {
     const { agent, url, open, history } = await serve(t)
     const proxy = await CuttingProxy.open(t, url)
