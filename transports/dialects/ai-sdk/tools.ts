@@ -55,13 +55,14 @@ export class Tools {
   }
 
   /**
-   * A request for an approval. With `told` the client is asked: on the tool's part, if all that is asked for in the client's latest
-   * step is then answered by that, as it posts no answer before; else on a part of its own, in a step of its own if need be.
+   * A request for an approval. With `told` the client is asked, in its latest step, in which nothing else may be open, as it posts
+   * no answer before: on the tool's part, if that is there, else on a part of its own, in a step of its own if need be.
    */
   request ({ requestId, toolId, toolName, input }: EventOf<'permission_request'>, told: boolean): Chunk[] {
     const isAlone = [...this.#tools].every(([id, { step, over }]) => over || id === toolId || step !== this.#steps.latest)
-    const tool = toolId === undefined ? undefined : this.#tools.get(toolId)
-    const toolCallId = toolId === undefined || tool?.over === true || (told && tool !== undefined && !(isAlone && tool.step === this.#steps.latest)) ? requestId : toolId
+    const takes = ({ step, over }: Tool): boolean => !over && (!told || (isAlone && step === this.#steps.latest))
+    const tool = this.#tools.get(toolId ?? requestId)
+    const toolCallId = toolId !== undefined && (tool === undefined || takes(tool)) ? toolId : requestId
     const chunks: Chunk[] = []
     if (!this.#tools.has(toolCallId)) {
       if (told && !isAlone) chunks.push(...this.#steps.finish())
