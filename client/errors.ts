@@ -1,0 +1,45 @@
+/* The one error of the client: a code from the server's table, or one of its own. */
+import type { ErrorCode } from '../lib/errors.ts'
+
+/**
+ * Why something did not come about.
+ * `NETWORK`: the connection could not be made, broke, or was silent for too long. `NOT_A_STREAM`: what answers is no event
+ * stream. `HOLE`: events are missing that nobody said are gone. `BAD_FRAME`: something came that is no frame. `CLOSED`: the
+ * client was closed. `HTTP_ERROR`: an answer that is not the server's own, such as a proxy's. All others are the server's
+ * (docs/PROTOCOL.md).
+ */
+export type ClientErrorCode = ErrorCode | 'NETWORK' | 'NOT_A_STREAM' | 'HOLE' | 'BAD_FRAME' | 'CLOSED' | 'HTTP_ERROR'
+
+/** What an error may carry beside its code and message. */
+export interface ClientErrorDetails {
+  /** The status of the HTTP answer; null where there was none. Default: null. */
+  statusCode?: number | null
+  /** The run that is in the way. */
+  runId?: string | undefined
+  /** Seconds after which another try makes sense, as the server says. */
+  retryAfter?: number | undefined
+  /** The session that it is about. */
+  sessionId?: string | undefined
+  cause?: unknown
+}
+
+/** What every function of the client throws, but for the reason of a signal of the caller's. */
+export class RunsClientError extends Error {
+  override readonly name = 'RunsClientError'
+  readonly code: ClientErrorCode
+  /** Null where there was no HTTP answer. */
+  readonly statusCode: number | null
+  readonly runId: string | undefined
+  /** In seconds. */
+  readonly retryAfter: number | undefined
+  readonly sessionId: string | undefined
+
+  constructor (code: ClientErrorCode, message: string, { statusCode = null, runId, retryAfter, sessionId, cause }: ClientErrorDetails = {}) {
+    super(message, { cause })
+    this.code = code
+    this.statusCode = statusCode
+    this.runId = runId
+    this.retryAfter = retryAfter
+    this.sessionId = sessionId
+  }
+}

@@ -1,0 +1,9 @@
+/* What a client is given of a session. */
+import type { Event } from '../lib/event.ts'
+import type { DeletedFrame, GapFrame, SubscribedFrame } from '../lib/frames.ts'
+
+/**
+ * One switch on `kind` serves it all. Each event comes once, in the order of its seq. `chat_subscribed` comes with every
+ * connection, also with those that replace a lost one; `session_deleted` is the last.
+ */
+export type StreamItem = Event | SubscribedFrame | GapFrame | DeletedFrame
