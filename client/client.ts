@@ -3,23 +3,19 @@ import type { CompleteEvent, Event } from '../lib/event.ts'
 import type { MessageContent } from '../lib/message-content.ts'
 import type { StartedRun } from '../lib/run-starter.ts'
 import type { Metadata, PermissionDecision, RunState, SessionState } from '../lib/types.ts'
+import { RunsClientError } from './errors.ts'
+import { followLog } from './following.ts'
+import { HttpTransport } from './http-transport.ts'
+import { newIdempotencyKey } from './idempotency-key.ts'
 import type { ClientOptions, SubscriptionOptions } from './options.ts'
+import { Requests } from './requests.ts'
+import { resolvedUrl } from './resolved-url.ts'
 import type { StreamItem } from './stream-item.ts'
-import type { Subscription } from './subscription.ts'
+import { subscribeTo, type Subscription } from './subscription.ts'
+import type { Message, Transport } from './transport.ts'
 
 /** A session, as clients see it. */
 export type SessionView = Omit<SessionState, 'owner'>
-
-/** A message with what goes with it. */
-export interface Message {
-  content: MessageContent
-  /** Default: the session's, else the server's. */
-  provider?: string
-  /** What becomes of it while another run is running or waits. Default: 'reject', a RUN_IN_PROGRESS. */
-  onBusy?: 'reject' | 'queue' | 'interrupt'
-  /** For the provider. */
-  options?: Record<string, unknown>
-}
 
 /** What each request may be given. */
 export interface CallOptions {
@@ -36,6 +32,24 @@ export interface HistoryPage {
   isProcessing: boolean
 }
 
+/** What a session is made of; the server chooses an id if there is none. */
+export interface NewSession {
+  id?: string
+  provider?: string
+  title?: string
+  metadata?: Metadata
+}
+
+/** What is not given stays. */
+export interface SessionChanges {
+  title?: string | null
+  metadata?: Metadata
+}
+
+/**
+ * All that the routes offer. What does no harm twice is asked again when there was no answer, or one that says to come back.
+ * Everything rejects with a RunsClientError, or with the reason of its `signal`.
+ */
 export interface RunsClient {
   /** Starts a run. Repeated, with one key, until the server has answered: it is one run. */
   send (sessionId: string, message: MessageContent | Message, options?: CallOptions & { idempotencyKey?: string }): Promise<StartedRun>
@@ -48,10 +62,11 @@ export interface RunsClient {
   follow (sessionId: string, options?: SubscriptionOptions): AsyncGenerator<StreamItem>
   subscribe (sessionId: string, onItem: (item: StreamItem) => void, options?: SubscriptionOptions): Subscription
   listSessions (options?: CallOptions & { limit?: number, before?: string }): Promise<SessionView[]>
-  createSession (session?: { id?: string, provider?: string, title?: string, metadata?: Metadata }, options?: CallOptions): Promise<SessionView>
+  /** Not repeated, as that may make two; SESSION_EXISTS if the id is taken. */
+  createSession (session?: NewSession, options?: CallOptions): Promise<SessionView>
   /** Null if there is none. */
   getSession (sessionId: string, options?: CallOptions): Promise<SessionView | null>
-  updateSession (sessionId: string, changes: { title?: string | null, metadata?: Metadata }, options?: CallOptions): Promise<SessionView>
+  updateSession (sessionId: string, changes: SessionChanges, options?: CallOptions): Promise<SessionView>
   /** For good. Also resolves if somebody else has deleted it. */
   deleteSession (sessionId: string, options?: CallOptions): Promise<void>
   /** Newest first. */
@@ -60,7 +75,92 @@ export interface RunsClient {
   close (): void
 }
 
-/** The client of the plugin that is mounted at `url`, such as `https://host/api`; in a browser it may be relative. */
+/** The client of the plugin that is mounted at `url`, such as `https://host/api`; in a browser it may be relative. Throws TypeError if it is no URL. */
 export function createClient (url: string | URL, options: ClientOptions = {}): RunsClient {
-  throw new Error(`not yet: ${String(url)} ${String(options.transport)}`)
+  return new Client(resolvedUrl(url), options)
+}
+
+class Client implements RunsClient {
+  readonly #options: ClientOptions
+  readonly #closed = new AbortController()
+  readonly #requests: Requests
+  readonly #transport: Transport
+
+  constructor (base: URL, options: ClientOptions) {
+    this.#options = options
+    this.#requests = new Requests(base, options, this.#closed.signal)
+    this.#transport = new HttpTransport(this.#requests, options)
+  }
+
+  async send (sessionId: string, message: MessageContent | Message, { idempotencyKey = newIdempotencyKey(), signal }: CallOptions & { idempotencyKey?: string } = {}): Promise<StartedRun> {
+    const whole = typeof message === 'string' || Array.isArray(message) ? { content: message } : message
+    return this.#transport.send(sessionId, whole, idempotencyKey, signal)
+  }
+
+  async abort (sessionId: string, { runId, signal }: CallOptions & { runId?: string } = {}): Promise<CompleteEvent | null> {
+    return this.#transport.abort(sessionId, runId, signal)
+  }
+
+  async approve (sessionId: string, requestId: string, decision: PermissionDecision, { signal }: CallOptions = {}): Promise<void> {
+    return this.#transport.approve(sessionId, requestId, decision, signal)
+  }
+
+  follow (sessionId: string, options: SubscriptionOptions = {}): AsyncGenerator<StreamItem> {
+    this.#assertOpen()
+    return followLog(this.#transport.connect(sessionId), { retry: this.#options.retry, ...options }, this.#closed.signal)
+  }
+
+  subscribe (sessionId: string, onItem: (item: StreamItem) => void, options: SubscriptionOptions = {}): Subscription {
+    return subscribeTo((all) => this.follow(sessionId, all), onItem, options)
+  }
+
+  async history (sessionId: string, { before, limit, signal }: CallOptions & { before?: number, limit?: number } = {}): Promise<HistoryPage> {
+    return this.#get(['sessions', sessionId, 'messages'], { before, limit }, signal)
+  }
+
+  async listSessions ({ limit, before, signal }: CallOptions & { limit?: number, before?: string } = {}): Promise<SessionView[]> {
+    return (await this.#get<{ sessions: SessionView[] }>(['sessions'], { limit, before }, signal)).sessions
+  }
+
+  async createSession (session: NewSession = {}, { signal }: CallOptions = {}): Promise<SessionView> {
+    return (await this.#requests.send<SessionView>({ method: 'POST', path: ['sessions'], body: session, signal })).body
+  }
+
+  async getSession (sessionId: string, { signal }: CallOptions = {}): Promise<SessionView | null> {
+    try {
+      return await this.#get<SessionView>(['sessions', sessionId], {}, signal)
+    } catch (error) {
+      if (error instanceof RunsClientError && error.code === 'SESSION_NOT_FOUND') return null
+      throw error
+    }
+  }
+
+  async updateSession (sessionId: string, changes: SessionChanges, { signal }: CallOptions = {}): Promise<SessionView> {
+    return (await this.#requests.send<SessionView>({ method: 'PATCH', path: ['sessions', sessionId], body: changes, signal, mayRepeat: true })).body
+  }
+
+  async deleteSession (sessionId: string, { signal }: CallOptions = {}): Promise<void> {
+    try {
+      await this.#requests.send({ method: 'DELETE', path: ['sessions', sessionId], signal, mayRepeat: true })
+    } catch (error) {
+      // What came of it the first time may have been lost.
+      if (!(error instanceof RunsClientError && error.code === 'SESSION_DELETED')) throw error
+    }
+  }
+
+  async listRuns (sessionId: string, { limit, signal }: CallOptions & { limit?: number } = {}): Promise<RunState[]> {
+    return (await this.#get<{ runs: RunState[] }>(['sessions', sessionId, 'runs'], { limit }, signal)).runs
+  }
+
+  close (): void {
+    this.#closed.abort()
+  }
+
+  async #get<T> (path: string[], query: Record<string, string | number | undefined>, signal: AbortSignal | undefined): Promise<T> {
+    return (await this.#requests.send<T>({ path, query, signal, mayRepeat: true })).body
+  }
+
+  #assertOpen (): void {
+    if (this.#closed.signal.aborted) throw new RunsClientError('CLOSED', 'The client was closed.')
+  }
 }

@@ -1,17 +1,22 @@
 /* One stream over Server-Sent Events, by its URL. */
+import { eventStream } from './event-stream.ts'
+import { followLog } from './following.ts'
 import type { FollowOptions } from './options.ts'
+import { resolvedUrl } from './resolved-url.ts'
 import type { StreamItem } from './stream-item.ts'
-import type { Subscription } from './subscription.ts'
+import { subscribeTo, type Subscription } from './subscription.ts'
 
 /**
- * Everything of a session after a cursor, each event once and in order, for as long as the caller takes: lost connections
- * come back by themselves.
+ * Everything of a session after a cursor, each event once and in order; `url` is that of its stream. Connections that are lost
+ * are made anew. No more is read than is taken. Leaving the loop, or `signal`, closes the connection. Throws RunsClientError
+ * when there is no use in coming back, and TypeError, at once, if `url` is none.
  */
 export function follow (url: string | URL, options: FollowOptions = {}): AsyncGenerator<StreamItem> {
-  throw new Error(`not yet: ${String(url)} ${String(options.cursor)}`)
+  const target = resolvedUrl(url)
+  return followLog((attempt) => eventStream(target, options, attempt), options)
 }
 
-/** The same, handed to a function. */
+/** The same for a function, which is called with each item. */
 export function subscribe (url: string | URL, onItem: (item: StreamItem) => void, options: FollowOptions = {}): Subscription {
-  throw new Error(`not yet: ${String(url)} ${String(onItem)} ${String(options.cursor)}`)
+  return subscribeTo((all) => follow(url, all), onItem, options)
 }

@@ -3,12 +3,12 @@ import type { RunsClientError } from './errors.ts'
 
 /** How a subscription stands; for an indicator. */
 export type ConnectionState =
-  /** `attempt` 0 is the first. */
+  /** `attempt` counts the failures in a row before it; 0 = none. */
   | { status: 'connecting', attempt: number }
   /** Behind what the log held when the connection was made. */
   | { status: 'replaying', cursor: number, lastSeq: number }
   | { status: 'live' }
-  /** The connection is lost; it comes back by itself after `delayMs`. */
+  /** The connection is lost; it is made anew after `delayMs`, as the attempt of that number. */
   | { status: 'waiting', error: RunsClientError, attempt: number, delayMs: number }
   /** `error` is why it ended, if not as it should. */
   | { status: 'closed', error: RunsClientError | null }

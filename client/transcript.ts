@@ -1,44 +1,7 @@
 /* Events → what a chat shows: a pure reducer. */
-import type { CompleteEvent } from '../lib/event.ts'
-import type { MessageContent } from '../lib/message-content.ts'
-import type { PermissionOption } from '../lib/types.ts'
+import type { CompleteEvent, Event, EventOf } from '../lib/event.ts'
+import { changedPart, endedPart, partKey, type TranscriptPart } from './transcript-part.ts'
 import type { StreamItem } from './stream-item.ts'
-
-/** A part of what a run shows, in the order of first appearance. `key` is unique in the run and stays. */
-export type TranscriptPart =
-  | { type: 'text', key: string, role: 'user' | 'assistant', messageId: string, content: MessageContent, streaming: boolean }
-  | { type: 'thinking', key: string, messageId: string, content: string, streaming: boolean }
-  | ToolPart
-  | PermissionPart
-  | { type: 'plan', key: string, entries: unknown[] }
-  | { type: 'error', key: string, code: string, message: string }
-  | { type: 'custom', key: string, name: string, data: unknown }
-
-/** A tool call. A part whose `tool_use` the client has not seen has no name and no input. */
-export interface ToolPart {
-  type: 'tool'
-  key: string
-  toolId: string
-  toolName: string
-  input: unknown
-  /** What the agent said last of how it goes. */
-  status: string | null
-  /** The content of the last `tool_update` that had some. */
-  update: unknown
-  result: { content: unknown, isError: boolean } | null
-}
-
-/** An approval; it waits while `outcome` is null. */
-export interface PermissionPart {
-  type: 'permission'
-  key: string
-  requestId: string
-  toolId?: string
-  toolName: string
-  input: unknown
-  options: PermissionOption[] | null
-  outcome: null | { allow: boolean, optionId?: string } | { cancelled: string }
-}
 
 /** One run: the message that started it, and what the agent made of it. */
 export interface TranscriptRun {
@@ -47,6 +10,7 @@ export interface TranscriptRun {
   status: 'running' | 'completed'
   /** Its end; null before. */
   complete: CompleteEvent | null
+  /** In the order of first appearance. */
   parts: TranscriptPart[]
   /** What the agent said last of what it used. */
   usage: Record<string, unknown> | null
@@ -56,7 +20,7 @@ export interface TranscriptRun {
 
 /** What a client knows of a session. */
 export interface Transcript {
-  /** The seq of the newest event in it: from where to follow. */
+  /** The seq up to which everything is in it: from where to follow. */
   cursor: number
   /** Oldest first. */
   runs: TranscriptRun[]
@@ -66,10 +30,67 @@ export interface Transcript {
 export const emptyTranscript: Transcript = { cursor: 0, runs: [] }
 
 /**
- * The transcript with one item more. Never changes its argument; returns it if nothing changed, and shares every part that
- * did not.
+ * The transcript with one item more. Never changes its argument; returns it if nothing changed, and shares every run and
+ * part that did not. Items that it had already change nothing; kinds that it does not know move only the cursor.
  */
 export function fold (transcript: Transcript, item: StreamItem): Transcript {
-  void item
-  return transcript
+  if ('seq' in item) return item.seq <= transcript.cursor ? transcript : { ...applied(transcript, item), cursor: item.seq }
+  switch (item.kind) {
+    case 'chat_subscribed': {
+      // Who starts in the middle is asked all the same; what comes behind the cursor comes as an event.
+      const waiting = item.pendingPermissions.filter(({ seq, runId, requestId }) => seq <= item.cursor && !holds(transcript, runId, `permission:${requestId}`))
+      const asked = waiting.reduce<Transcript>(applied, transcript)
+      return item.cursor <= asked.cursor ? asked : { ...asked, cursor: item.cursor }
+    }
+    case 'gap':
+      return item.reason === 'compacted' || transcript.cursor === 0 ? transcript : emptyTranscript
+    case 'session_deleted':
+      return transcript
+  }
+}
+
+function holds ({ runs }: Transcript, runId: string, key: string): boolean {
+  return runs.some((run) => run.runId === runId && run.parts.some((part) => part.key === key))
+}
+
+function applied (transcript: Transcript, event: Event): Transcript {
+  const { runs } = transcript
+  // Almost always the last one.
+  const index = runs.findLastIndex(({ runId }) => runId === event.runId)
+  const run = runs[index] ?? { runId: event.runId, provider: event.provider, status: 'running', complete: null, parts: [], usage: null, activity: null }
+  const changed = changedRun(run, event)
+  if (changed === runs[index]) return transcript
+  return { ...transcript, runs: index === -1 ? [...runs, changed] : runs.with(index, changed) }
+}
+
+function changedRun (run: TranscriptRun, event: Event): TranscriptRun {
+  switch (event.kind) {
+    case 'stream_end': {
+      const ended = run.parts.map((part) => 'messageId' in part && part.messageId === event.messageId ? endedPart(part) : part)
+      return sameItems(ended, run.parts) ? run : { ...run, parts: ended }
+    }
+    case 'usage':
+      return { ...run, usage: usageOf(event) }
+    case 'status':
+      return { ...run, activity: event.text }
+    case 'complete': {
+      return { ...run, status: 'completed', complete: event, parts: run.parts.map(endedPart), usage: event.usage ?? run.usage, activity: null }
+    }
+    default: {
+      const key = partKey(event)
+      if (key === null) return run
+      const index = run.parts.findLastIndex((part) => part.key === key)
+      const part = changedPart(key, run.parts[index], event)
+      if (part === undefined) return run
+      return { ...run, parts: index === -1 ? [...run.parts, part] : run.parts.with(index, part) }
+    }
+  }
+}
+
+function sameItems (some: readonly unknown[], others: readonly unknown[]): boolean {
+  return some.every((item, index) => item === others[index])
+}
+
+function usageOf ({ kind, sessionId, runId, seq, provider, timestamp, ...usage }: EventOf<'usage'>): Record<string, unknown> {
+  return usage
 }

@@ -1,0 +1,66 @@
+/* One HTTP answer that is a stream of Server-Sent Events, read no faster than its frames are taken. */
+import { createParser } from 'eventsource-parser'
+import { RunsClientError } from './errors.ts'
+import type { Attempt } from './following.ts'
+import { httpError } from './http-error.ts'
+import type { ConnectionOptions } from './options.ts'
+import { requestHeaders } from './request-headers.ts'
+import { Watch } from './watch.ts'
+
+/**
+ * Asks for the stream at `url` after a cursor, and yields what its frames hold. The cursor goes in the query: a header of our own
+ * would make browsers ask other origins for leave first. Throws RunsClientError; ends when the server ends the stream.
+ */
+export async function * eventStream (url: URL, options: ConnectionOptions, attempt: Attempt): AsyncGenerator<unknown> {
+  const watch = new Watch(attempt.signal, options.idleTimeoutMs)
+  try {
+    const response = await watch.over(open(url, options, attempt, watch.signal))
+    if (response.status === 204) return attempt.over()
+    if (!response.ok) throw await watch.over(httpError(response))
+    const { body } = response
+    if (response.status !== 200 || body === null || !isStream(response)) {
+      throw new RunsClientError('NOT_A_STREAM', `The answer of ${response.url} is no event stream.`, { statusCode: response.status })
+    }
+    yield * frames(body.getReader(), watch, attempt)
+  } finally {
+    watch.end()
+  }
+}
+
+function isStream ({ headers }: Response): boolean {
+  return headers.get('content-type')?.toLowerCase().startsWith('text/event-stream') === true
+}
+
+async function open (url: URL, options: ConnectionOptions, { cursor, untilComplete }: Attempt, signal: AbortSignal): Promise<Response> {
+  const target = new URL(url)
+  target.searchParams.set('lastEventId', String(cursor))
+  if (untilComplete) target.searchParams.set('until', 'complete')
+  const headers = await requestHeaders(options, { accept: 'text/event-stream' })
+  const { credentials, fetch = globalThis.fetch } = options
+  return await fetch(target, { headers, signal, ...(credentials !== undefined && { credentials }) })
+}
+
+async function * frames (reader: ReadableStreamDefaultReader<Uint8Array>, watch: Watch, attempt: Attempt): AsyncGenerator<unknown> {
+  const decoder = new TextDecoder()
+  let arrived: unknown[] = []
+  const parser = createParser({
+    onEvent: ({ data }) => { arrived.push(parsed(data)) },
+    onRetry: (retryMs) => attempt.suggest(retryMs)
+  })
+  for (;;) {
+    const { done, value } = await watch.over(reader.read())
+    if (done) return
+    parser.feed(decoder.decode(value, { stream: true }))
+    yield * arrived
+    arrived = []
+  }
+}
+
+/** What is no JSON is no frame, which is for whoever takes it to say: what came before it counts. */
+function parsed (data: string): unknown {
+  try {
+    return JSON.parse(data)
+  } catch {
+    return undefined
+  }
+}

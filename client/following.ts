@@ -1,0 +1,164 @@
+/* A session followed over one connection after the other. */
+import { BackOff } from './back-off.ts'
+import { RunsClientError } from './errors.ts'
+import { LinkedAbort } from './linked-abort.ts'
+import type { ConnectionState, RetryOptions, SubscriptionOptions } from './options.ts'
+import { isPassing } from './passing-errors.ts'
+import { pause } from './pause.ts'
+import { Reading } from './reading.ts'
+import type { StreamItem } from './stream-item.ts'
+
+/** What one connection is to bring, and whom it tells what is no frame. */
+export interface Attempt {
+  readonly cursor: number | 'latest'
+  /** Whether nothing is wanted behind the `complete` that is next. */
+  readonly untilComplete: boolean
+  /** Nobody takes anything any more. */
+  readonly signal: AbortSignal
+  /** The server wants the first wait to be so long. */
+  suggest (retryMs: number): void
+  /** The server says that there is nothing more, and will not be. */
+  over (): void
+}
+
+/** What is wanted, and how often it is tried. */
+export type FollowingOptions = SubscriptionOptions & { retry?: RetryOptions | undefined }
+
+/** Connects, and yields what comes, parsed, for as long as the connection lasts. Throws RunsClientError. */
+export type Connect = (attempt: Attempt) => AsyncIterable<unknown>
+
+/**
+ * Everything after a cursor, over connections that are made anew when they are lost, until `signal` or `closed` aborts. Reads no
+ * further than it is asked to. Throws a RunsClientError if there is no use in coming back.
+ */
+export function followLog (connect: Connect, options: FollowingOptions, closed?: AbortSignal): AsyncGenerator<StreamItem> {
+  const stop = new AbortController()
+  async function * items (): AsyncGenerator<StreamItem> {
+    const linked = new LinkedAbort(stop.signal, options.signal, closed)
+    try {
+      yield * new Following(connect, options, linked.signal).items()
+    } finally {
+      linked.unlink()
+      linked.abort()
+    }
+  }
+  const generator = items()
+  const finish = generator.return.bind(generator)
+  // A generator that waits for its next item would only end with that.
+  generator.return = (value) => {
+    stop.abort()
+    return finish(value)
+  }
+  return generator
+}
+
+class Following {
+  readonly #connect: Connect
+  readonly #options: SubscriptionOptions
+  readonly #signal: AbortSignal
+  readonly #reading: Reading
+  readonly #backOff: BackOff
+  #state: ConnectionState['status'] | null = null
+  /** Whether a frame ever came. */
+  #worked = false
+  /** The cursor behind which something was missing. */
+  #hole: number | 'latest' | null = null
+  #over = false
+
+  constructor (connect: Connect, options: FollowingOptions, signal: AbortSignal) {
+    this.#connect = connect
+    this.#options = options
+    this.#signal = signal
+    this.#reading = new Reading(options)
+    this.#backOff = new BackOff(options.retry)
+  }
+
+  async * items (): AsyncGenerator<StreamItem> {
+    let error: RunsClientError | null = null
+    try {
+      while (!this.#isOver()) {
+        this.#tell({ status: 'connecting', attempt: this.#backOff.failures })
+        try {
+          yield * this.#connection()
+          if (!this.#isOver()) await this.#wait(new RunsClientError('NETWORK', 'The server has ended the stream.'))
+        } catch (reason) {
+          if (this.#isOver()) return
+          if (!(reason instanceof RunsClientError)) throw reason
+          await this.#wait(reason)
+        }
+      }
+    } catch (reason) {
+      if (reason instanceof RunsClientError) error = reason
+      throw reason
+    } finally {
+      this.#tell({ status: 'closed', error })
+    }
+  }
+
+  /** What one connection brings that is new. */
+  async * #connection (): AsyncGenerator<StreamItem> {
+    const reading = this.#reading
+    const attempt: Attempt = {
+      cursor: reading.cursor,
+      untilComplete: this.#options.until === 'complete',
+      signal: this.#signal,
+      suggest: (retryMs) => this.#backOff.suggest(retryMs),
+      over: () => { this.#over = true }
+    }
+    for await (const frame of this.#connect(attempt)) {
+      const closing = closingOf(frame)
+      if (closing !== null) {
+        this.#backOff.suggest(closing)
+        return
+      }
+      const item = reading.take(frame)
+      this.#worked = true
+      this.#backOff.succeeded()
+      if (item !== null) {
+        this.#tellProgress(item)
+        yield item
+      }
+      if (this.#isOver()) return
+    }
+  }
+
+  #isOver (): boolean {
+    return this.#over || this.#reading.isOver || this.#signal.aborted
+  }
+
+  /** Waits until it is time to come back; throws `error` if there is no use in that. */
+  async #wait (error: RunsClientError): Promise<void> {
+    if (!this.#isPassing(error)) throw error
+    const delayMs = this.#backOff.failed((error.retryAfter ?? 0) * 1_000)
+    if (delayMs === null) throw error
+    this.#tell({ status: 'waiting', error, attempt: this.#backOff.failures, delayMs })
+    await pause(delayMs, this.#signal)
+  }
+
+  #isPassing (error: RunsClientError): boolean {
+    if (error.code !== 'HOLE') return isPassing(error, this.#worked)
+    // What was compacted on the way is named by the next connection; what nobody names then is lost.
+    const isAgain = this.#hole === this.#reading.cursor
+    this.#hole = this.#reading.cursor
+    return !isAgain
+  }
+
+  #tellProgress (item: StreamItem): void {
+    const { cursor, lastSeq } = this.#reading
+    if (cursor === 'latest') return
+    if (cursor >= lastSeq) this.#tell({ status: 'live' })
+    else if (item.kind === 'chat_subscribed') this.#tell({ status: 'replaying', cursor, lastSeq })
+  }
+
+  #tell (state: ConnectionState): void {
+    if (state.status === 'live' && this.#state === 'live') return
+    this.#state = state.status
+    this.#options.onState?.(state)
+  }
+}
+
+/** When the server wants the client back, if it says that it closes; else null. */
+function closingOf (frame: unknown): number | null {
+  if (typeof frame !== 'object' || frame === null || !('kind' in frame) || frame.kind !== 'stream_closing') return null
+  return 'retryMs' in frame && typeof frame.retryMs === 'number' && frame.retryMs >= 0 ? frame.retryMs : 0
+}

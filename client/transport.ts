@@ -1,0 +1,29 @@
+/* Over what sessions are followed and steered. */
+import type { CompleteEvent } from '../lib/event.ts'
+import type { MessageContent } from '../lib/message-content.ts'
+import type { StartedRun } from '../lib/run-starter.ts'
+import type { PermissionDecision } from '../lib/types.ts'
+import type { Connect } from './following.ts'
+
+/** A message with what goes with it. */
+export interface Message {
+  content: MessageContent
+  /** Default: the session's, else the server's. */
+  provider?: string
+  /** What becomes of it while another run is running or waits. Default: 'reject', a RUN_IN_PROGRESS. */
+  onBusy?: 'reject' | 'queue' | 'interrupt'
+  /** For the provider. */
+  options?: Record<string, unknown>
+}
+
+/** What may be sent again without harm is, until there is an answer. All reject with a RunsClientError, or with the reason of `signal`. */
+export interface Transport {
+  /** How one session is followed. */
+  connect (sessionId: string): Connect
+  /** The key makes it one run, however often it is sent. */
+  send (sessionId: string, message: Message, idempotencyKey: string, signal: AbortSignal | undefined): Promise<StartedRun>
+  /** Null of a run that waits. Without a `runId` it is sent once: by the next time another run may be running. */
+  abort (sessionId: string, runId: string | undefined, signal: AbortSignal | undefined): Promise<CompleteEvent | null>
+  /** Sent again it changes nothing: an approval is answered once. If the first answer was lost, it may be PERMISSION_ALREADY_RESOLVED. */
+  approve (sessionId: string, requestId: string, decision: PermissionDecision, signal: AbortSignal | undefined): Promise<void>
+}

@@ -1,0 +1,51 @@
+/* Whether anything comes: a connection is given up when it is silent for too long, or is not wanted any more. */
+import { RunsClientError } from './errors.ts'
+import { LinkedAbort } from './linked-abort.ts'
+
+/** Three heartbeats of the server. */
+export const IDLE_TIMEOUT_MS = 45_000
+
+export class Watch {
+  readonly #idleTimeoutMs: number
+  readonly #connection: LinkedAbort
+
+  /** Lasts until `end`, or until `wanted` aborts. */
+  constructor (wanted: AbortSignal, idleTimeoutMs = IDLE_TIMEOUT_MS) {
+    this.#idleTimeoutMs = idleTimeoutMs
+    this.#connection = new LinkedAbort(wanted)
+  }
+
+  /** Aborts when the connection is to be closed. */
+  get signal (): AbortSignal {
+    return this.#connection.signal
+  }
+
+  /** What `coming` brings, if it does so in time; else closes the connection, and does not wait for it. Throws NETWORK, or whatever RunsClientError it is. */
+  async over<T> (coming: Promise<T>): Promise<T> {
+    let reason = 'The connection is lost.'
+    const { signal } = this
+    let lost = (): void => {}
+    const timer = setTimeout(() => {
+      reason = `Nothing came for ${this.#idleTimeoutMs} ms.`
+      this.#connection.abort()
+    }, this.#idleTimeoutMs)
+    try {
+      return await Promise.race([coming, new Promise<never>((_resolve, reject) => {
+        lost = () => reject(signal.reason)
+        if (signal.aborted) lost()
+        signal.addEventListener('abort', lost)
+      })])
+    } catch (cause) {
+      throw cause instanceof RunsClientError ? cause : new RunsClientError('NETWORK', reason, { cause })
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', lost)
+    }
+  }
+
+  /** Closes the connection. */
+  end (): void {
+    this.#connection.unlink()
+    this.#connection.abort()
+  }
+}
