@@ -10,6 +10,9 @@ import { newIdempotencyKey } from './idempotency-key.ts'
 import type { ClientOptions, SubscriptionOptions } from './options.ts'
 import { Requests } from './requests.ts'
 import { resolvedUrl } from './resolved-url.ts'
+import { assertSessionId } from './session-id.ts'
+import { SharedSocket } from './shared-socket.ts'
+import { SocketTransport } from './socket-transport.ts'
 import type { StreamItem } from './stream-item.ts'
 import { subscribeTo, type Subscription } from './subscription.ts'
 import type { Message, Transport } from './transport.ts'
@@ -75,7 +78,7 @@ export interface RunsClient {
   close (): void
 }
 
-/** The client of the plugin that is mounted at `url`, such as `https://host/api`; in a browser it may be relative. Throws TypeError if it is no URL. */
+/** The client of the plugin that is mounted at `url`, such as `https://host/api`; in a browser it may be relative. Throws TypeError if it is no URL, or there is no WebSocket where one is wanted. */
 export function createClient (url: string | URL, options: ClientOptions = {}): RunsClient {
   return new Client(resolvedUrl(url), options)
 }
@@ -89,24 +92,32 @@ class Client implements RunsClient {
   constructor (base: URL, options: ClientOptions) {
     this.#options = options
     this.#requests = new Requests(base, options, this.#closed.signal)
-    this.#transport = new HttpTransport(this.#requests, options)
+    const http = new HttpTransport(this.#requests, options)
+    const { retry } = options
+    this.#transport = options.transport === 'websocket'
+      ? new SocketTransport({ socket: new SharedSocket(this.#requests.url(['ws']), options), http, retry, closed: this.#closed.signal })
+      : http
   }
 
   async send (sessionId: string, message: MessageContent | Message, { idempotencyKey = newIdempotencyKey(), signal }: CallOptions & { idempotencyKey?: string } = {}): Promise<StartedRun> {
+    assertSessionId(sessionId)
     const whole = typeof message === 'string' || Array.isArray(message) ? { content: message } : message
     return this.#transport.send(sessionId, whole, idempotencyKey, signal)
   }
 
   async abort (sessionId: string, { runId, signal }: CallOptions & { runId?: string } = {}): Promise<CompleteEvent | null> {
+    assertSessionId(sessionId)
     return this.#transport.abort(sessionId, runId, signal)
   }
 
   async approve (sessionId: string, requestId: string, decision: PermissionDecision, { signal }: CallOptions = {}): Promise<void> {
+    assertSessionId(sessionId)
     return this.#transport.approve(sessionId, requestId, decision, signal)
   }
 
   follow (sessionId: string, options: SubscriptionOptions = {}): AsyncGenerator<StreamItem> {
     this.#assertOpen()
+    assertSessionId(sessionId)
     return followLog(this.#transport.connect(sessionId), { retry: this.#options.retry, ...options }, this.#closed.signal)
   }
 
@@ -115,6 +126,7 @@ class Client implements RunsClient {
   }
 
   async history (sessionId: string, { before, limit, signal }: CallOptions & { before?: number, limit?: number } = {}): Promise<HistoryPage> {
+    assertSessionId(sessionId)
     return this.#get(['sessions', sessionId, 'messages'], { before, limit }, signal)
   }
 
@@ -127,6 +139,7 @@ class Client implements RunsClient {
   }
 
   async getSession (sessionId: string, { signal }: CallOptions = {}): Promise<SessionView | null> {
+    assertSessionId(sessionId)
     try {
       return await this.#get<SessionView>(['sessions', sessionId], {}, signal)
     } catch (error) {
@@ -136,10 +149,12 @@ class Client implements RunsClient {
   }
 
   async updateSession (sessionId: string, changes: SessionChanges, { signal }: CallOptions = {}): Promise<SessionView> {
+    assertSessionId(sessionId)
     return (await this.#requests.send<SessionView>({ method: 'PATCH', path: ['sessions', sessionId], body: changes, signal, mayRepeat: true })).body
   }
 
   async deleteSession (sessionId: string, { signal }: CallOptions = {}): Promise<void> {
+    assertSessionId(sessionId)
     try {
       await this.#requests.send({ method: 'DELETE', path: ['sessions', sessionId], signal, mayRepeat: true })
     } catch (error) {
@@ -149,6 +164,7 @@ class Client implements RunsClient {
   }
 
   async listRuns (sessionId: string, { limit, signal }: CallOptions & { limit?: number } = {}): Promise<RunState[]> {
+    assertSessionId(sessionId)
     return (await this.#get<{ runs: RunState[] }>(['sessions', sessionId, 'runs'], { limit }, signal)).runs
   }
 

@@ -29,14 +29,15 @@ export type Connect = (attempt: Attempt) => AsyncIterable<unknown>
 
 /**
  * Everything after a cursor, over connections that are made anew when they are lost, until `signal` or `closed` aborts. Reads no
- * further than it is asked to. Throws a RunsClientError if there is no use in coming back.
+ * further than it is asked to. Throws a RunsClientError if there is no use in coming back, and INVALID_CURSOR at once.
  */
 export function followLog (connect: Connect, options: FollowingOptions, closed?: AbortSignal): AsyncGenerator<StreamItem> {
+  const reading = new Reading(options)
   const stop = new AbortController()
   async function * items (): AsyncGenerator<StreamItem> {
     const linked = new LinkedAbort(stop.signal, options.signal, closed)
     try {
-      yield * new Following(connect, options, linked.signal).items()
+      yield * new Following(connect, reading, options, linked.signal).items()
     } finally {
       linked.unlink()
       linked.abort()
@@ -65,11 +66,11 @@ class Following {
   #hole: number | 'latest' | null = null
   #over = false
 
-  constructor (connect: Connect, options: FollowingOptions, signal: AbortSignal) {
+  constructor (connect: Connect, reading: Reading, options: FollowingOptions, signal: AbortSignal) {
     this.#connect = connect
     this.#options = options
     this.#signal = signal
-    this.#reading = new Reading(options)
+    this.#reading = reading
     this.#backOff = new BackOff(options.retry)
   }
 

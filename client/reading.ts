@@ -22,7 +22,9 @@ export class Reading {
   #latestEnd: End | null = null
   #over = false
 
+  /** Throws INVALID_CURSOR. */
   constructor ({ cursor = 0, until }: SubscriptionOptions) {
+    if (cursor !== 'latest' && !(Number.isSafeInteger(cursor) && cursor >= 0)) throw new RunsClientError('INVALID_CURSOR', `${String(cursor)} is not a cursor: it must be a seq (0, 1, 2, …) or "latest".`)
     this.#cursor = cursor
     this.#untilComplete = until === 'complete'
   }

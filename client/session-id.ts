@@ -1,0 +1,10 @@
+/* What may be a session's id. */
+import { RunsClientError } from './errors.ts'
+
+/** As the server checks it (docs/PROTOCOL.md). */
+const SESSION_ID = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$/
+
+/** Throws INVALID_REQUEST at what cannot be a session's id, before anything is asked. */
+export function assertSessionId (sessionId: string): void {
+  if (!SESSION_ID.test(sessionId)) throw new RunsClientError('INVALID_REQUEST', `"${sessionId}" is no id of a session.`)
+}

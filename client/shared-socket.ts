@@ -1,0 +1,112 @@
+/* The one WebSocket of a client: there while somebody needs it, and made anew, not too often, for whoever comes back. */
+import { BackOff } from './back-off.ts'
+import { RunsClientError } from './errors.ts'
+import { httpError } from './http-error.ts'
+import { LinkedAbort } from './linked-abort.ts'
+import type { ClientOptions, WebSocketConstructor } from './options.ts'
+import { pause } from './pause.ts'
+import { requestHeaders } from './request-headers.ts'
+import { resolvedUrl } from './resolved-url.ts'
+import { SocketConnection } from './socket-connection.ts'
+import { IDLE_TIMEOUT_MS, Watch } from './watch.ts'
+
+/** A socket that is open, or will be. */
+interface Current {
+  opening: Promise<SocketConnection>
+  /** Nobody needs it any more. */
+  stop: AbortController
+}
+
+export class SharedSocket {
+  readonly #options: ClientOptions
+  readonly #defaultUrl: URL
+  readonly #WebSocket: WebSocketConstructor
+  readonly #backOff: BackOff
+  #current: Current | null = null
+  #users = 0
+  /** When the next may be tried, after one that could not be opened; by `performance.now`. */
+  #notBefore = 0
+
+  /** Throws TypeError if there is no WebSocket. */
+  constructor (defaultUrl: URL, options: ClientOptions) {
+    const WebSocket = options.WebSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket
+    if (WebSocket === undefined) throw new TypeError('There is no global WebSocket (Node has one from 22 on): give one as the option "WebSocket", such as that of the package ws.')
+    this.#WebSocket = WebSocket
+    this.#options = options
+    this.#defaultUrl = defaultUrl
+    this.#backOff = new BackOff({ ...options.retry, attempts: Infinity })
+  }
+
+  /** The socket, open; to be given back by `release`. Rejects with a RunsClientError if there is none, or `signal` aborts. */
+  async acquire (signal: AbortSignal): Promise<SocketConnection> {
+    this.#users++
+    const wanted = new LinkedAbort(signal)
+    try {
+      return await Promise.race([(this.#current ??= this.#open()).opening, unwanted(wanted.signal)])
+    } catch (error) {
+      this.release()
+      throw error
+    } finally {
+      wanted.unlink()
+    }
+  }
+
+  /** The last one closes it. */
+  release (): void {
+    if (--this.#users > 0) return
+    this.#current?.stop.abort()
+    this.#current = null
+  }
+
+  #open (): Current {
+    const stop = new AbortController()
+    // Whoever comes back gets another.
+    const over = (): void => { if (this.#current === current) this.#current = null }
+    const current: Current = { stop, opening: this.#connect(stop.signal, over) }
+    return current
+  }
+
+  async #connect (stop: AbortSignal, over: () => void): Promise<SocketConnection> {
+    const watch = new Watch(stop, this.#options.idleTimeoutMs)
+    try {
+      await pause(this.#notBefore - performance.now(), stop)
+      const url = await watch.over(this.#url())
+      const connection = new SocketConnection(this.#WebSocket, url.href, this.#options.idleTimeoutMs ?? IDLE_TIMEOUT_MS, over)
+      stop.addEventListener('abort', () => connection.close(), { once: true })
+      await watch.over(connection.opened)
+      this.#backOff.succeeded()
+      return connection
+    } catch (error) {
+      this.#notBefore = performance.now() + this.#backOff.failed()!
+      const reason = stop.aborted ? null : await this.#refusal(watch).catch(() => null)
+      over()
+      throw reason ?? error
+    } finally {
+      watch.end()
+    }
+  }
+
+  async #url (): Promise<URL> {
+    const { socketUrl } = this.#options
+    const url = socketUrl === undefined ? new URL(this.#defaultUrl) : resolvedUrl(await socketUrl())
+    url.protocol = url.protocol.replace('http', 'ws')
+    return url
+  }
+
+  /** Why there is no socket: it cannot say so itself, but the route can be asked. Null if it does not know either. */
+  async #refusal (watch: Watch): Promise<RunsClientError | null> {
+    const { credentials, fetch = globalThis.fetch } = this.#options
+    const headers = await watch.over(requestHeaders(this.#options, { accept: 'application/json' }))
+    const response = await watch.over(fetch(this.#defaultUrl, { headers, signal: watch.signal, ...(credentials !== undefined && { credentials }) }))
+    const error = await watch.over(httpError(response))
+    return error.code === 'HTTP_ERROR' || error.code === 'UPGRADE_REQUIRED' ? null : error
+  }
+}
+
+function unwanted (signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    const end = (): void => reject(new RunsClientError('CLOSED', 'Nobody needs the WebSocket any more.'))
+    if (signal.aborted) end()
+    signal.addEventListener('abort', end)
+  })
+}

@@ -1,0 +1,99 @@
+/* Sessions followed and steered over the client's one WebSocket. */
+import type { CompleteEvent } from '../lib/event.ts'
+import type { AbortedFrame, AcceptedFrame, SocketFrame } from '../lib/frames.ts'
+import type { StartedRun } from '../lib/run-starter.ts'
+import type { PermissionDecision } from '../lib/types.ts'
+import type { Attempt, Connect } from './following.ts'
+import type { RetryOptions } from './options.ts'
+import { repeated } from './repeated.ts'
+import type { SharedSocket } from './shared-socket.ts'
+import type { SocketConnection } from './socket-connection.ts'
+import type { Message, Transport } from './transport.ts'
+
+/** Characters of a message from which on it is posted: the server takes only so much over a WebSocket. */
+const LONG = 64 * 1024
+
+export interface SocketTransportOptions {
+  socket: SharedSocket
+  /** For what the socket cannot do. */
+  http: Transport
+  retry: RetryOptions | undefined
+  /** Aborts when the client is closed. */
+  closed: AbortSignal
+}
+
+export class SocketTransport implements Transport {
+  readonly #options: SocketTransportOptions
+  #asked = 0
+
+  constructor (options: SocketTransportOptions) {
+    this.#options = options
+  }
+
+  connect (sessionId: string): Connect {
+    const { socket, http } = this.#options
+    const streamed = http.connect(sessionId)
+    return async function * (attempt) {
+      const connection = await socket.acquire(attempt.signal)
+      try {
+        // A socket follows each session once; whoever is second has a stream of their own.
+        yield * connection.follows(sessionId) ? streamed(attempt) : frames(connection, sessionId, attempt)
+      } finally {
+        socket.release()
+      }
+    }
+  }
+
+  async send (sessionId: string, message: Message, idempotencyKey: string, signal: AbortSignal | undefined): Promise<StartedRun> {
+    if (JSON.stringify(message).length >= LONG) return this.#options.http.send(sessionId, message, idempotencyKey, signal)
+    const answer = await this.#ask({ type: 'chat.send', sessionId, ...message, idempotencyKey, requestId: this.#requestId() }, true, signal)
+    const { runId, cursor, status } = answer as AcceptedFrame
+    return { sessionId, runId, cursor, status }
+  }
+
+  async abort (sessionId: string, runId: string | undefined, signal: AbortSignal | undefined): Promise<CompleteEvent | null> {
+    const answer = await this.#ask({ type: 'chat.abort', sessionId, runId, requestId: this.#requestId() }, runId !== undefined, signal)
+    return (answer as AbortedFrame).complete
+  }
+
+  async approve (sessionId: string, requestId: string, decision: PermissionDecision, signal: AbortSignal | undefined): Promise<void> {
+    if (JSON.stringify(decision).length >= LONG) return this.#options.http.approve(sessionId, requestId, decision, signal)
+    await this.#ask({ type: 'chat.permission-response', sessionId, requestId, ...decision }, true, signal)
+  }
+
+  /** A name for a message: none that an approval could have. */
+  #requestId (): string {
+    return `#${++this.#asked}`
+  }
+
+  #ask (message: { type: string, requestId: string, [field: string]: unknown }, mayRepeat: boolean, signal: AbortSignal | undefined): Promise<SocketFrame> {
+    const { socket, retry, closed } = this.#options
+    return repeated(async (stop) => {
+      const connection = await socket.acquire(stop)
+      try {
+        return await connection.ask(message, stop)
+      } finally {
+        socket.release()
+      }
+    }, { mayRepeat, retry, signal, closed })
+  }
+}
+
+/** What comes of a session after a cursor. Of what nobody takes no more is kept than there is room for: the rest is asked for later. */
+async function * frames (connection: SocketConnection, sessionId: string, { cursor: after, signal }: Attempt): AsyncGenerator<unknown> {
+  for (let cursor = after; !signal.aborted;) {
+    const buffer = connection.follow(sessionId, cursor)
+    const leave = (): void => connection.unfollow(sessionId, buffer)
+    signal.addEventListener('abort', leave)
+    try {
+      for await (const frame of buffer.frames()) {
+        if ('seq' in frame) cursor = frame.seq as number
+        else if ('kind' in frame && frame.kind === 'chat_subscribed' && 'cursor' in frame) cursor = frame.cursor as number
+        yield frame
+      }
+    } finally {
+      signal.removeEventListener('abort', leave)
+      leave()
+    }
+  }
+}
