@@ -8,7 +8,7 @@ interface Listening {
 
 /** Resolves after `ms`, when the browser says that it is online again, or when `signal` aborts; leaves nothing behind. */
 export async function pause (ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return
+  if (ms <= 0 || signal.aborted) return
   const world = globalThis as Listening
   await new Promise<void>((resolve) => {
     const end = (): void => {

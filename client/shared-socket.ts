@@ -10,6 +10,13 @@ import { resolvedUrl } from './resolved-url.ts'
 import { SocketConnection } from './socket-connection.ts'
 import { IDLE_TIMEOUT_MS, Watch } from './watch.ts'
 
+/** The socket, for a while. */
+export interface Lease {
+  readonly connection: SocketConnection
+  /** Idempotent. */
+  release: () => void
+}
+
 /** A socket that is open, or will be. */
 interface Current {
   opening: Promise<SocketConnection>
@@ -37,22 +44,28 @@ export class SharedSocket {
     this.#backOff = new BackOff({ ...options.retry, attempts: Infinity })
   }
 
-  /** The socket, open; to be given back by `release`. Rejects with a RunsClientError if there is none, or `signal` aborts. */
-  async acquire (signal: AbortSignal): Promise<SocketConnection> {
+  /**
+   * The socket, open; given back by `release`, or when `signal` aborts. The last one to give it back closes it. Rejects with a
+   * RunsClientError if there is none.
+   */
+  async acquire (signal: AbortSignal): Promise<Lease> {
     this.#users++
     const wanted = new LinkedAbort(signal)
-    try {
-      return await Promise.race([(this.#current ??= this.#open()).opening, unwanted(wanted.signal)])
-    } catch (error) {
-      this.release()
-      throw error
-    } finally {
+    // Once: by whoever is first.
+    wanted.signal.addEventListener('abort', () => this.#release())
+    const release = (): void => {
       wanted.unlink()
+      wanted.abort()
+    }
+    try {
+      return { connection: await Promise.race([(this.#current ??= this.#open()).opening, unwanted(wanted.signal)]), release }
+    } catch (error) {
+      release()
+      throw error
     }
   }
 
-  /** The last one closes it. */
-  release (): void {
+  #release (): void {
     if (--this.#users > 0) return
     this.#current?.stop.abort()
     this.#current = null

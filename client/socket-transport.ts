@@ -34,12 +34,12 @@ export class SocketTransport implements Transport {
     const { socket, http } = this.#options
     const streamed = http.connect(sessionId)
     return async function * (attempt) {
-      const connection = await socket.acquire(attempt.signal)
+      const { connection, release } = await socket.acquire(attempt.signal)
       try {
         // A socket follows each session once; whoever is second has a stream of their own.
         yield * connection.follows(sessionId) ? streamed(attempt) : frames(connection, sessionId, attempt)
       } finally {
-        socket.release()
+        release()
       }
     }
   }
@@ -69,11 +69,11 @@ export class SocketTransport implements Transport {
   #ask (message: { type: string, requestId: string, [field: string]: unknown }, mayRepeat: boolean, signal: AbortSignal | undefined): Promise<SocketFrame> {
     const { socket, retry, closed } = this.#options
     return repeated(async (stop) => {
-      const connection = await socket.acquire(stop)
+      const { connection, release } = await socket.acquire(stop)
       try {
         return await connection.ask(message, stop)
       } finally {
-        socket.release()
+        release()
       }
     }, { mayRepeat, retry, signal, closed })
   }
