@@ -55,7 +55,7 @@ class Record {
     for (const [seq, event] of whole.events) {
       const mine = this.events.get(seq)
       if (mine === undefined && !isTransient(event.kind, event as { transient?: unknown })) faults.push(`${event.kind} ${seq} is missing`)
-      const isSnapshot = mine !== undefined && 'snapshot' in mine
+      const isSnapshot = (mine !== undefined && 'snapshot' in mine) || 'snapshot' in event
       if (mine !== undefined && !isSnapshot && !isDeepStrictEqual(mine, event)) faults.push(`${seq} is ${JSON.stringify(mine)}, not ${JSON.stringify(event)}`)
     }
     const ofAll = this.gaps + whole.gaps > 0 ? shown : (transcript: Transcript) => transcript
@@ -75,7 +75,6 @@ function shown ({ cursor, runs }: Transcript): unknown {
 }
 
 export class ClientSchedule {
-  readonly #t: Test
   readonly #url: string
   readonly #transport: 'sse' | 'websocket'
   readonly #seed: number
@@ -84,20 +83,23 @@ export class ClientSchedule {
   readonly #over = latch<number>()
   /** Who follows, and has had nothing yet. */
   #hopeful = 0
-  proxy!: FaultyProxy
+  readonly proxy: FaultyProxy
 
-  /** A session of its own on the server at `url`. */
-  constructor (t: Test, url: string, transport: 'sse' | 'websocket', seed: number) {
-    this.#t = t
+  private constructor (url: string, proxy: FaultyProxy, transport: 'sse' | 'websocket', seed: number) {
+    this.proxy = proxy
     this.#url = url
     this.#transport = transport
     this.#seed = seed
     this.#session = `${transport}-${seed}`
   }
 
+  /** A session of its own on the server at `url`, and a bad way there. */
+  static async open (t: Test, url: string, transport: 'sse' | 'websocket', seed: number): Promise<ClientSchedule> {
+    return new ClientSchedule(url, await FaultyProxy.open(t, url, seed), transport, seed)
+  }
+
   async play (): Promise<ClientOutcome> {
     const { below } = random(this.#seed)
-    this.proxy = await FaultyProxy.open(this.#t, this.#url, this.#seed)
     const { proxy } = this
     const client = (url: string): RunsClient => createClient(url, { transport: this.#transport, WebSocket, idleTimeoutMs: url === proxy.url ? 150 : 45_000, retry: { minMs: 1, maxMs: 10, attempts: 1_000 } })
     const direct = client(this.#url)
