@@ -1,0 +1,106 @@
+/* The client library in a real browser, as a module of a page whose connections break. */
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { build } from 'esbuild'
+import Fastify from 'fastify'
+import { chromium, type Browser, type Page } from 'playwright-core'
+import tap, { test, type Test } from 'tap'
+import agentRuns from '../../index.ts'
+import { CuttingProxy } from '../helpers/cutting-proxy.ts'
+import { type ScriptedProvider, scriptedProvider } from '../helpers/scripted-provider.ts'
+import { tempDir } from '../helpers/temp-dir.ts'
+
+const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
+const absence = `Chromium is not installed at ${executablePath} (CHROMIUM_PATH says where it is)`
+// On a developer's machine it may be absent; where nobody looks, an absent browser must not pass for a tested one.
+const skip = existsSync(executablePath) || process.env['CI'] ? false : absence
+
+/** Follows the session `s` for as long as it is there; `seqs`, `transcript` and `connections` say what came of it. */
+const PAGE = `<!doctype html><title>Test</title><link rel="icon" href="data:,"><script type="module">
+  import { createClient, emptyTranscript, fold } from '/client.js'
+  const client = createClient('/', { transport: new URLSearchParams(location.search).get('transport'), retry: { minMs: 20, maxMs: 50 } })
+  Object.assign(globalThis, { client, transcript: emptyTranscript, seqs: [], connections: 0, states: [] })
+  globalThis.subscription = client.subscribe('s', (item) => {
+    transcript = fold(transcript, item)
+    if (item.kind === 'chat_subscribed') connections++
+    if ('seq' in item) seqs.push(item.seq)
+  }, { onState: ({ status }) => states.push(status) })
+</script>`
+
+let browser: Promise<Browser> | undefined
+tap.teardown(async () => (await browser)?.close())
+
+function launch (): Promise<Browser> {
+  if (!existsSync(executablePath)) throw new Error(absence)
+  return chromium.launch({
+    executablePath,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run', '--disable-sync', '--host-resolver-rules=MAP insecure.test 127.0.0.1']
+  })
+}
+
+async function openPage (t: Test, url: string): Promise<Page> {
+  const context = await (await (browser ??= launch())).newContext()
+  t.teardown(() => context.close())
+  const page = await context.newPage()
+  await page.goto(url)
+  return page
+}
+
+async function serveWithPage (t: Test): Promise<{ agent: ScriptedProvider, url: string }> {
+  const { outputFiles } = await build({ entryPoints: ['client/index.ts'], bundle: true, format: 'esm', platform: 'browser', write: false })
+  const agent = scriptedProvider()
+  // A browser keeps connections in reserve; a server that closes would wait for them for ever.
+  const app = Fastify({ forceCloseConnections: true })
+  t.teardown(() => app.close())
+  app.get('/', (_request, reply) => reply.type('text/html').send(PAGE))
+  app.get('/client.js', (_request, reply) => reply.type('text/javascript').send(outputFiles[0]!.text))
+  await app.register(agentRuns, { store: join(tempDir(t), 'runs.db'), closeGraceMs: 0, providers: { agent } })
+  return { agent, url: await app.listen({ port: 0, host: '127.0.0.1' }) }
+}
+
+for (const transport of ['sse', 'websocket']) {
+  test(`${transport}: a page whose connection breaks again and again has every event once and in order, and the whole text`, { skip }, async (t) => {
+    const { agent, url } = await serveWithPage(t)
+    const proxy = await CuttingProxy.open(t, url)
+    const page = await openPage(t, `${proxy.url}/?transport=${transport}`)
+    await page.waitForFunction('connections === 1')
+    const sent = page.evaluate<{ runId: string, status: string }>('client.send("s", "go")')
+    const run = await agent.next()
+    t.strictSame(await sent, { sessionId: 's', runId: run.context.runId, cursor: 0, status: 'running' })
+    let said = 0
+    const sayThrough = async (last: number): Promise<void> => {
+      while (said < last) await run.emit({ kind: 'stream_delta', messageId: 'm', content: `@@${++said}@@` })
+    }
+    for (const [breaks, at] of [40, 100, 160].entries()) {
+      const cut = proxy.cutInside(`@@${at}@@`)
+      await sayThrough(at)
+      await cut
+      await sayThrough(at + 40)
+      await page.waitForFunction(`connections >= ${breaks + 2}`)
+    }
+    await sayThrough(220)
+    run.end()
+    await page.waitForFunction('transcript.runs[0]?.complete')
+
+    t.strictSame(await page.evaluate('seqs'), Array.from({ length: 223 }, (_, index) => index + 1))
+    const text = Array.from({ length: 220 }, (_, index) => `@@${index + 1}@@`).join('')
+    t.strictSame(await page.evaluate('transcript.runs[0].parts.map(({ content, streaming }) => [content, streaming])'), [['go', false], [text, false]])
+    t.strictSame(await page.evaluate('[transcript.cursor, subscription.cursor, transcript.runs[0].complete.reason]'), [223, 223, 'finished'])
+    t.equal(await page.evaluate('connections'), 4)
+
+    await page.evaluate('client.close()')
+    await page.evaluate('subscription.closed')
+    t.equal(await page.evaluate('states.at(-1)'), 'closed')
+  })
+}
+
+test('a page that is not secure, and has no randomUUID, sends its messages all the same', { skip }, async (t) => {
+  const { agent, url } = await serveWithPage(t)
+  const page = await openPage(t, `${url.replace('127.0.0.1', 'insecure.test')}/?transport=sse`)
+  t.strictSame(await page.evaluate('[isSecureContext, typeof crypto.randomUUID]'), [false, 'undefined'])
+  const sent = page.evaluate<{ runId: string }>('client.send("s", "go")')
+  const run = await agent.next()
+  t.equal((await sent).runId, run.context.runId)
+  run.end()
+  await page.waitForFunction('transcript.runs[0]?.complete')
+})
