@@ -158,9 +158,12 @@ test('what comes of a subscription that is over is nobody\'s', async (t) => {
   t.strictSame(await peer.subscribed(), { s: 0 })
   await first.return(undefined)
   await nothing
+  peer.held = []
   const second = client.follow('s', { cursor: 1 })
   const some = take(second, 2)
   t.strictSame(await peer.subscribed(), { s: 1 })
+  // On its way before the server has heard of the second.
+  peer.send(subscribed({ cursor: 7 }), delta(8), ...peer.held)
   peer.send(subscribed({ cursor: 1 }), delta(2))
   t.strictSame(await some, ['chat_subscribed', 2])
   await second.return(undefined)

@@ -42,6 +42,8 @@ export class Peer {
     return Object.fromEntries(sessions!.map(({ sessionId, lastSeq }) => [sessionId, lastSeq]))
   }
 
+  /** Confirmations that wait for the test; null if none do. */
+  held: object[] | null = null
   readonly #followed = new Set<string>()
   readonly #left = new Map<string, Latch>()
 
@@ -82,7 +84,9 @@ export class Peer {
       const isProbe = sessionId.startsWith('probe-')
       if (isProbe) this.probes++
       if (this.#followed.delete(sessionId)) this.#leaving(sessionId).open()
-      if (!isProbe || this.answersProbes) this.send({ kind: 'chat_unsubscribed', sessionId })
+      const confirmation = { kind: 'chat_unsubscribed', sessionId }
+      if (this.held !== null) this.held.push(confirmation)
+      else if (!isProbe || this.answersProbes) this.send(confirmation)
     }
     if (message.type === 'chat.unsubscribe') return
     const wanted = this.#wanted.shift()
