@@ -9,6 +9,7 @@ import { allowHosts } from './hosts.ts'
 import { loginRoutes, tokenOf } from './login.ts'
 import { describeRoutes } from './openapi.ts'
 import { allowOrigins } from './origins.ts'
+import { hasPlayground, playgroundRoutes } from './playground.ts'
 import { readProviders } from './providers.ts'
 import { readTokens } from './tokens.ts'
 
@@ -24,7 +25,7 @@ const HEALTH = {
 
 /** Builds the app that settings ask for; it does not listen yet. Its log goes to standard output unless told otherwise. Throws UsageError. */
 export async function buildApp (settings: Settings, log?: { write: (line: string) => void }): Promise<FastifyInstance> {
-  const { port, host, db, provider, model, baseUrl, config, logLevel, tokens, corsOrigin, allowedHosts, ...options } = settings.values
+  const { port, host, db, provider, model, baseUrl, config, logLevel, tokens, corsOrigin, allowedHosts, playground, ...options } = settings.values
   const agents = readProviders(settings)
   const app = Fastify({
     logger: logOptions(String(logLevel), log),
@@ -44,6 +45,11 @@ export async function buildApp (settings: Settings, log?: { write: (line: string
   const identify = typeof tokens === 'string' ? await identifyByTokens(app, tokens, String(options['prefix'])) : null
   app.get('/health', { schema: HEALTH }, async () => ({ status: 'ok', runs: (await app.runs.listRunningRuns()).length }))
   await app.register(agentRuns, { ...options as Partial<AgentRunsOptions>, ...agents, store: String(db), allowedOrigins: corsOrigin as string[], ...identify })
+  if (hasPlayground(settings)) {
+    const providers = Object.keys(agents.providers)
+    const { defaultProvider = providers.length === 1 ? providers[0]! : null } = { ...options as { defaultProvider?: string }, ...agents }
+    await app.register(playgroundRoutes, { settings: { prefix: String(options['prefix']), providers, defaultProvider, login: identify !== null } })
+  }
   return app
 }
 

@@ -31,6 +31,7 @@ const SERVER: Record<string, Setting> = {
   tokens: { flag: 'tokens', description: 'A JSON file of who may use the server: [{ "token", "owner", "expiresAt"? }, …]. Without it, whoever reaches it may do everything.', read: asIs },
   corsOrigin: { flag: 'cors-origin', description: 'Origins whose pages may use the server, such as https://app.example, with commas between them.', default: [], read: readOrigins },
   allowedHosts: { flag: 'allowed-hosts', description: 'Names under which the server may be called, with commas between them, beside that of --host and those of this machine; * = any.', default: [], read: readHosts },
+  playground: { flag: 'playground', description: 'Whether there is a page to try everything with, at /.', default: true, read: toBoolean },
   logLevel: { flag: 'log-level', description: 'How much is logged: fatal, error, warn, info, debug, silent.', default: 'info', read: asIs }
 }
 

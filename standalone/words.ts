@@ -1,15 +1,18 @@
 /* What the standalone server tells the person at the terminal. */
 import { SETTINGS, type Settings, variableOf } from './flags.ts'
 import { isEveryAddress, isThisMachine } from './hosts.ts'
+import { hasPlayground } from './playground.ts'
 
 /** The three lines that show the product, and who else can use it. `address` is where the server listens. */
-export function greeting (address: string, { values }: Settings): string {
-  const { host, prefix, tokens, allowedHosts } = values
+export function greeting (address: string, settings: Settings): string {
+  const { host, prefix, tokens, allowedHosts } = settings.values
   // Under the address of all it does not answer.
-  const url = (isEveryAddress(String(host)) ? `http://localhost:${new URL(address).port}` : address) + String(prefix)
+  const origin = isEveryAddress(String(host)) ? `http://localhost:${new URL(address).port}` : address
+  const url = origin + String(prefix)
+  const page = hasPlayground(settings) ? ` in a browser, at ${origin}/, or here` : ''
   const token = tokens === undefined ? '' : ' -H "authorization: Bearer $TOKEN"'
   return `
-fastify-agent-runs is listening at ${url}. Try it:
+fastify-agent-runs is listening at ${url}. Try it${page}:
 
   # start a run
   curl -i ${url}/sessions/demo/messages${token} -H 'content-type: application/json' -d '{"content":"Hello, this text comes back word by word."}'

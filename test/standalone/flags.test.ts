@@ -30,6 +30,7 @@ test('without flags and environment every setting has its default, and nothing i
       tokens: undefined,
       corsOrigin: [],
       allowedHosts: [],
+      playground: true,
       logLevel: 'info',
       defaultProvider: undefined,
       prefix: '',
