@@ -13,20 +13,17 @@ const byId = (id) => /** @type {HTMLElement} */ (document.getElementById(id))
 const [app, sidebar, main] = [byId('app'), byId('sidebar'), byId('chat')]
 const client = createClient(apiUrl)
 const notices = new Notices(byId('notices'))
-const login = new Login(() => {
-  list.refresh()
-  chat.resume()
-})
+const login = settings.login ? new Login(loggedIn) : null
 
 /** Whoever is not known is asked to log in; all else is told. */
 function failed (error) {
-  if (error.statusCode === 401 && settings.login) login.open()
+  if (error.statusCode === 401 && login !== null) login.open()
   else notices.complain(wordsOfError(error))
 }
 
 const list = new SessionsList(client, {
   changed: () => chat.know(list.find(chat.sessionId)),
-  failed: (error) => { if (error.statusCode === 401) failed(error) }
+  unknown: failed
 })
 const chat = new Chat({
   node: main,
@@ -81,6 +78,11 @@ function showSidebar (open) {
   main.inert = open
   if (open) /** @type {HTMLElement | null} */ (sidebar.querySelector('a, button.new'))?.focus()
   else chat.focus()
+}
+
+function loggedIn () {
+  list.refresh()
+  chat.resume()
 }
 
 async function leave () {

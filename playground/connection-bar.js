@@ -5,10 +5,9 @@ import { wordsOfError } from './wording.js'
 export class ConnectionBar {
   #dot = element('span', { class: 'dot', 'aria-hidden': 'true' })
   #words = element('span', { class: 'connection-words' })
-  #seq = element('span', { class: 'seq', title: 'The newest event that the page has' })
-  #from = element('span', { class: 'seq', title: 'The cursor that this connection began with: everything behind it came over it' })
+  #place = element('span', { class: 'seq', title: 'The cursor that this connection began with, and the newest event that has come' })
   #cut = button('Cut the connection', () => this.#act?.(), { class: 'quiet small' })
-  node = element('footer', { class: 'connection', 'aria-label': 'Connection' }, this.#dot, this.#words, this.#seq, this.#from, this.#cut)
+  node = element('footer', { class: 'connection', 'aria-label': 'Connection' }, this.#dot, this.#words, this.#place, this.#cut)
   #act = null
   /** The end of the wait that is being counted down, and what counts. */
   #state = null
@@ -20,12 +19,11 @@ export class ConnectionBar {
     this.node.hidden = feed === null
     if (feed === null) return this.#count(null)
     const { connection, isCut, cursor, followedFrom } = feed
-    const [kind, words] = isCut && connection.status !== 'closed' ? ['cut', 'Cut: the run goes on without you'] : described(connection, running)
+    const [kind, words] = isCut ? ended(connection) : described(connection, running)
     this.#count(isCut ? null : connection)
     this.node.dataset.state = kind
     if (kind !== 'waiting') setText(this.#words, words)
-    setText(this.#seq, `seq ${cursor}`)
-    setText(this.#from, `since ${followedFrom}`)
+    setText(this.#place, `cursor ${followedFrom} → seq ${cursor}`)
     setText(this.#cut, isCut ? 'Resume' : 'Cut the connection')
     this.#act = () => isCut ? feed.resume() : feed.cut()
   }
@@ -49,6 +47,10 @@ function described (connection, running) {
     case 'replaying': return ['replaying', `Replaying ${connection.cursor} of ${connection.lastSeq}`]
     case 'live': return running ? ['running', 'Live, a run is running'] : ['live', 'Live']
     case 'waiting': return ['waiting', '']
-    default: return ['closed', connection.error === null ? 'Closed' : wordsOfError(connection.error)]
+    default: return ended(connection)
   }
+}
+
+function ended ({ error = null }) {
+  return error === null ? ['cut', 'Cut: what runs goes on without you'] : ['closed', wordsOfError(error)]
 }

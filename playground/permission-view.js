@@ -8,7 +8,7 @@ export class PermissionView {
   #title = element('p', { class: 'permission-title' })
   #input = element('pre', { class: 'value' })
   #answers = element('div', { class: 'answers' })
-  #outcome = element('p', { class: 'outcome' })
+  #outcome = element('p', { class: 'outcome', tabindex: '-1' })
   node = element('section', { class: 'permission', 'aria-label': 'Approval' }, this.#title, this.#input, this.#answers, this.#outcome)
   #approve
   #drawn = false
@@ -18,17 +18,19 @@ export class PermissionView {
     this.#approve = approve
   }
 
-  update ({ requestId, toolName, input, options, outcome }) {
+  update ({ requestId, toolId, toolName, input, options, outcome }) {
     if (!this.#drawn) {
       this.#drawn = true
       setText(this.#title, `The agent asks for leave to use ${toolName}`)
       setText(this.#input, textOfValue(input))
-      this.#input.hidden = input === undefined
       this.#answers.append(...(options?.length > 0 ? options : YES_AND_NO).map((option) => this.#answer(requestId, option)))
     }
     this.node.classList.toggle('waiting', outcome === null)
-    this.#answers.hidden = outcome !== null
+    // What was answered is short: the input is with the tool.
+    this.#input.hidden = input === undefined || (outcome !== null && toolId !== undefined)
     setText(this.#outcome, outcome === null ? '' : wordsOf(outcome, options))
+    if (outcome !== null && this.#answers.contains(document.activeElement)) this.#outcome.focus()
+    this.#answers.hidden = outcome !== null
   }
 
   #answer (requestId, { optionId, name, kind = 'allow_once' }) {

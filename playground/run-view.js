@@ -22,7 +22,8 @@ export class RunView {
     // One line, always there: what comes to stand in it moves nothing.
     this.#foot.classList.toggle('busy', status === 'running')
     this.#foot.classList.toggle('bad', complete !== null && !complete.success && !complete.aborted)
-    if (complete === null) return setText(this.#foot, activity ?? 'Working')
+    const asks = parts.some(({ type, outcome }) => type === 'permission' && outcome === null)
+    if (complete === null) return setText(this.#foot, asks ? 'Waits for an answer' : activity ?? 'Working')
     setText(this.#foot, [wordsOfEnding(complete), wordsOfUsage(complete.usage ?? usage)].filter((words) => words !== '').join(' · '))
     this.#foot.title = `${provider}, ${new Date(complete.timestamp).toLocaleString()}`
   }

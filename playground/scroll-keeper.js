@@ -27,6 +27,8 @@ export class ScrollKeeper {
   }
 
   toEnd () {
+    // The button is about to go, and would take the keyboard's place in the page with it.
+    if (document.activeElement === this.button) this.#box.focus({ preventScroll: true })
     this.#atEnd = true
     this.#keep()
   }

@@ -11,7 +11,7 @@ const REFRESH_MS = 10_000
 
 export class SessionsList {
   #client
-  #failed
+  #unknown
   #wanted = PAGE
   #selected = null
   #sessions = []
@@ -24,11 +24,11 @@ export class SessionsList {
   #changed
   node = element('div', { class: 'sessions-box' }, this.#problem, this.#list, this.#empty, this.#more)
 
-  /** @param {any} client @param {{ changed: () => void, failed: (error: unknown) => void }} listener */
-  constructor (client, { changed, failed }) {
+  /** @param {any} client @param {{ changed: () => void, unknown: (error: unknown) => void }} listener `unknown`: the server does not know who asks */
+  constructor (client, { changed, unknown }) {
     this.#client = client
     this.#changed = changed
-    this.#failed = failed
+    this.#unknown = unknown
     this.#view = new KeyedList(this.#list, ({ id }) => id, () => new SessionItem())
     setInterval(() => { if (!document.hidden) this.refresh() }, REFRESH_MS)
     document.addEventListener('visibilitychange', () => { if (!document.hidden) this.refresh() })
@@ -57,8 +57,8 @@ export class SessionsList {
         this.#show()
         this.#changed()
       } catch (error) {
-        this.#complain(`This list may be old. ${wordsOfError(error)}`)
-        this.#failed(error)
+        if (error.statusCode === 401) this.#unknown(error)
+        else this.#complain(`This list may be old. ${wordsOfError(error)}`)
       }
     })()
     await asking

@@ -42,7 +42,7 @@ const POLICY = [
 
 /** Whether settings ask for the playground, and leave it routes: of a prefix with parameters a page does not know what stands for them. */
 export function hasPlayground ({ values: { playground, routes, prefix } }: Settings): boolean {
-  return playground === true && routes === true && !/[:*]/.test(String(prefix))
+  return playground === true && routes === true && !String(prefix).includes(':')
 }
 
 /**
