@@ -53,7 +53,7 @@ class Tool {
   #status = element('span', { class: 'tool-status' })
   #body = element('div', { class: 'tool-body' })
   #values = new Map()
-  node = element('details', { class: 'aside tool' }, element('summary', {}, this.#name, this.#status), this.#body)
+  node = element('details', { class: 'aside tool' }, element('summary', {}, this.#name, ' ', this.#status), this.#body)
 
   update ({ toolName, input, status, update, result }) {
     setText(this.#name, toolName)
