@@ -90,7 +90,7 @@ export class Chat {
   #newFeed (sessionId) {
     const feed = new SessionFeed(this.#client, sessionId, {
       changed: () => { if (feed === this.#feed) this.#schedule() },
-      deleted: () => { if (feed === this.#feed) this.#left('This session was deleted.') },
+      deleted: () => { if (feed === this.#feed) this.#left('The session was deleted.') },
       failed: (error) => { if (feed === this.#feed) this.#actions.failed(error) }
     })
     return feed
@@ -147,7 +147,7 @@ export class Chat {
     const feed = this.#feed
     await this.#try(async () => {
       await this.#client.deleteSession(feed.sessionId)
-      if (feed === this.#feed) this.#left('The session is deleted.')
+      if (feed === this.#feed) this.#left('The session was deleted.')
     })
   }
 
@@ -155,6 +155,8 @@ export class Chat {
     this.#actions.tell(words)
     this.#actions.goTo(null)
     this.#actions.changed()
+    // What had the focus may have gone with the session.
+    if (document.activeElement === document.body) this.focus()
   }
 
   async #refreshQueue () {

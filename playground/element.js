@@ -22,6 +22,25 @@ export function button (label, onclick, attributes = {}) {
   return element('button', { type: 'button', onclick, ...attributes }, label)
 }
 
+/**
+ * A button whose deed takes time: until it is done it does nothing more. It is not disabled: that would take the keyboard's
+ * place in the page from whoever pressed it.
+ * @param {string} label
+ * @param {() => Promise<void>} act
+ */
+export function slowButton (label, act, attributes = {}) {
+  let busy = false
+  const node = button(label, async () => {
+    if (busy) return
+    busy = true
+    node.setAttribute('aria-disabled', 'true')
+    await act()
+    node.removeAttribute('aria-disabled')
+    busy = false
+  }, attributes)
+  return node
+}
+
 /** Sets the text of a node, if it is another: what is set again is read out again, and loses its selection. */
 export function setText (node, text) {
   if (node.textContent !== text) node.textContent = text

@@ -1,5 +1,5 @@
 /* An approval: what the agent asks leave for, the answers that there are, and which was given. */
-import { button, element, setText } from './element.js'
+import { element, setText, slowButton } from './element.js'
 import { textOfValue } from './wording.js'
 
 const YES_AND_NO = [{ optionId: null, name: 'Allow', kind: 'allow_once' }, { optionId: null, name: 'Deny', kind: 'reject_once' }]
@@ -35,15 +35,7 @@ export class PermissionView {
 
   #answer (requestId, { optionId, name, kind = 'allow_once' }) {
     const allow = !kind.startsWith('reject')
-    return button(name, async () => {
-      this.#disable(true)
-      await this.#approve(requestId, { allow, ...(optionId !== null && { optionId }) })
-      this.#disable(false)
-    }, { class: allow ? 'primary' : '' })
-  }
-
-  #disable (disabled) {
-    for (const each of this.#answers.children) each.disabled = disabled
+    return slowButton(name, () => this.#approve(requestId, { allow, ...(optionId !== null && { optionId }) }), { class: allow ? 'primary' : '' })
   }
 }
 

@@ -1,5 +1,5 @@
 /* The sessions, newest first. */
-import { button, element, setText } from './element.js'
+import { element, setText, slowButton } from './element.js'
 import { KeyedList } from './keyed-list.js'
 import { wordsOfError } from './wording.js'
 
@@ -19,7 +19,7 @@ export class SessionsList {
   #list = element('ul', { class: 'sessions' })
   #empty = element('p', { class: 'hint', hidden: true }, 'No sessions yet.')
   #problem = element('p', { class: 'hint', hidden: true })
-  #more = button('Show more', () => this.#showMore(), { class: 'older', hidden: true })
+  #more = slowButton('Show more', () => this.#showMore(), { class: 'older', hidden: true })
   #view
   #changed
   node = element('div', { class: 'sessions-box' }, this.#problem, this.#list, this.#empty, this.#more)

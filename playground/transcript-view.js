@@ -1,5 +1,5 @@
 /* The runs of a session, one below the other. */
-import { button, element } from './element.js'
+import { element, slowButton } from './element.js'
 import { KeyedList } from './keyed-list.js'
 import { RunView } from './run-view.js'
 import { ScrollKeeper } from './scroll-keeper.js'
@@ -15,11 +15,7 @@ export class TranscriptView {
 
   /** @param {{ approve: (requestId: string, decision: object) => Promise<void>, loadOlder: () => Promise<void> }} actions */
   constructor ({ approve, loadOlder }) {
-    this.#older = button('Show what came before', async () => {
-      this.#older.disabled = true
-      await loadOlder()
-      this.#older.disabled = false
-    }, { class: 'older', hidden: true })
+    this.#older = slowButton('Show what came before', loadOlder, { class: 'older', hidden: true })
     this.#box = element('div', { class: 'scroll', tabindex: '0', role: 'region', 'aria-label': 'Transcript' },
       element('div', { class: 'measure' }, this.#older, this.#runs))
     this.#scroll = new ScrollKeeper(this.#box)
@@ -29,8 +25,10 @@ export class TranscriptView {
 
   /** @param {any[]} runs @param {boolean} hasMore whether there is more before them */
   update (runs, hasMore) {
-    const above = this.#first !== null && runs[0]?.parts[0] !== this.#first
-    this.#first = runs[0]?.parts[0] ?? null
+    // A page of the history may begin with the last event of a run.
+    const first = runs.length === 0 ? null : `${runs[0].runId} ${runs[0].parts[0]?.key}`
+    const above = this.#first !== null && first !== this.#first
+    this.#first = first
     this.#scroll.during(() => {
       this.#older.hidden = !hasMore
       this.#list.update(runs)

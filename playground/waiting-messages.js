@@ -1,5 +1,5 @@
 /* Messages that wait for their turn; and those that were sent while the page hears nothing. */
-import { button, element, setText } from './element.js'
+import { element, setText, slowButton } from './element.js'
 import { KeyedList } from './keyed-list.js'
 import { titleOf } from './wording.js'
 
@@ -27,11 +27,7 @@ class WaitingMessage {
   node
 
   constructor (cancel) {
-    this.#cancel = button('Cancel', async () => {
-      this.#cancel.disabled = true
-      await cancel(this.node.dataset.run)
-      this.#cancel.disabled = false
-    }, { class: 'quiet small' })
+    this.#cancel = slowButton('Cancel', () => cancel(this.node.dataset.run), { class: 'quiet small' })
     this.node = element('li', {}, this.#status, this.#text, this.#cancel)
   }
 
