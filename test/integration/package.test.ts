@@ -86,6 +86,24 @@ async function probe () {
 }
 `
 
+/** Every module that the page imports is there, compiled, and nothing that it does not need. */
+async function assertPlayground (t: Test, url: string): Promise<void> {
+  const page = await (await fetch(url)).text()
+  const { imports } = JSON.parse(/<script type="importmap">([^<]*)</.exec(page)![1]!) as { imports: Record<string, string> }
+  const modules = [new URL('playground/app.js', url).href]
+  for (const module of modules) {
+    const answer = await fetch(module)
+    t.match([answer.status, answer.headers.get('content-type')], [200, /javascript/], module)
+    for (const [, name] of (await answer.text()).matchAll(/^(?:import|export)(?:\b[^'"\n]*\bfrom)? ?["']([^'"]+)["']/gm)) {
+      const { href } = imports[name!] === undefined ? new URL(name!, module) : new URL(imports[name!]!, url)
+      if (!modules.includes(href)) modules.push(href)
+    }
+  }
+  const paths = modules.map((module) => new URL(module).pathname)
+  for (const wanted of ['/playground/client/index.js', '/playground/client/transcript.js', '/playground/eventsource-parser/index.js', '/playground/chat.js']) t.ok(paths.includes(wanted), wanted)
+  for (const hidden of ['/playground/client/index.d.ts', '/playground/client/index.ts', '/playground/index.html']) t.equal((await fetch(new URL(hidden, url))).status, 404, hidden)
+}
+
 test('the packed package', async (t) => {
   const project = await installPacked(t)
 
@@ -110,7 +128,7 @@ test('the packed package', async (t) => {
     t.equal(stdout, '')
   })
 
-  await t.test('has a bin that serves runs, and says what its routes are', async (t) => {
+  await t.test('has a bin that serves runs, says what its routes are, and has a playground', async (t) => {
     const [root, bin] = [join(project, 'node_modules/fastify-agent-runs'), join(project, 'fastify-agent-runs')]
     const { version, bin: { 'fastify-agent-runs': target } } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string, bin: Record<string, string> }
     symlinkSync(join(root, target!), bin)
@@ -124,6 +142,7 @@ test('the packed package', async (t) => {
     t.strictSame((await stream.ended()).kinds, ['chat_subscribed', 'text', 'stream_delta', 'stream_end', 'text', 'complete'])
     t.match(await (await fetch(`${url}/openapi.json`)).json(), { info: { version }, paths: { '/sessions/{id}/messages': {} } })
     t.equal((await fetch(`${url}/docs`)).status, 200)
+    await assertPlayground(t, `${url}/`)
     t.equal(await server.kill('SIGTERM'), 0)
   })
 
@@ -131,7 +150,7 @@ test('the packed package', async (t) => {
     const root = join(project, 'node_modules', 'fastify-agent-runs')
     const files = readdirSync(root, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile()).map((entry) => relative(root, join(entry.parentPath, entry.name)))
-    for (const wanted of ['dist/index.js', 'dist/index.d.ts', 'dist/server.js', 'dist/db/migrations/0000_initial.sql', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/PROTOCOL.md']) {
+    for (const wanted of ['dist/index.js', 'dist/index.d.ts', 'dist/server.js', 'dist/db/migrations/0000_initial.sql', 'dist/playground/index.html', 'dist/client/index.js', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/PROTOCOL.md']) {
       t.ok(files.includes(wanted), wanted)
     }
     t.strictSame(files.filter((path) => !/^(dist\/|docs\/.*\.md$|docs\/config\.schema\.json$|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(path)), [])
