@@ -9,6 +9,7 @@ export class Announcer {
   #node
   /** What has been said, or was there before; null before the first look. */
   #known = null
+  #hears = false
 
   /** @param {HTMLElement} node a region of role `status` */
   constructor (node) {
@@ -18,16 +19,22 @@ export class Announcer {
   /** Forgets everything: another session is being shown. */
   reset () {
     this.#known = null
+    this.#hears = false
   }
 
-  /** Says what is new in the newest run. */
-  update (runs) {
+  /** Says what is new in the newest run; and if the page hears of nothing any more, or again. */
+  update (runs, hears) {
+    const lost = this.#hears && !hears
+    const again = hears && !this.#hears && this.#known !== null
+    this.#hears = hears
+    if (lost) setText(this.#node, 'The connection is lost.')
+    if (!hears) return
     const run = runs.at(-1)
     const news = run === undefined ? [] : newsOf(run)
     const known = this.#known
     this.#known = new Set(news.map(([key]) => key))
     if (known === null) return
-    const words = news.filter(([key]) => !known.has(key)).map(([, words]) => words)
+    const words = [...again ? ['Connected again.'] : [], ...news.filter(([key]) => !known.has(key)).map(([, words]) => words)]
     if (words.length > 0) setText(this.#node, words.join(' '))
   }
 }

@@ -82,14 +82,14 @@ function showSidebar (open) {
 
 function loggedIn () {
   list.refresh()
-  chat.resume()
+  // It may be somebody else: what is shown is asked for anew.
+  show()
 }
 
 async function leave () {
   const problem = await logOut()
   if (problem !== null) return notices.complain(problem)
   // What was on the page was for whoever has left.
-  list.clear()
-  goTo(null)
-  login.open()
+  window.history.replaceState(null, '', '#/')
+  window.location.reload()
 }

@@ -9,8 +9,12 @@ import { Outbox } from './outbox.js'
 import { SessionFeed } from './session-feed.js'
 import { settings } from './settings.js'
 import { TranscriptView } from './transcript-view.js'
+import { Transports } from './transports.js'
 import { WaitingMessages } from './waiting-messages.js'
 import { titleOf, wordsOfError } from './wording.js'
+
+/** How often a page that nobody sees is brought up to date. */
+const HIDDEN_MS = 1_000
 
 export class Chat {
   #client
@@ -19,14 +23,15 @@ export class Chat {
   #header
   #middle = element('div', { class: 'middle' })
   #composer
-  #bar = new ConnectionBar()
+  #transports = new Transports(() => this.#feed?.reconnect())
+  #bar = new ConnectionBar(this.#transports.node)
   #waiting = new WaitingMessages((runId) => this.#cancel(runId))
   #outbox
   /** What is open; null = nothing yet. */
   #feed = null
   #session = null
   #transcript = null
-  #frame = null
+  #scheduled = false
   /** How many runs have begun and ended: when that changes, so may what waits. */
   #turns = 0
 
@@ -71,12 +76,6 @@ export class Chat {
     this.#schedule()
   }
 
-  /** Goes on after somebody has logged in. */
-  resume () {
-    if (this.#feed?.isCut === true) this.#feed.resume()
-    else this.open(this.sessionId)
-  }
-
   /** Stops the running run, if there is one. */
   async stop () {
     const run = this.#running()
@@ -88,7 +87,7 @@ export class Chat {
   }
 
   #newFeed (sessionId) {
-    const feed = new SessionFeed(this.#client, sessionId, {
+    const feed = new SessionFeed(this.#client, () => this.#transports.client, sessionId, {
       changed: () => { if (feed === this.#feed) this.#schedule() },
       deleted: () => { if (feed === this.#feed) this.#left('The session was deleted.') },
       failed: (error) => { if (feed === this.#feed) this.#actions.failed(error) }
@@ -104,6 +103,8 @@ export class Chat {
       await this.#refreshQueue()
     } catch (error) {
       if (feed !== this.#feed) return
+      feed.close()
+      this.#schedule()
       // Whoever has to log in first is asked to, and comes back here.
       if (error.statusCode === 401) this.#actions.failed(error)
       this.#middle.replaceChildren(this.#problem(wordsOfError(error)))
@@ -118,9 +119,13 @@ export class Chat {
       }
       const { sessionId } = this
       await this.#outbox.send(sessionId, message)
-      this.#transcript?.toEnd()
       this.#actions.changed()
-      if (sessionId === this.sessionId) await this.#refreshQueue()
+      if (sessionId === this.sessionId) {
+        // It was not there, and the message has made it.
+        if (this.#feed.isClosed) this.open(sessionId)
+        this.#transcript.toEnd()
+        await this.#refreshQueue()
+      }
       return 'sent'
     } catch (error) {
       this.#actions.failed(error)
@@ -182,10 +187,15 @@ export class Chat {
 
   /** Shows what has changed, once for all that comes within a frame. */
   #schedule () {
-    this.#frame ??= window.requestAnimationFrame(() => {
-      this.#frame = null
+    if (this.#scheduled) return
+    this.#scheduled = true
+    const render = () => {
+      this.#scheduled = false
       this.#render()
-    })
+    }
+    // A page that nobody sees has no frames, but a title.
+    if (document.hidden) setTimeout(render, HIDDEN_MS)
+    else window.requestAnimationFrame(render)
   }
 
   #render () {
@@ -195,10 +205,10 @@ export class Chat {
     this.#header.update(this.sessionId, this.#session?.title ?? null)
     this.#transcript?.update(runs, feed.hasMore)
     this.#composer.update(running)
-    this.#bar.update(feed, running)
+    this.#bar.update(feed?.isClosed === true ? null : feed, running)
     const hears = feed?.connection.status === 'live' && !feed.isCut
     this.#waiting.update(feed === null ? [] : this.#outbox.waiting(feed.sessionId, runs, hears))
-    if (hears) this.#announcer.update(runs)
+    this.#announcer.update(runs, hears)
     document.title = `${running ? '● ' : ''}${this.#session?.title ?? 'Agent runs'}`
     const turns = runs.reduce((sum, { complete }) => sum + (complete === null ? 1 : 2), 0)
     if (turns !== this.#turns && hears) {

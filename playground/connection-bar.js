@@ -7,12 +7,17 @@ export class ConnectionBar {
   #words = element('span', { class: 'connection-words' })
   #place = element('span', { class: 'seq', title: 'The cursor that this connection began with, and the newest event that has come' })
   #cut = button('Cut the connection', () => this.#act?.(), { class: 'quiet small' })
-  node = element('footer', { class: 'connection', 'aria-label': 'Connection' }, this.#dot, this.#words, this.#place, this.#cut)
+  node
   #act = null
   /** The end of the wait that is being counted down, and what counts. */
   #state = null
   #until = 0
   #timer = null
+
+  /** @param {HTMLElement} choice of the transport */
+  constructor (choice) {
+    this.node = element('footer', { class: 'connection', 'aria-label': 'Connection' }, this.#dot, this.#words, this.#place, choice, this.#cut)
+  }
 
   /** @param {any} feed the session that is open, or null @param {boolean} running */
   update (feed, running) {

@@ -5,6 +5,7 @@ const PAGE = 100
 
 export class SessionFeed {
   #client
+  #follower
   #sessionId
   #listener
   /** The history that was loaded, and what comes of it. Between it and `#live` no run is cut in two. */
@@ -19,17 +20,20 @@ export class SessionFeed {
   #closed = false
 
   /**
-   * @param {any} client
+   * @param {any} client for the history
+   * @param {() => any} follower the client that follows, asked for each time
    * @param {string} sessionId
    * @param {{ changed: () => void, deleted: () => void, failed: (error: unknown) => void }} listener `changed` comes as often as events do
    */
-  constructor (client, sessionId, listener) {
+  constructor (client, follower, sessionId, listener) {
     this.#client = client
+    this.#follower = follower
     this.#sessionId = sessionId
     this.#listener = listener
   }
 
   get sessionId () { return this.#sessionId }
+  get isClosed () { return this.#closed }
   get hasMore () { return this.#hasMore }
   /** Whether nothing comes until `resume`: it was cut, or ended by an error. */
   get isCut () { return this.#opened && this.#subscription === null }
@@ -67,6 +71,13 @@ export class SessionFeed {
     if (this.isCut && !this.#closed) this.#follow(this.cursor)
   }
 
+  /** Follows over another connection from now on. */
+  reconnect () {
+    if (this.#subscription === null) return
+    this.cut()
+    this.resume()
+  }
+
   close () {
     this.#closed = true
     this.#subscription?.close()
@@ -82,7 +93,7 @@ export class SessionFeed {
 
   #follow (cursor) {
     const current = () => this.#subscription === subscription
-    const subscription = this.#client.subscribe(this.#sessionId, (item) => current() && this.#take(item), {
+    const subscription = this.#follower().subscribe(this.#sessionId, (item) => current() && this.#take(item), {
       cursor,
       onState: (state) => {
         // The first state may come before we know the subscription.

@@ -65,11 +65,6 @@ export class SessionsList {
     if (this.#asking === asking) this.#asking = null
   }
 
-  clear () {
-    this.#sessions = []
-    this.#show()
-  }
-
   async #showMore () {
     this.#wanted = Math.min(this.#wanted + PAGE, MOST)
     await this.refresh()

@@ -5,6 +5,7 @@
  * @property {string} prefix where the API is
  * @property {string[]} providers
  * @property {string | null} defaultProvider who answers messages that name none
+ * @property {boolean} websocket whether there is one
  * @property {boolean} login whether one can log in and out
  */
 

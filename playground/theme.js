@@ -1,17 +1,18 @@
 /* Dark or light: as the system says, until somebody says otherwise. */
 import { button, setText } from './element.js'
+import { recall, remember } from './memory.js'
 
 const KEY = 'agent-runs-theme'
 const dark = window.matchMedia('(prefers-color-scheme: dark)')
 
-apply(stored())
+apply(recall(KEY, ['dark', 'light']))
 
 /** The button that changes it, and remembers what was chosen. */
 export function themeButton () {
   const toggle = button('', () => {
     const next = current() === 'dark' ? 'light' : 'dark'
     apply(next)
-    remember(next)
+    remember(KEY, next)
     show()
   }, { class: 'quiet' })
   const show = () => setText(toggle, current() === 'dark' ? 'Light' : 'Dark')
@@ -27,20 +28,4 @@ function current () {
 
 function apply (theme) {
   if (theme !== null) document.documentElement.dataset.theme = theme
-}
-
-// Where a page may keep nothing, it is as the system says each time.
-function stored () {
-  try {
-    const theme = window.localStorage.getItem(KEY)
-    return theme === 'dark' || theme === 'light' ? theme : null
-  } catch {
-    return null
-  }
-}
-
-function remember (theme) {
-  try {
-    window.localStorage.setItem(KEY, theme)
-  } catch {}
 }

@@ -48,7 +48,7 @@ export async function buildApp (settings: Settings, log?: { write: (line: string
   if (hasPlayground(settings)) {
     const providers = Object.keys(agents.providers)
     const { defaultProvider = providers.length === 1 ? providers[0]! : null } = { ...options as { defaultProvider?: string }, ...agents }
-    await app.register(playgroundRoutes, { settings: { prefix: String(options['prefix']), providers, defaultProvider, login: identify !== null } })
+    await app.register(playgroundRoutes, { settings: { prefix: String(options['prefix']), providers, defaultProvider, websocket: options['websocket'] === true, login: identify !== null } })
   }
   return app
 }

@@ -16,6 +16,8 @@ export interface PlaygroundSettings {
   providers: string[]
   /** Who answers messages that name none; null = each has to name one. */
   defaultProvider: string | null
+  /** Whether there is a WebSocket. */
+  websocket: boolean
   /** Whether one can log in and out. */
   login: boolean
 }

@@ -60,7 +60,7 @@ export async function servePlayground (t: Test, options: Partial<AgentRunsOption
   const app = Fastify({ forceCloseConnections: true })
   t.teardown(() => app.close())
   await app.register(agentRuns, { providers: { agent }, store: ':memory:', closeGraceMs: 0, ...options })
-  await app.register(playgroundRoutes, { settings: { prefix: '', providers: ['agent'], defaultProvider: 'agent', login: false } })
+  await app.register(playgroundRoutes, { settings: { prefix: '', providers: ['agent'], defaultProvider: 'agent', websocket: true, login: false } })
   return { app, agent, url: await app.listen({ port: 0, host: '127.0.0.1' }) }
 }
 

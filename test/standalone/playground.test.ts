@@ -83,15 +83,15 @@ test('a HEAD gets what a GET would, without the body', async (t) => {
 
 test('the page is told where the API is, who answers, and whether one can log in', async (t) => {
   const settings = async (...args: string[]): Promise<unknown> => settingsOf((await (await buildStandalone(t, args)).app.inject('/')).body)
-  t.strictSame(await settings(), { prefix: '', providers: ['echo'], defaultProvider: 'echo', login: false })
-  t.strictSame(await settings('--prefix', '/api/v1', '--tokens', tokensFile(t, [{ token: 'the-token-of-alice', owner: 'alice' }])), {
-    prefix: '/api/v1', providers: ['echo'], defaultProvider: 'echo', login: true
+  t.strictSame(await settings(), { prefix: '', providers: ['echo'], defaultProvider: 'echo', websocket: true, login: false })
+  t.strictSame(await settings('--prefix', '/api/v1', '--websocket', 'false', '--tokens', tokensFile(t, [{ token: 'the-token-of-alice', owner: 'alice' }])), {
+    prefix: '/api/v1', providers: ['echo'], defaultProvider: 'echo', websocket: false, login: true
   })
   const config = join(tempDir(t), 'config.json')
   const hostile = '"><script>alert(1)</script>&quot;$&'
   writeFileSync(config, JSON.stringify({ providers: { [hostile]: { type: 'echo' }, other: { type: 'echo' } } }))
-  t.strictSame(await settings('--config', config), { prefix: '', providers: [hostile, 'other'], defaultProvider: null, login: false })
-  t.strictSame(await settings('--config', config, '--default-provider', 'other'), { prefix: '', providers: [hostile, 'other'], defaultProvider: 'other', login: false })
+  t.strictSame(await settings('--config', config), { prefix: '', providers: [hostile, 'other'], defaultProvider: null, websocket: true, login: false })
+  t.strictSame(await settings('--config', config, '--default-provider', 'other'), { prefix: '', providers: [hostile, 'other'], defaultProvider: 'other', websocket: true, login: false })
   const { app } = await buildStandalone(t, ['--config', config])
   t.notMatch((await app.inject('/')).body, '<script>alert')
 })
