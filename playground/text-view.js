@@ -3,7 +3,7 @@ import { button, element } from './element.js'
 
 const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([\w+#.-]*)\s*$/
 const MAYBE_FENCE = /^ {0,3}(`{3,}|~{3,})/
-const INLINE = /(`[^`\n]+`)/
+const INLINE = /((?<!`)`[^`\n]+`(?!`))/
 
 export class TextView {
   node = element('div', { class: 'text' })
@@ -56,6 +56,9 @@ export class TextView {
   }
 
   #showTail (line) {
+    // What may become a fence is shown when it is known what it is.
+    const maybe = this.#fence === null && this.#streaming && MAYBE_FENCE.test(line)
+    if (line === '' || maybe || this.#closes(line)) return this.#dropTail()
     const [only] = this.#tail
     const begin = this.#begun ? '\n' : ''
     if (this.#tail.length === 1 && only.nodeType === window.Node.TEXT_NODE && (this.#fence !== null || !line.includes('`'))) {
@@ -63,9 +66,6 @@ export class TextView {
       if (next.startsWith(only.data)) return only.appendData(next.slice(only.data.length))
     }
     this.#dropTail()
-    if (line === '' || this.#closes(line)) return
-    // It may become a fence, and is shown when it is known what it is.
-    if (this.#fence === null && this.#streaming && MAYBE_FENCE.test(line)) return
     this.#block ??= this.#openProse()
     this.#tail = this.#nodesOf(line)
     this.#block.append(...this.#tail)
@@ -80,7 +80,7 @@ export class TextView {
     const begin = this.#begun ? '\n' : ''
     if (this.#fence !== null || !line.includes('`')) return [document.createTextNode(begin + line)]
     const nodes = line.split(INLINE).filter((piece) => piece !== '').map((piece) => (
-      INLINE.test(piece) ? element('code', {}, piece.slice(1, -1)) : document.createTextNode(piece)
+      /^`[^`]+`$/.test(piece) ? element('code', {}, piece.slice(1, -1)) : document.createTextNode(piece)
     ))
     return begin === '' ? nodes : [document.createTextNode(begin), ...nodes]
   }
@@ -97,6 +97,8 @@ export class TextView {
   }
 
   #openCode (fence, language) {
+    // What looked like prose was the beginning of this.
+    if (this.#block?.hasChildNodes() === false) this.#block.remove()
     const code = element('code')
     const head = element('figcaption', {}, element('span', {}, language || 'code'))
     // Only where the page came by https or from this machine.

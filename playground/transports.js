@@ -5,7 +5,7 @@ import { recall, remember } from './memory.js'
 import { apiUrl, settings } from './settings.js'
 
 const KEY = 'agent-runs-transport'
-const NAMES = { sse: 'Server-Sent Events', websocket: 'WebSocket' }
+const NAMES = { sse: 'SSE', websocket: 'WebSocket' }
 
 export class Transports {
   /** Each made when it is wanted for the first time. */
@@ -20,6 +20,7 @@ export class Transports {
     this.node = element('select', {
       class: 'transport',
       'aria-label': 'Transport',
+      title: 'Server-Sent Events: one connection for each page. WebSocket: the same over another wire',
       onchange: () => {
         this.#current = this.node.value
         remember(KEY, this.#current)

@@ -112,3 +112,26 @@ testPages('options that are no JSON are not sent, and those that the provider do
   await page.message.press('Enter')
   await page.shows(t, ['You: hello', 'Agent: hello', 'Finished'])
 })
+
+testPages('a message whose answers are lost is kept, and sent again it is the same message', async (t, { open, allow }) => {
+  allow(/^Failed to load resource: net::/)
+  const { url } = await serve(t, ['--port', '0', '--db', ':memory:'])
+  const page = await open(url)
+  await page.send('first')
+  await page.showsLine('Finished')
+  let lost = 0
+  await page.page.route('**/messages', async (route) => {
+    await route.fetch()
+    lost++
+    await route.abort()
+  })
+  await page.send('only once')
+  await page.page.getByRole('alert').getByText('The server cannot be reached.').waitFor()
+  t.ok(lost > 0)
+  t.equal(await page.message.inputValue(), 'only once')
+  await page.page.unroute('**/messages')
+  await page.message.press('Enter')
+  while (await page.message.inputValue() !== '') await page.page.evaluate('new Promise(requestAnimationFrame)')
+  await page.send('last')
+  await page.shows(t, ['You: first', 'Agent: first', 'Finished', 'You: only once', 'Agent: only once', 'Finished', 'You: last', 'Agent: last', 'Finished'])
+})

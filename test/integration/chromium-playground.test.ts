@@ -216,7 +216,7 @@ testPages('a page that changes from Server-Sent Events to the WebSocket in the m
   await page.page.reload()
   await page.shows(t, ['You: go', 'Agent: one two ', 'Working'])
   t.equal(await transport.inputValue(), 'websocket')
-  await transport.selectOption('Server-Sent Events')
+  await transport.selectOption('SSE')
   await page.connectionSays('cursor 3 → seq 3')
   await say(run, 'three')
   run.end()
