@@ -95,6 +95,11 @@ export class PlaygroundPage {
     await this.message.press('Enter')
   }
 
+  /** Waits until what was written has been taken, and is gone from where it was written. */
+  async hasSent (): Promise<void> {
+    while (await this.message.inputValue() !== '') await this.page.evaluate('new Promise(requestAnimationFrame)')
+  }
+
   /** Waits until that is what the page shows; asserts it, and with that says what it shows instead. */
   async shows (t: Test, lines: string[]): Promise<void> {
     t.strictSame(await this.#shownOnce((shown) => JSON.stringify(shown) === JSON.stringify(lines)), lines)

@@ -142,6 +142,7 @@ testPages('what one page renames or deletes the others follow; and colours, once
   await page.send('go')
   await agent.next()
   await page.showsLine('Working')
+  await page.page.waitForURL('**/#/*')
   const other = await open(page.page.url())
   await other.showsLine('Working')
   await page.button('Rename').click()

@@ -13,7 +13,10 @@ async function begin (t: Test, { open }: Browsing): Promise<{ page: PlaygroundPa
   const { url, agent } = await servePlayground(t)
   const page = await open(url)
   await page.send('go')
-  return { page, agent, run: await agent.next(), url }
+  const run = await agent.next()
+  // The address is what other pages are opened at.
+  await page.page.waitForURL('**/#/*')
+  return { page, agent, run, url }
 }
 
 testPages('a message is sent, its session is there, and the answer grows until it is whole', async (t, { open }) => {
@@ -27,13 +30,14 @@ testPages('a message is sent, its session is there, and the answer grows until i
   t.equal(run.context.content, 'first line\n  <b>second</b> line')
   await say(run, 'one ', 'two')
   await page.shows(t, ['You: first line\n  <b>second</b> line', 'Agent: one two', 'Working'])
-  t.equal(await page.message.inputValue(), '')
+  await page.hasSent()
   await say(run, '\nthree')
   await run.emit({ kind: 'text', messageId: 'm', content: 'one two\nthree' })
   run.end()
   await page.shows(t, ['You: first line\n  <b>second</b> line', 'Agent: one two\nthree', 'Finished'])
 
-  t.match(page.page.url(), /\/#\/[\w-]+$/)
+  await page.page.waitForURL(/\/#\/[\w-]+$/)
+  await page.page.getByRole('heading', { name: 'first line' }).waitFor()
   const item = page.page.getByRole('navigation').getByRole('link', { name: 'first line' })
   t.strictSame([await item.getAttribute('aria-current'), await item.getAttribute('href')], ['page', new URL(page.page.url()).hash])
   t.equal(await page.page.title(), 'first line')
