@@ -241,10 +241,10 @@ export class Subscriber<Chunk> implements Follower {
     if (!this.#isClosed()) this.#cursor = page.through
   }
 
-  // While this reader was on its way, part of what it had not read yet was compacted.
+  // While this reader was on its way, part of what it had not read yet was compacted: its client must not take that for a loss.
   #tellCompacted (page: LogPage): void {
     const { compactedThrough } = page.session
-    if (compactedThrough > this.#compactedThrough && this.#cursor > 0 && this.#cursor < compactedThrough) {
+    if (compactedThrough > this.#compactedThrough && this.#cursor < compactedThrough) {
       this.#sink.frame({ kind: 'gap', sessionId: this.#channel.sessionId, reason: 'compacted', from: this.#cursor + 1, to: compactedThrough })
     }
     this.#compactedThrough = compactedThrough

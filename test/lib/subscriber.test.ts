@@ -175,7 +175,7 @@ test('what was compacted while a slow reader was on its way is told once, before
   t.end()
 })
 
-test('who is past what was compacted, or begins with nothing, has lost nothing and is told of no gap', async (t) => {
+test('who is past what was compacted has lost nothing and is told of no gap; who was told of fewer holes than there are is', async (t) => {
   const past = build(9)
   const one = follow(past.log, past.channel, 1)
   one.sink.room = 1
@@ -196,7 +196,8 @@ test('who is past what was compacted, or begins with nothing, has lost nothing a
   fresh.log.events = storedEvents(2, 3)
   fresh.channel.advance(3)
   await two.sink.until(3)
-  t.strictSame(two.sink.written, ['chat_subscribed', 2, 3])
+  t.strictSame(two.sink.written, ['chat_subscribed', 'gap', 2, 3])
+  t.strictSame(two.sink.frames[1], { kind: 'gap', sessionId: 's', reason: 'compacted', from: 1, to: 2 })
   t.end()
 })
 
