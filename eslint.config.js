@@ -62,5 +62,9 @@ export default [
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }]
     }
   },
+  {
+    files: ['playground/**/*.js'],
+    rules: { 'max-lines': ['error', 300], 'no-console': 'error' }
+  },
   ...walls
 ]

@@ -53,6 +53,7 @@ test('without flags and environment every setting has its default, and nothing i
         messagesPerSecond: 100,
         socketMessageBytes: 262_144,
         bodyBytes: 1_048_576,
+        dialectBodyBytes: 16_777_216,
         eventBytes: 1_048_576,
         messageBytes: 1_048_576,
         maxEventsPerRun: 100_000,
