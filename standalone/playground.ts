@@ -54,6 +54,8 @@ export function hasPlayground ({ values: { playground, routes, prefix } }: Setti
 export async function playgroundRoutes (fastify: FastifyInstance, { settings }: { settings: PlaygroundSettings }): Promise<void> {
   const page = (await readFile(PAGE, 'utf8')).replace('{{settings}}', () => escaped(JSON.stringify(settings))).replace('{{imports}}', () => IMPORTS)
 
+  // They are no part of the API.
+  fastify.addHook('onRoute', (route) => { route.schema = { hide: true, ...route.schema } })
   fastify.addHook('onRequest', async (_request, reply) => {
     // Asked for each time, and answered with 304: a page never meets the modules of another version.
     reply.headers({ 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' })
