@@ -96,7 +96,8 @@ test('one request after the other, and the end of the run: nothing is posted tha
   t.notOk(paused)
   client = await read(frames, client)
   t.notOk(isPosted(client))
-  t.strictSame(states(client), ['step-start', '1 output-error', 'step-start', '2 output-error', 'step-start', 'c output-error'])
+  // On one part there is room for one approval.
+  t.strictSame(states(client), ['step-start', '1 output-error', 'step-start', 'b output-available', 'step-start', '2 output-error', 'step-start', 'c output-error'])
 })
 
 test('a request that was answered is not asked again by a replay: what came of it is told', async (t) => {
@@ -124,4 +125,29 @@ test('an approval that comes while its tool has ended, or of which nobody was to
 test('a run that goes on behind a pause repeats no text', async (t) => {
   const { message } = await answer([delta('m', 'one '), ask('q')], 'q', true, [delta('m', 'two '), resolved('q', true), delta('m', 'three'), text('m', 'one two three'), complete()])
   t.equal(textOf(message), 'one two three')
+})
+
+test('a run that goes on behind a pause repeats no text either if it was compacted meanwhile', async (t) => {
+  const events = run(message, text('l', 'First. '), delta('m', 'May'), delta('m', ' I'), ask('q'), cancelled('q', 'timeout'), text('m', 'May I'), complete('timeout'))
+  const paused = await read(stream(events, { waiting: ['q'] }).frames)
+  t.equal(textOf(paused), 'First. May I')
+  const answered = respond(paused, 'q', true)
+  const kept = events.filter(({ kind }) => kind !== 'stream_delta')
+  t.strictSame(lines(stream(kept, { waiting: [], messages: [answered], told: 5 }).frames), [
+    'start r', 'tool-output-error q The run ended before the request was answered.', 'error The run has taken too long.', '[DONE]'
+  ])
+  // Another text is told, though the client has one that is lost.
+  const other = kept.map((event) => event.kind === 'text' && event.messageId === 'm' ? { ...event, content: 'Other' } : event)
+  t.ok(lines(stream(other, { waiting: [], messages: [answered], told: 5 }).frames).includes('text-delta m Other'))
+})
+
+test('what was denied elsewhere before the client came is not taken for what the client was asked', async (t) => {
+  const events = run(message, use('1'), ask('a'), resolved('a', false), ask('b', '1'), resolved('b', true), result('1', 'out'), complete())
+  const first = stream(events, { waiting: ['b'] })
+  t.strictSame(lines(first.frames).slice(2, -3), [
+    'tool-input-available 1 ls {}', 'tool-input-available a rm {"path":"/"}', 'tool-approval-request a a', 'tool-output-denied a', 'tool-approval-request b 1'
+  ])
+  const paused = await read(first.frames)
+  const second = stream(events, { waiting: [], messages: [respond(paused, 'b', true)], told: 5 })
+  t.strictSame(lines(second.frames), ['start r', 'tool-output-available 1 out', 'finish stop', '[DONE]'])
 })

@@ -124,7 +124,7 @@ test('whatever a run does, a client of the AI SDK 6 or 7 is asked what waits, in
     }
     assertTexts(client, texts)
     if (client.parts.some((part) => part.type === 'dynamic-tool' && !part.state.startsWith('output-'))) throw new Error('a tool is open')
-  }), { numRuns: 300 })
+  }), { numRuns: 1_000 })
   t.pass()
 })
 
@@ -141,6 +141,6 @@ test('whatever was compacted of a run, its replay and its history hold all that 
       const [, answer] = dialect.messages!(events.filter(({ kind }) => !['stream_delta', 'stream_end', 'thinking_delta', 'tool_update', 'status'].includes(kind))) as UIMessage[]
       if (answer !== undefined) assertTexts(answer, texts)
     }
-  }), { numRuns: 200 })
+  }), { numRuns: 500 })
   t.pass()
 })

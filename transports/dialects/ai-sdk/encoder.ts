@@ -2,8 +2,9 @@
 import type { Event } from '../../../lib/event.ts'
 import type { ClosingFrame, DeletedFrame } from '../../../lib/frames.ts'
 import type { DialectEncoder, DialectStream } from '../dialect.ts'
+import { plain } from '../growing-texts.ts'
 import { DONE, framesOf } from './chunks.ts'
-import { type AiSdkRequest, askedIn } from './request.ts'
+import { type AiSdkRequest, heldIn } from './request.ts'
 import { type ApprovalStyle, RunChunks } from './run-chunks.ts'
 
 /**
@@ -15,10 +16,13 @@ export class AiSdkEncoder implements DialectEncoder {
   readonly #run: RunChunks
   readonly #asked: ReadonlySet<string>
   readonly #mustWait: (event: Event) => boolean
+  /** What the client has of a text whose deltas were compacted since: as much of what it posted as no event has told. */
+  #lost: string
   #paused = false
 
   constructor (approvals: ApprovalStyle, { runId, body, waits }: DialectStream<AiSdkRequest>) {
-    const asked = askedIn(body)
+    const { asked, text } = heldIn(body)
+    this.#lost = text
     this.#runId = runId
     this.#asked = asked
     this.#mustWait = (event) => approvals === 'parts' && event.kind === 'permission_request' && waits(event)
@@ -34,11 +38,14 @@ export class AiSdkEncoder implements DialectEncoder {
   }
 
   skip (event: Event): void {
-    this.#run.tell(event)
+    for (const chunk of this.#run.tell(event)) {
+      if (chunk.type === 'text-delta') this.#lost = this.#lost.startsWith(chunk.delta) ? this.#lost.slice(chunk.delta.length) : ''
+    }
     if (event.kind === 'permission_request' && this.#asked.has(event.requestId)) this.#run.finish()
   }
 
   encode (event: Event): string {
+    if (event.kind === 'text' && this.#lost !== '' && plain(event.content).startsWith(this.#lost)) this.#run.had(event.messageId, this.#lost)
     const chunks = this.#run.tell(event)
     this.#paused = this.#mustWait(event)
     if (this.#paused) chunks.push(...this.#run.finish(), { type: 'finish', finishReason: 'tool-calls' })

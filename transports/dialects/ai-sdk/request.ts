@@ -25,7 +25,11 @@ export type AiSdkRequest = Static<typeof aiSdkRequestSchema>
 const LastMessage = Type.Object({ id: Type.Optional(Type.String()), role: Type.String(), parts: Type.Array(Type.Object({ type: Type.String() })) })
 const TextPart = Type.Object({ type: Type.Literal('text'), text: Type.String() })
 const FilePart = Type.Object({ type: Type.Literal('file'), mediaType: Type.String({ minLength: 1 }), url: Type.String({ minLength: 1 }), filename: Type.Optional(Type.String()) })
-const AskedPart = Type.Object({ approval: Type.Object({ id: Type.String() }) })
+// Of what was denied elsewhere a client holds an approval, too, but no answer.
+const AskedPart = Type.Union([
+  Type.Object({ approval: Type.Object({ id: Type.String(), approved: Type.Boolean() }) }),
+  Type.Object({ state: Type.Literal('approval-requested'), approval: Type.Object({ id: Type.String() }) })
+])
 const AnsweredPart = Type.Object({
   state: Type.Literal('approval-responded'),
   approval: Type.Object({ id: Type.String(), approved: Type.Boolean(), reason: Type.Optional(Type.String()) })
@@ -37,11 +41,14 @@ const SESSION_ID = new RegExp(SESSION_ID_PATTERN)
 /** What a message's id must be to be a key with our prefix; of others a hash is. */
 const KEY = /^[!-~]{1,200}$/
 
-/** The approvals that a client was asked for which goes on with a message of the assistant, answered or not. */
-export function askedIn (body: AiSdkRequest | null): ReadonlySet<string> {
+/** What a client holds that goes on with a message of the assistant: the approvals that it was asked for, answered or not, and the text. */
+export function heldIn (body: AiSdkRequest | null): { asked: ReadonlySet<string>, text: string } {
   const last: unknown = body?.messages.at(-1)
   const parts: unknown[] = Value.Check(LastMessage, last) && last.role === 'assistant' ? last.parts : []
-  return new Set(parts.flatMap((part) => Value.Check(AskedPart, part) ? [part.approval.id] : []))
+  return {
+    asked: new Set(parts.flatMap((part) => Value.Check(AskedPart, part) ? [part.approval.id] : [])),
+    text: parts.map((part) => Value.Check(TextPart, part) ? part.text : '').join('')
+  }
 }
 
 /** What a body asks for. Throws INVALID_REQUEST. */

@@ -56,6 +56,11 @@ export class RunChunks {
     return this.#steps.finish()
   }
 
+  /** See `Steps`. */
+  had (messageId: string, content: string): void {
+    this.#steps.had(messageId, content)
+  }
+
   #permission (event: PermissionEvent): Chunk[] {
     if (event.kind === 'permission_resolved') return this.#tools.resolve(event)
     if (event.kind === 'permission_cancelled') return this.#tools.cancel(event)

@@ -39,6 +39,11 @@ export class Steps {
     this.#hasResults = true
   }
 
+  /** What a client has of a text from before, of which nothing is known any more. */
+  had (messageId: string, content: string): void {
+    if (this.#told.text.told(messageId) === undefined) this.#told.text.append(messageId, { content })
+  }
+
   delta (voice: Voice, { messageId, ...delta }: { messageId: string, content: string, snapshot?: true }): Chunk[] {
     return this.#say(voice, messageId, this.#told[voice].append(messageId, delta))
   }

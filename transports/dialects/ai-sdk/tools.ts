@@ -10,6 +10,8 @@ interface Tool {
   /** Whether it was told what came of it. */
   over: boolean
   denied: boolean
+  /** Whether an approval was asked for on it: that of another would take its place, and no client would tell us of both. */
+  asked: boolean
 }
 
 /** An approval, and the part on which it is asked for. */
@@ -35,7 +37,7 @@ export class Tools {
     const known = this.#tools.get(toolCallId)
     if (known !== undefined && (known.over || known.step !== this.#steps.latest)) return []
     const chunks = known === undefined ? this.#steps.begin() : []
-    if (known === undefined) this.#tools.set(toolCallId, { step: this.#steps.latest, over: false, denied: false })
+    if (known === undefined) this.#tools.set(toolCallId, { step: this.#steps.latest, over: false, denied: false, asked: false })
     // Clients leave alone what is executed elsewhere: they neither run it nor post its result.
     return [...chunks, { type: 'tool-input-available', toolCallId, toolName, input: input ?? null, dynamic: true, providerExecuted: true }]
   }
@@ -59,17 +61,19 @@ export class Tools {
    * no answer before: on the tool's part, if that is there, else on a part of its own, in a step of its own if need be.
    */
   request ({ requestId, toolId, toolName, input }: EventOf<'permission_request'>, told: boolean): Chunk[] {
-    const isAlone = [...this.#tools].every(([id, { step, over }]) => over || id === toolId || step !== this.#steps.latest)
-    const takes = ({ step, over }: Tool): boolean => !over && (!told || (isAlone && step === this.#steps.latest))
+    const open = [...this.#tools].filter(([, { step, over }]) => !over && step === this.#steps.latest).map(([id]) => id)
+    const takes = ({ over, asked }: Tool): boolean => !over && (!told || (!asked && open.length === 1 && open[0] === toolId))
     const tool = this.#tools.get(toolId ?? requestId)
     const toolCallId = toolId !== undefined && (tool === undefined || takes(tool)) ? toolId : requestId
     const chunks: Chunk[] = []
     if (!this.#tools.has(toolCallId)) {
-      if (told && !isAlone) chunks.push(...this.#steps.finish())
+      if (told && open.length > 0) chunks.push(...this.#steps.finish())
       chunks.push(...this.call(toolCallId, toolName, input))
     }
     this.#approvals.set(requestId, { toolCallId, own: toolCallId === requestId, told })
-    if (told) chunks.push({ type: 'tool-approval-request', approvalId: requestId, toolCallId })
+    if (!told) return chunks
+    this.#tools.get(toolCallId)!.asked = true
+    chunks.push({ type: 'tool-approval-request', approvalId: requestId, toolCallId })
     return chunks
   }
 
