@@ -48,7 +48,7 @@ const walls = Object.entries(MAY_IMPORT).map(([room, rooms]) => ({
 export default [
   ...neostandard({ ts: true, ignores: ['dist', '.bench', '.tap', 'db/migrations'] }),
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     plugins: { '@typescript-eslint': tseslint.plugin },
     languageOptions: { parser: tseslint.parser, parserOptions: { projectService: true } },
     rules: {

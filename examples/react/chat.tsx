@@ -57,7 +57,7 @@ function Conversation ({ messages: initial, onLost }: { messages: UIMessage[], o
               <p key={index}>
                 <code>{part.toolName} {JSON.stringify(part.input)}</code> {part.state}
                 {part.state === 'approval-requested' && [true, false].map((approved) => (
-                  <button key={String(approved)} onClick={() => addToolApprovalResponse({ id: part.approval.id, approved })}>{approved ? 'Allow' : 'Deny'}</button>
+                  <button key={String(approved)} onClick={() => { void addToolApprovalResponse({ id: part.approval.id, approved }) }}>{approved ? 'Allow' : 'Deny'}</button>
                 ))}
               </p>
             )
@@ -65,9 +65,9 @@ function Conversation ({ messages: initial, onLost }: { messages: UIMessage[], o
         </article>
       ))}
       {error !== undefined && <p role='alert'>{error.message}</p>}
-      <form onSubmit={(event) => { event.preventDefault(); sendMessage({ text }); setText('') }}>
+      <form onSubmit={(event) => { event.preventDefault(); void sendMessage({ text }); setText('') }}>
         <input value={text} onChange={(event) => setText(event.target.value)} disabled={isBusy} autoFocus />
-        {isBusy ? <button type='button' onClick={stopRun}>Stop</button> : <button disabled={text === ''}>Send</button>}
+        {isBusy ? <button type='button' onClick={() => { void stopRun() }}>Stop</button> : <button disabled={text === ''}>Send</button>}
       </form>
     </main>
   )

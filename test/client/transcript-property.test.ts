@@ -99,7 +99,7 @@ test('however a run is read, cut and resumed and compacted in between, its texts
   fc.assert(fc.property(
     fc.array(saidArbitrary, { maxLength: 60 }),
     fc.boolean(),
-    fc.array(fc.tuple(fc.nat(40), fc.nat(8), fc.nat(30)), { maxLength: 6 }),
+    fc.array(fc.tuple(fc.nat(40), fc.nat(8), fc.nat(30)), { minLength: 1, maxLength: 6 }),
     (sayings, isOver, cuts) => {
       const events = runOf(sayings, isOver)
       let log = events
@@ -116,5 +116,5 @@ test('however a run is read, cut and resumed and compacted in between, its texts
       assert.deepEqual(textsOf(transcript), textsOf(events.reduce(fold, emptyTranscript)))
     }
   ), { numRuns: RUNS, ...process.env['PROPERTY_SEED'] !== undefined && { seed: Number(process.env['PROPERTY_SEED']) } })
-  t.ok(readings > RUNS, 'they were cut')
+  t.ok(readings >= RUNS, 'they were cut')
 })

@@ -1,8 +1,9 @@
 /* What the bodies of dialects have in common: which run is asked for, beside what is said. */
 import { createHash } from 'node:crypto'
-import { Value } from 'typebox/value'
 import Type, { type Static } from 'typebox'
+import { Value } from 'typebox/value'
 import { runsError } from '../../lib/errors.ts'
+import type { MessageContent, MessagePart } from '../../lib/message-content.ts'
 import { IDEMPOTENCY_KEY_PATTERN, messageProperties, SessionId } from '../../lib/request-schemas.ts'
 import { SESSION_ID_PATTERN } from '../../lib/types.ts'
 
@@ -23,6 +24,13 @@ export function choicesIn (given: unknown): Choices {
   const [problem] = Value.Errors(choicesSchema, choices)
   if (problem !== undefined) throw invalid(`"${problem.instancePath.slice(1)}" ${problem.message}.`)
   return choices as Choices
+}
+
+/** Parts of a message as its content: a text alone is just that. Throws INVALID_REQUEST if there are none. */
+export function contentOf (parts: MessagePart[]): MessageContent {
+  const [only] = parts
+  if (only === undefined) throw invalid('The message holds neither text nor files.')
+  return parts.length === 1 && only.type === 'text' ? only.text : parts
 }
 
 /** The id of a session, whatever the dialect calls it. Throws INVALID_REQUEST. */

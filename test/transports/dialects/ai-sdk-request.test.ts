@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { test } from 'tap'
 import { aiSdkDialect } from '../../../transports/dialects/ai-sdk/index.ts'
 
@@ -20,7 +19,7 @@ test('a new message is its text, and repeated it is the same', (t) => {
   t.strictSame(submit(hello), { sessionId: 's', message: { content: 'hello', idempotencyKey: 'ai-sdk:message:m1' } })
   const strange = 'ö'.repeat(300)
   t.strictSame(submit({ ...hello, id: strange }), {
-    sessionId: 's', message: { content: 'hello', idempotencyKey: `ai-sdk:message:${createHash('sha256').update(strange).digest('base64')}` }
+    sessionId: 's', message: { content: 'hello', idempotencyKey: 'ai-sdk:message#BiyX9-SrGAbIqWa01E19ipKhdU8_aIztPZGLeemQ1uQ' }
   })
   t.strictSame(submit({ role: 'user', parts: hello.parts }), { sessionId: 's', message: { content: 'hello' } })
   t.end()
@@ -74,7 +73,7 @@ test('responses to approvals are answers, in whichever part they are', (t) => {
 
 test('what cannot be done is refused in words', (t) => {
   const last = (message: unknown): string => refusal({ id: 's', messages: [message] })
-  t.match(refusal({ id: '../etc', messages: [hello] }), /^INVALID_REQUEST The id of the chat is the session's here, and must match .*; "\.\.\/etc" does not\.$/)
+  t.match(refusal({ id: '../etc', messages: [hello] }), /^INVALID_REQUEST "id" is the id of a session: it must match /)
   t.equal(last(user()), 'INVALID_REQUEST The message holds neither text nor files.')
   t.equal(last(user({ type: 'step-start' })), 'INVALID_REQUEST The message holds neither text nor files.')
   t.match(last({ role: 'assistant', parts: [{ type: 'tool-x', state: 'output-available', output: 1 }] }), /^INVALID_REQUEST .*without a response to an approval.*tools that clients execute are not supported\.$/)

@@ -4,7 +4,7 @@ import { Value } from 'typebox/value'
 import type { MessageContent, MessagePart } from '../../../lib/message-content.ts'
 import type { PermissionDecision } from '../../../lib/types.ts'
 import type { DialectRequest } from '../dialect.ts'
-import { choicesIn, invalid, keyFor, sessionIdIn } from '../what-was-asked.ts'
+import { choicesIn, contentOf, invalid, keyFor, sessionIdIn } from '../what-was-asked.ts'
 
 const Source = Type.Union([
   Type.Object({ type: Type.Literal('data'), value: Type.String(), mimeType: Type.String({ minLength: 1 }) }),
@@ -59,11 +59,9 @@ function decisionIn (payload: unknown): PermissionDecision {
 function contentIn (content: unknown): MessageContent {
   if (!Value.Check(UserContent, content)) throw invalid('The content of a message must be text, or parts: text, image, audio, video, document, by data or url.')
   if (typeof content === 'string') return content
-  const parts = content.map((part): MessagePart => {
+  return contentOf(content.map((part): MessagePart => {
     if (!('source' in part)) return part
     const { source: { type, value, mimeType = 'application/octet-stream' } } = part
     return { type: part.type === 'image' ? 'image' : 'file', mimeType, ...type === 'data' ? { data: value } : { url: value } }
-  })
-  const [first] = parts
-  return parts.length === 1 && first?.type === 'text' ? first.text : parts
+  }))
 }

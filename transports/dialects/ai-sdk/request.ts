@@ -1,13 +1,11 @@
 /* What `useChat` posts. */
-import { createHash } from 'node:crypto'
 import Type, { type Static } from 'typebox'
 import { Value } from 'typebox/value'
-import { runsError } from '../../../lib/errors.ts'
-import type { MessageContent, MessagePart } from '../../../lib/message-content.ts'
+import type { MessagePart } from '../../../lib/message-content.ts'
 import { messageProperties } from '../../../lib/request-schemas.ts'
-import { SESSION_ID_PATTERN } from '../../../lib/types.ts'
 import { problemOf } from '../../../lib/validation-problem.ts'
 import type { DialectRequest } from '../dialect.ts'
+import { contentOf, invalid, keyFor, sessionIdIn } from '../what-was-asked.ts'
 
 /** What a body must match; what else apps put into it is left alone. Of the messages only the last one is looked at: the rest we have. */
 export const aiSdkRequestSchema = Type.Object({
@@ -37,10 +35,6 @@ const AnsweredPart = Type.Object({
 
 type UiMessage = Static<typeof LastMessage>
 
-const SESSION_ID = new RegExp(SESSION_ID_PATTERN)
-/** What a message's id must be to be a key with our prefix; of others a hash is. */
-const KEY = /^[!-~]{1,200}$/
-
 /** What a client holds that goes on with a message of the assistant: the approvals that it was asked for, answered or not, and the text. */
 export function heldIn (body: AiSdkRequest | null): { asked: ReadonlySet<string>, text: string } {
   const last: unknown = body?.messages.at(-1)
@@ -52,8 +46,8 @@ export function heldIn (body: AiSdkRequest | null): { asked: ReadonlySet<string>
 }
 
 /** What a body asks for. Throws INVALID_REQUEST. */
-export function readAiSdkRequest ({ id: sessionId, messages, trigger, messageId, provider, onBusy, options }: AiSdkRequest): DialectRequest {
-  if (!SESSION_ID.test(sessionId)) throw invalid(`The id of the chat is the session's here, and must match ${SESSION_ID_PATTERN}; "${sessionId}" does not.`)
+export function readAiSdkRequest ({ id, messages, trigger, messageId, provider, onBusy, options }: AiSdkRequest): DialectRequest {
+  const sessionId = sessionIdIn('id', id)
   const last: unknown = messages.at(-1)
   if (!Value.Check(LastMessage, last)) throw invalid(problemOf('The last message', Value.Errors(LastMessage, last)))
   if (last.role === 'assistant') {
@@ -66,7 +60,7 @@ export function readAiSdkRequest ({ id: sessionId, messages, trigger, messageId,
   return {
     sessionId,
     message: {
-      content: contentOf(last),
+      content: contentOf(last.parts.flatMap(partOf)),
       ...(provider !== undefined && { provider }),
       ...(onBusy !== undefined && { onBusy }),
       ...(options !== undefined && { options }),
@@ -85,19 +79,8 @@ function answersIn (parts: unknown[]) {
 
 /** What makes a repeat of the same post the same run; null if it may be meant anew: an edit, or another answer to the same message. */
 function keyOf (message: UiMessage, trigger: string | undefined, messageId: string | undefined): string | null {
-  if (trigger === 'regenerate-message') return messageId === undefined ? null : key('regenerate', messageId)
-  return messageId !== undefined || message.id === undefined ? null : key('message', message.id)
-}
-
-function key (what: string, id: string): string {
-  return `ai-sdk:${what}:${KEY.test(id) ? id : createHash('sha256').update(id).digest('base64')}`
-}
-
-function contentOf ({ parts }: UiMessage): MessageContent {
-  const content = parts.flatMap((part) => partOf(part))
-  if (content.length === 0) throw invalid('The message holds neither text nor files.')
-  const [only] = content
-  return content.length === 1 && only!.type === 'text' ? only!.text : content
+  if (trigger === 'regenerate-message') return messageId === undefined ? null : keyFor('ai-sdk:regenerate', messageId)
+  return messageId !== undefined || message.id === undefined ? null : keyFor('ai-sdk:message', message.id)
 }
 
 function partOf (part: { type: string }): MessagePart[] {
@@ -120,8 +103,4 @@ function dataOf (url: string): string {
   } catch {
     throw invalid('A file of the message has a "data:" URL that cannot be read.')
   }
-}
-
-function invalid (problem: string): Error {
-  return runsError('INVALID_REQUEST', [problem])
 }
