@@ -1,17 +1,10 @@
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { chromium } from 'playwright-core'
 import { test } from 'tap'
+import { newPage, noChromium } from '../helpers/chromium-page.ts'
 import { spawnModule } from '../helpers/spawn-script.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
 
-const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
-const absence = `Chromium is not installed at ${executablePath} (CHROMIUM_PATH says where it is)`
-// On a developer's machine it may be absent; where nobody looks, an absent browser must not pass for a tested one.
-const skip = existsSync(executablePath) || process.env['CI'] ? false : absence
-
-test('examples/react: a chat sends, goes on after a reload in mid-run, survives its server, asks for approvals and stops', { skip }, async (t) => {
-  if (!existsSync(executablePath)) throw new Error(absence)
+test('examples/react: a chat sends, goes on after a reload in mid-run, survives its server, asks for approvals and stops', { skip: noChromium }, async (t) => {
   const DATABASE = join(tempDir(t), 'runs.db')
   const start = async (PORT: string) => {
     const server = spawnModule(t, 'examples/react/server.ts', [], { PORT, DATABASE })
@@ -20,9 +13,7 @@ test('examples/react: a chat sends, goes on after a reload in mid-run, survives 
     return { server, url: listening![0] }
   }
   const { server, url } = await start('0')
-  const browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run', '--disable-sync'] })
-  t.teardown(() => browser.close())
-  const page = await browser.newPage()
+  const page = await newPage(t)
   const shows = async (status: string, ...texts: string[]): Promise<void> => {
     await page.waitForSelector(`main[data-status="${status}"]`)
     await page.waitForFunction(`JSON.stringify([...document.querySelectorAll('p')].map(({ textContent }) => textContent)) === ${JSON.stringify(JSON.stringify(texts))}`)

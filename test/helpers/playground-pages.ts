@@ -1,27 +1,11 @@
 /* The playground in a real browser: pages of it, what they show, and what their consoles say. */
-import { existsSync } from 'node:fs'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { chromium, type Browser, type BrowserContext, type Locator, type Page } from 'playwright-core'
-import tap, { test, type Test } from 'tap'
+import type { BrowserContext, Locator, Page } from 'playwright-core'
+import { test, type Test } from 'tap'
 import agentRuns, { type AgentRunsOptions } from '../../index.ts'
 import { playgroundRoutes } from '../../standalone/playground.ts'
+import { newContext, noChromium } from './chromium-page.ts'
 import { scriptedProvider, type ScriptedProvider } from './scripted-provider.ts'
-
-const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
-const absence = `Chromium is not installed at ${executablePath} (CHROMIUM_PATH says where it is)`
-// On a developer's machine it may be absent; where nobody looks, an absent browser must not pass for a tested one.
-const skip = existsSync(executablePath) || process.env['CI'] ? false : absence
-
-let browser: Promise<Browser> | undefined
-tap.teardown(async () => (await browser)?.close())
-
-function launch (): Promise<Browser> {
-  if (!existsSync(executablePath)) throw new Error(absence)
-  return chromium.launch({
-    executablePath,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run', '--disable-sync']
-  })
-}
 
 /** What a test has of the browser. */
 export interface Browsing {
@@ -33,15 +17,12 @@ export interface Browsing {
 
 /** A test in Chromium. It fails if anything is said in a page's console, or thrown there and not caught. */
 export function testPages (name: string, run: (t: Test, browsing: Browsing) => Promise<void>): void {
-  test(name, { skip }, async (t) => {
+  test(name, { skip: noChromium }, async (t) => {
     let context: BrowserContext | undefined
     const said: string[] = []
     const allowed: RegExp[] = []
     const open = async (url: string): Promise<PlaygroundPage> => {
-      if (context === undefined) {
-        const opened = context = await (await (browser ??= launch())).newContext()
-        t.teardown(() => opened.close())
-      }
+      context ??= await newContext(t)
       const page = await context.newPage()
       page.on('console', (message) => { if (['error', 'warning', 'assert'].includes(message.type())) said.push(message.text()) })
       page.on('pageerror', (error) => { said.push(error.stack ?? error.message) })

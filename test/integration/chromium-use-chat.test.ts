@@ -1,31 +1,15 @@
 /* The unmodified `useChat` of AI SDK 5, 6 and 7 in a real browser, whose connections break. */
-import { existsSync } from 'node:fs'
 import Fastify from 'fastify'
-import { chromium, type Browser, type Page } from 'playwright-core'
-import tap, { test, type Test } from 'tap'
+import type { Page } from 'playwright-core'
+import { test, type Test } from 'tap'
 import agentRuns from '../../index.ts'
 import { type ChatMessage, type Version } from '../helpers/ai-sdk-chats.ts'
+import { newPage, noChromium } from '../helpers/chromium-page.ts'
 import { CuttingProxy } from '../helpers/cutting-proxy.ts'
 import { postJson } from '../helpers/read-sse.ts'
 import { type ScriptedRun, scriptedProvider } from '../helpers/scripted-provider.ts'
 import { eventually } from '../helpers/serve-sockets.ts'
 import { HTML, useChatPage } from '../helpers/use-chat-page.ts'
-
-const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
-const absence = `Chromium is not installed at ${executablePath} (CHROMIUM_PATH says where it is)`
-// On a developer's machine it may be absent; where nobody looks, an absent browser must not pass for a tested one.
-const skip = existsSync(executablePath) || process.env['CI'] ? false : absence
-
-let browser: Promise<Browser> | undefined
-tap.teardown(async () => (await browser)?.close())
-
-function launch (): Promise<Browser> {
-  if (!existsSync(executablePath)) throw new Error(absence)
-  return chromium.launch({
-    executablePath,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run', '--disable-sync']
-  })
-}
 
 const scripts = new Map<Version, Promise<string>>()
 
@@ -43,9 +27,7 @@ async function openChat (t: Test, version: Version, query = '') {
   await app.register(agentRuns, { providers: { agent }, store: ':memory:', closeGraceMs: 0 })
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
   const proxy = await CuttingProxy.open(t, url)
-  const context = await (await (browser ??= launch())).newContext()
-  t.teardown(() => context.close())
-  const page = await context.newPage()
+  const page = await newPage(t)
   const mounted = async (): Promise<void> => { await page.waitForFunction('statuses.length > 0 && chat.status === "ready"') }
   await page.goto(`${proxy.url}/${query}`)
   await mounted()
@@ -83,7 +65,7 @@ async function openBroken (t: Test, version: Version, query = '') {
 }
 
 for (const version of [5, 6, 7] as Version[]) {
-  test(`useChat ${version} is asked for nothing that is not there, sends, and has the whole answer in one message`, { skip }, async (t) => {
+  test(`useChat ${version} is asked for nothing that is not there, sends, and has the whole answer in one message`, { skip: noChromium }, async (t) => {
     const { app, agent, page, requests } = await openChat(t, version)
     await eventually(() => requests.length === 2)
     t.strictSame(requests, ['GET /ai-sdk/s/messages 200', 'GET /ai-sdk/s/stream 204'])
@@ -100,7 +82,7 @@ for (const version of [5, 6, 7] as Version[]) {
     t.strictSame((await page.evaluate<string[]>('statuses')).slice(-3), ['submitted', 'streaming', 'ready'])
   })
 
-  test(`useChat ${version}, whose connection broke and which is mounted anew on the history, has all of the run once`, { skip }, async (t) => {
+  test(`useChat ${version}, whose connection broke and which is mounted anew on the history, has all of the run once`, { skip: noChromium }, async (t) => {
     const { page, run } = await openBroken(t, version)
     t.match(await page.evaluate('String(chat.error)'), /^TypeError: network error/)
     await page.evaluate('mount()')
@@ -111,7 +93,7 @@ for (const version of [5, 6, 7] as Version[]) {
     t.strictSame(await partsOf(page), ['step-start', 'one, two, three'])
   })
 
-  test(`useChat ${version}, mounted anew after a run that has ended without it, has that from the history`, { skip }, async (t) => {
+  test(`useChat ${version}, mounted anew after a run that has ended without it, has that from the history`, { skip: noChromium }, async (t) => {
     const { app, page, run } = await openBroken(t, version)
     await say(run, 'three')
     run.end()
@@ -120,7 +102,7 @@ for (const version of [5, 6, 7] as Version[]) {
     t.strictSame(await shown(page, 'ready', 'assistant: one, two, three'), ['user: hi', 'assistant: one, two, three'])
   })
 
-  test(`useChat ${version} on a page that is reloaded in mid-run has all of the run once`, { skip }, async (t) => {
+  test(`useChat ${version} on a page that is reloaded in mid-run has all of the run once`, { skip: noChromium }, async (t) => {
     const { agent, page } = await openChat(t, version)
     await send(page, 'hi')
     const run = await agent.next()
@@ -136,7 +118,7 @@ for (const version of [5, 6, 7] as Version[]) {
     t.strictSame(await partsOf(page), ['step-start', 'one, two, three'])
   })
 
-  test(`useChat ${version} is told of an abort, and of a run that is in the way`, { skip }, async (t) => {
+  test(`useChat ${version} is told of an abort, and of a run that is in the way`, { skip: noChromium }, async (t) => {
     const { agent, url, page } = await openChat(t, version)
     await send(page, 'hi')
     const run = await agent.next()
@@ -153,7 +135,7 @@ for (const version of [5, 6, 7] as Version[]) {
   })
 }
 
-test('useChat 7, and 6 with a Chat of the page\'s, resume a broken stream where they are', { skip }, async (t) => {
+test('useChat 7, and 6 with a Chat of the page\'s, resume a broken stream where they are', { skip: noChromium }, async (t) => {
   for (const [version, query] of [[7, ''], [6, '?shared']] as const) {
     const { page, run } = await openBroken(t, version, query)
     await page.evaluate('void chat.resumeStream()')
@@ -165,7 +147,7 @@ test('useChat 7, and 6 with a Chat of the page\'s, resume a broken stream where 
   }
 })
 
-test('useChat 5, and 6 without a Chat of the page\'s, put what is resumed behind what they have: pages must mount them anew', { skip }, async (t) => {
+test('useChat 5, and 6 without a Chat of the page\'s, put what is resumed behind what they have: pages must mount them anew', { skip: noChromium }, async (t) => {
   for (const version of [5, 6] as const) {
     const { page, run } = await openBroken(t, version)
     await page.evaluate('void chat.resumeStream()')
@@ -177,7 +159,7 @@ test('useChat 5, and 6 without a Chat of the page\'s, put what is resumed behind
 
 for (const version of [6, 7] as Version[]) {
   for (const approved of [true, false]) {
-    test(`useChat ${version}: an approval that is ${approved ? 'granted' : 'denied'} on the page, which was reloaded meanwhile, reaches the agent, and the message goes on`, { skip }, async (t) => {
+    test(`useChat ${version}: an approval that is ${approved ? 'granted' : 'denied'} on the page, which was reloaded meanwhile, reaches the agent, and the message goes on`, { skip: noChromium }, async (t) => {
       const { app, agent, page, requests } = await openChat(t, version)
       await send(page, 'go')
       const run = await agent.next()

@@ -1,19 +1,14 @@
 /* The client library in a real browser, as a module of a page whose connections break. */
-import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { build } from 'esbuild'
 import Fastify from 'fastify'
-import { chromium, type Browser, type Page } from 'playwright-core'
-import tap, { test, type Test } from 'tap'
+import type { Page } from 'playwright-core'
+import { test, type Test } from 'tap'
 import agentRuns from '../../index.ts'
+import { newPage, noChromium } from '../helpers/chromium-page.ts'
 import { CuttingProxy } from '../helpers/cutting-proxy.ts'
 import { type ScriptedProvider, scriptedProvider } from '../helpers/scripted-provider.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
-
-const executablePath = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium'
-const absence = `Chromium is not installed at ${executablePath} (CHROMIUM_PATH says where it is)`
-// On a developer's machine it may be absent; where nobody looks, an absent browser must not pass for a tested one.
-const skip = existsSync(executablePath) || process.env['CI'] ? false : absence
 
 /** Follows the session `s` for as long as it is there; `seqs`, `transcript` and `connections` say what came of it. */
 const PAGE = `<!doctype html><title>Test</title><link rel="icon" href="data:,"><script type="module">
@@ -27,21 +22,8 @@ const PAGE = `<!doctype html><title>Test</title><link rel="icon" href="data:,"><
   }, { onState: ({ status }) => states.push(status) })
 </script>`
 
-let browser: Promise<Browser> | undefined
-tap.teardown(async () => (await browser)?.close())
-
-function launch (): Promise<Browser> {
-  if (!existsSync(executablePath)) throw new Error(absence)
-  return chromium.launch({
-    executablePath,
-    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--no-first-run', '--disable-sync', '--host-resolver-rules=MAP insecure.test 127.0.0.1']
-  })
-}
-
 async function openPage (t: Test, url: string): Promise<Page> {
-  const context = await (await (browser ??= launch())).newContext()
-  t.teardown(() => context.close())
-  const page = await context.newPage()
+  const page = await newPage(t)
   await page.goto(url)
   return page
 }
@@ -59,7 +41,7 @@ async function serveWithPage (t: Test): Promise<{ agent: ScriptedProvider, url: 
 }
 
 for (const transport of ['sse', 'websocket']) {
-  test(`${transport}: a page whose connection breaks again and again has every event once and in order, and the whole text`, { skip }, async (t) => {
+  test(`${transport}: a page whose connection breaks again and again has every event once and in order, and the whole text`, { skip: noChromium }, async (t) => {
     const { agent, url } = await serveWithPage(t)
     const proxy = await CuttingProxy.open(t, url)
     const page = await openPage(t, `${proxy.url}/?transport=${transport}`)
@@ -94,7 +76,7 @@ for (const transport of ['sse', 'websocket']) {
   })
 }
 
-test('a page that is not secure, and has no randomUUID, sends its messages all the same', { skip }, async (t) => {
+test('a page that is not secure, and has no randomUUID, sends its messages all the same', { skip: noChromium }, async (t) => {
   const { agent, url } = await serveWithPage(t)
   const page = await openPage(t, `${url.replace('127.0.0.1', 'insecure.test')}/?transport=sse`)
   t.strictSame(await page.evaluate('[isSecureContext, typeof crypto.randomUUID]'), [false, 'undefined'])
