@@ -69,7 +69,7 @@ test('everything that is retained is there as JSON, to the byte of the stream', 
   await settled()
   const text = await (await fetch(`${url}/sessions/s/events`)).text()
   const stream = await (await SseClient.open(`${url}/sessions/s/stream?until=complete`)).ended()
-  const lines = [...stream.raw.matchAll(/^id: [1-9]\d*\ndata: ([^\n]*)$/gm)].map(([, json]) => json)
+  const lines = [...stream.raw.matchAll(/^data: ([^\n]*)\nid: [1-9]\d*$/gm)].map(([, json]) => json)
   t.equal(text, `{"events":[${lines.join(',')}],"lastSeq":5,"compactedThrough":0}`)
   t.match(await get('/events?after=3&limit=1'), { events: [{ seq: 4 }], lastSeq: 5 })
   t.match(await get('/events?after=1.5'), { code: 'INVALID_REQUEST' })
