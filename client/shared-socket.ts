@@ -90,8 +90,10 @@ export class SharedSocket {
       this.#backOff.succeeded()
       return connection
     } catch (error) {
+      // That nobody needs it any more says nothing about the next.
+      if (stop.aborted) throw error
       this.#notBefore = performance.now() + this.#backOff.failed()!
-      const reason = stop.aborted ? null : await this.#refusal(watch).catch(() => null)
+      const reason = await this.#refusal(watch).catch(() => null)
       over()
       throw reason ?? error
     } finally {
