@@ -78,10 +78,12 @@ export interface RunsClient {
   close (): void
 }
 
-/** The client of the plugin that is mounted at `url`, such as `https://host/api`; in a browser it may be relative. Throws TypeError if it is no URL, or there is no WebSocket where one is wanted. */
+/** The client of the plugin that is mounted at `url`, such as `https://host/api`; in a browser it may be relative. Throws TypeError if it is no URL, if there is no such transport, or no WebSocket where one is wanted. */
 export function createClient (url: string | URL, options: ClientOptions = {}): RunsClient {
   return new Client(resolvedUrl(url), options)
 }
+
+const TRANSPORTS: ReadonlyArray<NonNullable<ClientOptions['transport']>> = ['sse', 'websocket']
 
 class Client implements RunsClient {
   readonly #options: ClientOptions
@@ -93,8 +95,9 @@ class Client implements RunsClient {
     this.#options = options
     this.#requests = new Requests(base, options, this.#closed.signal)
     const http = new HttpTransport(this.#requests, options)
-    const { retry } = options
-    this.#transport = options.transport === 'websocket'
+    const { retry, transport = 'sse' } = options
+    if (!TRANSPORTS.includes(transport)) throw new TypeError(`There is no transport "${transport}": it must be ${TRANSPORTS.map((name) => `"${name}"`).join(' or ')}.`)
+    this.#transport = transport === 'websocket'
       ? new SocketTransport({ socket: new SharedSocket(this.#requests.url(['ws']), options), http, retry, closed: this.#closed.signal })
       : http
   }

@@ -22,9 +22,10 @@ export class Reading {
   #latestEnd: End | null = null
   #over = false
 
-  /** Throws INVALID_CURSOR. */
+  /** Throws INVALID_CURSOR, and INVALID_REQUEST at an `until` that does not exist: it would never end. */
   constructor ({ cursor = 0, until }: SubscriptionOptions) {
     if (cursor !== 'latest' && !(Number.isSafeInteger(cursor) && cursor >= 0)) throw new RunsClientError('INVALID_CURSOR', `${String(cursor)} is not a cursor: it must be a seq (0, 1, 2, …) or "latest".`)
+    if (until !== undefined && until !== 'complete') throw new RunsClientError('INVALID_REQUEST', `until: "${String(until)}" is not known: it must be "complete", or nothing.`)
     this.#cursor = cursor
     this.#untilComplete = until === 'complete'
   }

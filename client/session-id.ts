@@ -5,6 +5,7 @@ import { RunsClientError } from './errors.ts'
 const SESSION_ID = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$/
 
 /** Throws INVALID_REQUEST at what cannot be a session's id, before anything is asked. */
-export function assertSessionId (sessionId: string): void {
-  if (!SESSION_ID.test(sessionId)) throw new RunsClientError('INVALID_REQUEST', `"${sessionId}" is no id of a session.`)
+export function assertSessionId (sessionId: unknown): void {
+  // A session called "undefined" would be that of all who have forgotten theirs.
+  if (typeof sessionId !== 'string' || !SESSION_ID.test(sessionId)) throw new RunsClientError('INVALID_REQUEST', `"${String(sessionId)}" is no id of a session.`)
 }

@@ -170,13 +170,15 @@ test('what is asked has its parameters, and null is no error where nothing is on
 test('what is no id never leaves the client', async (t) => {
   const server = await StreamServer.open(t)
   const client = createClient(server.url, soon)
-  for (const id of ['', '..', 'a/b', '-x', 'x'.repeat(101)]) {
+  for (const id of ['', '..', 'a/b', '-x', 'x'.repeat(101), undefined as unknown as string, null as unknown as string]) {
     await t.rejects(client.send(id, 'x'), { code: 'INVALID_REQUEST' })
     await t.rejects(client.deleteSession(id), { code: 'INVALID_REQUEST' })
     t.throws(() => client.follow(id), { code: 'INVALID_REQUEST' })
   }
   await t.rejects(client.approve('s', '..', { allow: true }), { code: 'INVALID_REQUEST' })
   for (const cursor of [-1, 1.5, NaN]) t.throws(() => client.follow('s', { cursor }), { code: 'INVALID_CURSOR' })
+  t.throws(() => client.follow('s', { until: 'completed' as 'complete' }), { code: 'INVALID_REQUEST', message: /must be "complete"/ })
+  t.throws(() => createClient(server.url, { transport: 'ws' as 'sse' }), { name: 'TypeError', message: /no transport "ws"/ })
   t.equal(server.waiting, 0)
 })
 
