@@ -45,8 +45,9 @@ export class SocketTransport implements Transport {
   }
 
   async send (sessionId: string, message: Message, idempotencyKey: string, signal: AbortSignal | undefined): Promise<StartedRun> {
-    if (JSON.stringify(message).length >= LONG) return this.#options.http.send(sessionId, message, idempotencyKey, signal)
-    const answer = await this.#ask({ type: 'chat.send', sessionId, ...message, idempotencyKey, requestId: this.#requestId() }, true, signal)
+    const asked = { type: 'chat.send', sessionId, ...message, idempotencyKey, requestId: this.#requestId() }
+    if (isLong(asked)) return this.#options.http.send(sessionId, message, idempotencyKey, signal)
+    const answer = await this.#ask(asked, true, signal)
     const { runId, cursor, status } = answer as AcceptedFrame
     return { sessionId, runId, cursor, status }
   }
@@ -57,8 +58,9 @@ export class SocketTransport implements Transport {
   }
 
   async approve (sessionId: string, requestId: string, decision: PermissionDecision, signal: AbortSignal | undefined): Promise<void> {
-    if (JSON.stringify(decision).length >= LONG) return this.#options.http.approve(sessionId, requestId, decision, signal)
-    await this.#ask({ type: 'chat.permission-response', sessionId, requestId, ...decision }, true, signal)
+    const asked = { type: 'chat.permission-response', sessionId, requestId, ...decision }
+    if (isLong(asked)) return this.#options.http.approve(sessionId, requestId, decision, signal)
+    await this.#ask(asked, true, signal)
   }
 
   /** A name for a message: none that an approval could have. */
@@ -77,6 +79,10 @@ export class SocketTransport implements Transport {
       }
     }, { mayRepeat, retry, signal, closed })
   }
+}
+
+function isLong (message: object): boolean {
+  return JSON.stringify(message).length >= LONG
 }
 
 /** What comes of a session after a cursor. Of what nobody takes no more is kept than there is room for: the rest is asked for later. */

@@ -64,6 +64,28 @@ test('after a lost connection each session goes on from its last event, over one
   client.close()
 })
 
+test('who leaves before the WebSocket is open does not make the next one wait', async (t) => {
+  const server = await SocketServer.open(t)
+  const asked = latch()
+  const urls = [new Promise<string>(() => {}), Promise.resolve(server.url)]
+  const socketUrl = (): Promise<string> => {
+    asked.open()
+    return urls.shift()!
+  }
+  const client = connect(server, { socketUrl, retry: { minMs: 2 ** 30, maxMs: 2 ** 30 } })
+  const leaving = client.follow('one')
+  const left = take(leaving, 1)
+  await asked.promise
+  await leaving.return(undefined)
+  t.strictSame(await left, ['END'])
+  const next = take(client.follow('two'), 1)
+  const peer = await server.next()
+  t.strictSame(await peer.subscribed(), { two: 0 })
+  peer.send(of('two', subscribed()))
+  t.strictSame(await next, ['chat_subscribed'])
+  client.close()
+})
+
 test('a message whose answer was lost is sent again with its key', async (t) => {
   const server = await SocketServer.open(t)
   const client = connect(server)
@@ -232,6 +254,11 @@ test('the second who follows a session at once has a stream, and long messages a
   t.equal(posted.url, '/sessions/s/messages')
   posted.answer(202, { runId: 'r' })
   t.match(await sent, { runId: 'r' })
+  const nothing = client.send('s', undefined as unknown as string)
+  const { requestId, ...told } = await peer.next()
+  t.match(told, { type: 'chat.send', sessionId: 's' })
+  peer.send({ kind: 'protocol_error', code: 'INVALID_MESSAGE', error: 'no content', requestId })
+  await t.rejects(nothing, { code: 'INVALID_MESSAGE' }, 'what is no message is refused in so many words')
   client.close()
   await peer.closed
   await stream.closed
