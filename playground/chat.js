@@ -115,6 +115,7 @@ export class Chat {
     try {
       if (this.sessionId === null) {
         const { id } = await this.#client.createSession({ title })
+        this.#composer.made(id)
         this.#actions.goTo(id)
       }
       const { sessionId } = this

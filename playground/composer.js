@@ -20,7 +20,8 @@ export class Composer {
   #running = false
   /** The server has said that a run is in the way, of which the page does not know. */
   #refused = false
-  #sending = false
+  /** What is being sent, and from where; null = nothing. */
+  #sending = null
   /** What was written and not sent, by session. */
   #drafts = new Map()
   #place = null
@@ -31,16 +32,21 @@ export class Composer {
     this.#show()
   }
 
-  /** Goes to a session, or to none yet (null). What is written stays where it was, unless it is just being sent to that session. */
+  /** Goes to a session, or to none yet (null). What is written stays where it was. */
   open (sessionId) {
-    if (this.#sending) {
-      this.#place = sessionId
-      return
-    }
+    this.#refused = false
+    if (sessionId === this.#place) return this.#show()
     this.#drafts.set(this.#place, this.#text.value)
     this.#place = sessionId
-    this.#refused = false
     this.#write(this.#drafts.get(sessionId) ?? '')
+  }
+
+  /** What was written where there is no session yet is that session's. */
+  made (sessionId) {
+    if (this.#sending !== null) this.#sending.place = sessionId
+    if (this.#place === null) this.#place = sessionId
+    else this.#drafts.set(sessionId, this.#drafts.get(null) ?? '')
+    this.#drafts.delete(null)
   }
 
   /** @param {boolean} running whether a run is in the way of the next message */
@@ -70,19 +76,23 @@ export class Composer {
 
   async #submit (onBusy = this.#running || this.#refused ? 'queue' : undefined, { title } = {}) {
     const content = this.#text.value
-    if (content.trim() === '' || this.#sending) return this.#text.focus()
+    if (content.trim() === '' || this.#sending !== null) return this.#text.focus()
     const more = this.#options.read()
     if (more === null) return
-    this.#sending = true
+    const sending = this.#sending = { place: this.#place }
     this.#show()
     const outcome = await this.#actions.send({ content, ...more, ...(onBusy !== undefined && { onBusy }) }, title)
-    this.#sending = false
-    this.#refused = outcome === 'busy'
-    if (outcome === 'sent') {
-      // Unless something else has been written meanwhile.
-      if (this.#text.value === content) this.#write('')
-    }
+    this.#sending = null
+    if (sending.place === this.#place) this.#refused = outcome === 'busy'
+    if (outcome === 'sent') this.#forget(sending.place, content)
     this.#show()
+  }
+
+  /** Empties a place of what was sent, unless something else has been written there meanwhile. */
+  #forget (place, content) {
+    if (place !== this.#place) {
+      if (this.#drafts.get(place) === content) this.#drafts.delete(place)
+    } else if (this.#text.value === content) this.#write('')
   }
 
   #write (text) {
@@ -103,6 +113,6 @@ export class Composer {
     this.#queue.hidden = this.#interrupt.hidden = !busy
     this.#stop.hidden = !this.#running
     // Who writes on while it is being sent is not disturbed.
-    for (const each of [this.#send, this.#queue, this.#interrupt]) each.disabled = empty || this.#sending
+    for (const each of [this.#send, this.#queue, this.#interrupt]) each.disabled = empty || this.#sending !== null
   }
 }

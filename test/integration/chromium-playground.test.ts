@@ -1,5 +1,6 @@
 /* The playground in a real browser, in front of an agent that does what the test says. */
 import type { Test } from 'tap'
+import { latch } from '../helpers/latch.ts'
 import type { ScriptedRun } from '../helpers/scripted-provider.ts'
 import { type Browsing, type PlaygroundPage, servePlayground, testPages } from '../helpers/playground-pages.ts'
 
@@ -178,6 +179,45 @@ testPages('a page that does not know that a run is running is told, keeps the me
   ;(await agent.next()).end()
   await page.button('Resume').click()
   await page.shows(t, ['You: go', 'Finished', 'You: from elsewhere', 'Finished', 'You: mine', 'Finished'])
+})
+
+testPages('what is being sent stays with its session, and what was written in another is there again', async (t, browsing) => {
+  const { page, run, agent } = await begin(t, browsing)
+  run.end()
+  await page.showsLine('Finished')
+  const go = page.page.getByRole('navigation').getByRole('link', { name: 'go' })
+  await page.button('New session').click()
+  await page.send('other')
+  ;(await agent.next()).end()
+  await page.showsLine('You: other')
+  await page.showsLine('Finished')
+  await page.hasSent()
+  await page.message.fill('a draft')
+  await go.click()
+  await page.showsLine('You: go')
+  t.equal(await page.message.inputValue(), '')
+
+  const [sending, sent] = [latch(), latch()]
+  await page.page.route('**/messages', async (route) => {
+    if (route.request().method() === 'POST') {
+      sending.open()
+      await sent.promise
+    }
+    await route.continue()
+  })
+  await page.send('slowly')
+  await sending.promise
+  await page.page.getByRole('navigation').getByRole('link', { name: 'other' }).click()
+  await page.showsLine('You: other')
+  t.equal(await page.message.inputValue(), 'a draft')
+  sent.open()
+  ;(await agent.next()).end()
+  await go.click()
+  await page.showsLine('You: slowly')
+  await page.hasSent()
+  await page.page.getByRole('navigation').getByRole('link', { name: 'other' }).click()
+  await page.showsLine('You: other')
+  t.equal(await page.message.inputValue(), 'a draft')
 })
 
 testPages('a page that is cut hears nothing, can send, and has everything once it is back, each once', async (t, browsing) => {
