@@ -11,8 +11,21 @@ export interface SchemaProblem {
 /** The first problem that says something: where it is, below `what`, and why. */
 export function problemOf (what: string, problems: readonly SchemaProblem[]): string {
   // TypeBox reports an unknown property twice, first as a schema that is `false`.
-  const problem = problems.find(({ keyword }) => keyword !== 'boolean') ?? problems[0]
-  const unknown = (problem?.params as { additionalProperties?: unknown } | undefined)?.additionalProperties
-  const why = Array.isArray(unknown) ? `has no property "${unknown.join('", "')}"` : problem?.message
-  return `${what}${problem?.instancePath ?? ''} ${why ?? 'is not valid'}`
+  const problem = meant(problems.filter(({ keyword }) => keyword !== 'boolean')) ?? problems[0]
+  return `${what}${problem?.instancePath ?? ''} ${problem === undefined ? 'is not valid' : whyOf(problem, problems)}`
+}
+
+/** Of a union all kinds are reported: where the value is of another kind than the first, what is wrong within it says more. */
+function meant (problems: readonly SchemaProblem[]): SchemaProblem | undefined {
+  const [first] = problems
+  const within = first?.keyword === 'type' ? problems.find(({ instancePath }) => instancePath.startsWith(`${first.instancePath}/`)) : undefined
+  return within ?? first
+}
+
+function whyOf ({ keyword, instancePath, params, message = 'is not valid' }: SchemaProblem, problems: readonly SchemaProblem[]): string {
+  const { additionalProperties: unknown } = params as { additionalProperties?: unknown }
+  if (Array.isArray(unknown)) return `has no property "${unknown.join('", "')}"`
+  if (keyword !== 'const') return message
+  const allowed = problems.filter((other) => other.keyword === 'const' && other.instancePath === instancePath)
+  return `must be ${allowed.map(({ params }) => JSON.stringify((params as { allowedValue: unknown }).allowedValue)).join(' or ')}`
 }

@@ -160,6 +160,8 @@ test('a body that is not what the route takes is refused with one code and a rea
   t.match(await post('{"content":""}'), /^400 INVALID_REQUEST body\/content/)
   t.match(await post('{"content":[]}'), /^400 INVALID_REQUEST/)
   t.match(await post('{"content":[{"type":"image","mimeType":"image/png"}]}'), /^400 INVALID_REQUEST/)
+  t.equal(await post('{"content":[{"type":"text"}]}'), '400 INVALID_REQUEST body/content/0 must have required properties text')
+  t.equal(await post('{"content":"x","onBusy":"wait"}'), '400 INVALID_REQUEST body/onBusy must be "reject" or "queue" or "interrupt"')
   t.equal(await post('{"content":"x","onbusy":"queue"}'), '400 INVALID_REQUEST body has no property "onbusy"')
   t.match(await post('{}'), /^400 INVALID_REQUEST body must have required properties content/)
   t.match(await post('{"content":'), /^400 INVALID_REQUEST/)
