@@ -5,7 +5,9 @@ import Fastify from 'fastify'
 import agentRuns from 'fastify-agent-runs'
 import { echo } from 'fastify-agent-runs/providers/echo'
 
-const PAGE = '<!doctype html><meta charset="utf-8"><title>Chat</title><link rel="icon" href="data:,"><div id="root"></div><script src="/chat.js"></script>'
+const STYLE = 'body { max-width: 40rem; margin: 2rem auto; padding: 0 1rem; font-family: sans-serif; overflow-wrap: anywhere }'
+const PAGE = `<!doctype html><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>Chat</title><link rel="icon" href="data:,">
+<style>${STYLE}</style><div id="root"></div><script src="/chat.js"></script>`
 
 // Your app has its own way to build pages. This repository has the AI SDK under names with a version; yours does not.
 const { outputFiles: [script] } = await build({
