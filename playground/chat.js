@@ -222,6 +222,7 @@ export class Chat {
     return element('div', { class: 'welcome' },
       element('h2', {}, 'Start a session'),
       element('p', {}, 'A message starts a run on the server. It goes on whether this page is open or not, and every page that looks sees the same.'),
+      element('p', {}, 'What your app would ask the server for is in the ', element('a', { href: './docs' }, 'description of its routes'), '.'),
       settings.defaultProvider === 'echo' ? examples((content, title) => this.#composer.say(content, title)) : null)
   }
 
