@@ -3,6 +3,7 @@ import type { CompleteEvent, Event } from '../lib/event.ts'
 import type { MessageContent } from '../lib/message-content.ts'
 import type { StartedRun } from '../lib/run-starter.ts'
 import type { Metadata, PermissionDecision, RunState, SessionState } from '../lib/types.ts'
+import { assertOptions } from './assert-options.ts'
 import { RunsClientError } from './errors.ts'
 import { followLog } from './following.ts'
 import { HttpTransport } from './http-transport.ts'
@@ -78,8 +79,9 @@ export interface RunsClient {
   close (): void
 }
 
-/** The client of the plugin that is mounted at `url`, such as `https://host/api`; in a browser it may be relative. Throws TypeError if it is no URL, if there is no such transport, or no WebSocket where one is wanted. */
+/** The client of the plugin that is mounted at `url`, such as `https://host/api`; in a browser it may be relative. Throws TypeError if it is no URL, at options that cannot be, and if there is no WebSocket where one is wanted. */
 export function createClient (url: string | URL, options: ClientOptions = {}): RunsClient {
+  assertOptions(options)
   return new Client(resolvedUrl(url), options)
 }
 

@@ -1,4 +1,5 @@
 /* One stream over Server-Sent Events, by its URL. */
+import { assertOptions } from './assert-options.ts'
 import { eventStream } from './event-stream.ts'
 import { followLog } from './following.ts'
 import type { FollowOptions } from './options.ts'
@@ -9,10 +10,11 @@ import { subscribeTo, type Subscription } from './subscription.ts'
 /**
  * Everything of a session after a cursor, each event once and in order; `url` is that of its stream. Connections that are lost
  * are made anew. No more is read than is taken. Leaving the loop, or `signal`, closes the connection. Throws RunsClientError
- * when there is no use in coming back, and TypeError, at once, if `url` is none.
+ * when there is no use in coming back, and TypeError, at once, at a URL that is none, and at options that cannot be.
  */
 export function follow (url: string | URL, options: FollowOptions = {}): AsyncGenerator<StreamItem> {
   const target = resolvedUrl(url)
+  assertOptions(options)
   return followLog((attempt) => eventStream(target, options, attempt), options)
 }
 

@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
-import { parseCursor } from '../lib/cursor.ts'
+import { LATEST, parseCursor } from '../lib/cursor.ts'
 import { type ErrorCode, hasCode, runsError } from '../lib/errors.ts'
 import type { Owner } from '../lib/types.ts'
 import type { Dialect, DialectRequest } from '../transports/dialects/dialect.ts'
@@ -104,7 +104,7 @@ export const dialectRoutes: FastifyPluginAsyncTypebox<{ name: string, dialect: D
     schema: { operationId: `followIn${Name}`, summary: `Follow the running run from its beginning, in the dialect ${name}`, params: SessionParams, querystring: StreamQuery, response: answers({ 200: 'stream', 204: Idle }, 'INVALID_CURSOR', 'SESSION_DELETED', 'TOO_MANY_SUBSCRIBERS') }
   }, async (request, reply) => {
     const { params: { id }, query: { lastEventId }, runsOwner: owner } = request
-    const cursor = lastEventId === undefined ? Infinity : parseCursor(lastEventId)
+    const cursor = lastEventId === undefined || lastEventId === LATEST ? Infinity : parseCursor(lastEventId)
     if (cursor === null) throw runsError('INVALID_CURSOR', [lastEventId!])
     const session = await runs.getSession(id, { owner })
     const runId = session?.runId ?? session?.queue[0] ?? (session === null ? null : await completedSince(id, owner, cursor))

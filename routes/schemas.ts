@@ -19,11 +19,11 @@ export const NewSession = Type.Object({
   provider: Type.Optional(Type.String({ description: 'Who answers messages that name no provider; else the default provider.' })),
   title: Type.Optional(Type.String({ maxLength: 1_000 })),
   metadata: Type.Optional(Metadata)
-}, closed)
+}, { ...closed, examples: [{ title: 'My session' }] })
 
 export const SessionPatch = Type.Object({ title: Type.Optional(Title), metadata: Type.Optional(Metadata) }, closed)
 
-export const NewMessage = Type.Object(messageProperties, closed)
+export const NewMessage = Type.Object(messageProperties, { ...closed, examples: [{ content: 'Hello' }] })
 
 export const MessageHeaders = Type.Object({
   'idempotency-key': Type.Optional(Type.String({ pattern: IDEMPOTENCY_KEY_PATTERN, description: 'Makes the message safe to send again: with the same key it is the same run.' })),

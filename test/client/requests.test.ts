@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { test } from 'tap'
-import { createClient, type ClientOptions, RunsClientError } from '../../client/index.ts'
+import { createClient, type ClientOptions, follow, RunsClientError } from '../../client/index.ts'
 import { openTimers } from '../helpers/open-timers.ts'
 import { type Asked, StreamServer } from '../helpers/stream-server.ts'
 
@@ -233,4 +233,9 @@ test('in a page URLs may be relative to it', async (t) => {
   await sent
   Reflect.deleteProperty(globalThis, 'location')
   t.throws(() => createClient('/api'), TypeError)
+  t.throws(() => createClient('ftp://example.com'), { name: 'TypeError', message: /must begin with http/ })
+  for (const options of [{ retry: { minMs: -1 } }, { retry: { maxMs: NaN } }, { retry: { attempts: -1 } }, { idleTimeoutMs: 0 }, { idleTimeoutMs: 2 ** 31 }]) {
+    t.throws(() => createClient('http://example.com', options), TypeError, JSON.stringify(options))
+    t.throws(() => follow('http://example.com', options), TypeError)
+  }
 })

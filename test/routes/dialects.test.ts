@@ -78,6 +78,7 @@ test('a run that has completed since the history was read is told all the same',
   const { cursor } = await (await fetch(`${url}/tracing/s/messages`)).json() as { cursor: number }
   t.equal((await get(`?lastEventId=${cursor}`)).status, 204)
   await completed(app, agent, 'two')
+  t.equal((await get('?lastEventId=latest')).status, 204)
   t.strictSame(await told(await get(`?lastEventId=${cursor}`)), ['begin get', 'text two', 'text two!', 'complete'])
   t.strictSame((await (await get('?lastEventId=x')).json() as { code: string }).code, 'INVALID_CURSOR')
 })
