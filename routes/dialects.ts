@@ -51,6 +51,9 @@ export const dialectRoutes: FastifyPluginAsyncTypebox<{ name: string, dialect: D
 
   const stream = async (request: FastifyRequest, reply: FastifyReply, sessionId: string, { runId, told }: Told): Promise<FastifyReply> => {
     const { runsOwner: owner, body = null } = request
+    // Fastify keeps the request for as long as its answer lasts.
+    requests.delete(request)
+    request.body = null
     const run = await runs.getRun(runId, { owner })
     if (run === null) throw runsError('SESSION_NOT_FOUND', [sessionId])
     const opening = await runs.openSubscription({ sessionId, owner, after: run.cursor, until: { runId } })

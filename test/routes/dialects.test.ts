@@ -1,9 +1,16 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import type { FastifyInstance } from 'fastify'
 import { test, type Test } from 'tap'
 import { type AgentRunsOptions } from '../../index.ts'
 import { serveApp } from '../helpers/build-app.ts'
 import { scriptedProvider, type ScriptedRun } from '../helpers/scripted-provider.ts'
 import { tracingDialect } from '../helpers/tracing-dialect.ts'
+import type { Dialect } from '../../transports/dialects/index.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 const json = { method: 'POST', headers: { 'content-type': 'application/json' } }
 
@@ -217,6 +224,27 @@ test('bodies may be as large as whole conversations, within their own limit', as
   t.strictSame(await told(response), ['begin post', 'text hello', 'text hi', 'complete'])
   t.equal((await post({ ...say('hello'), more: 'x'.repeat(1_000) })).status, 413)
   t.equal((await fetch(`${url}/sessions/s/messages`, { ...json, body: JSON.stringify({ content: 'x'.repeat(500) }) })).status, 413)
+})
+
+test('a stream does not keep what was posted for it, for as long as it lasts', async (t) => {
+  const bodies: Array<WeakRef<object>> = []
+  const tracing = tracingDialect()
+  const dialect: Dialect = {
+    ...tracing,
+    read (body) {
+      bodies.push(new WeakRef(body as object))
+      return tracing.read(body)
+    },
+    encoder: ({ sessionId, runId, waits }) => tracing.encoder({ sessionId, runId, waits, body: {} })
+  }
+  const { agent, post } = await serve(t, { dialects: { tracing: dialect } })
+  const response = await post({ ...say('hello'), more: 'x'.repeat(10_000) })
+  const run = await agent.next()
+  await nextTurn()
+  collectGarbage()
+  t.strictSame(bodies.map((body) => body.deref()), [undefined])
+  await finish(run, 'hi')
+  t.strictSame(await told(response), ['begin post', 'text hello', 'text hi', 'complete'])
 })
 
 test('the session and the deed that authorize is asked about are those of the body', async (t) => {

@@ -24,12 +24,17 @@ const parsed: Format<Event[]> = { encode: (events) => events.map(parseEvent) }
 /** The end of a run, a pause and a goodbye end it well; whatever else happens cuts the connection, as an end would look like success. */
 export class DialectConnection extends EventStream<Event[]> {
   readonly format = parsed
-  readonly #telling: DialectTelling
+  readonly #runId: string
+  readonly #told: number
+  /** Let go once the encoder is there: a body may be a whole conversation, and a stream lasts for hours. */
+  #telling: DialectTelling | null
   #encoder: DialectEncoder | null = null
   #ended = false
 
   constructor (response: ServerResponse, headers: OutgoingHttpHeaders, options: EventStreamOptions, telling: DialectTelling) {
     super(response, { ...headers, ...telling.dialect.headers }, options)
+    this.#runId = telling.runId
+    this.#told = telling.told
     this.#telling = telling
   }
 
@@ -40,12 +45,11 @@ export class DialectConnection extends EventStream<Event[]> {
   }
 
   events (events: Event[]): boolean {
-    const { runId, told } = this.#telling
     let frames = ''
     for (const event of events) {
-      if (event.runId !== runId || this.#ended) continue
+      if (event.runId !== this.#runId || this.#ended) continue
       const encoder = this.#encoder!
-      if (event.seq <= told) {
+      if (event.seq <= this.#told) {
         encoder.skip(event)
         continue
       }
@@ -59,7 +63,8 @@ export class DialectConnection extends EventStream<Event[]> {
 
   frame (frame: Frame): void {
     if (frame.kind === 'chat_subscribed') {
-      const { dialect, sessionId, runId, body } = this.#telling
+      const { dialect, sessionId, runId, body } = this.#telling!
+      this.#telling = null
       const waiting = new Set(frame.pendingPermissions.map(({ requestId }) => requestId))
       this.#encoder = dialect.encoder({ sessionId, runId, body, waits: ({ seq, requestId }) => seq > frame.lastSeq || waiting.has(requestId) })
       this.write(this.#encoder.begin())

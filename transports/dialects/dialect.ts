@@ -13,7 +13,7 @@ export type DialectRequest = { sessionId: string } & (
   | { answers: Array<PermissionDecision & { requestId: string }> }
 )
 
-/** The run that a stream tells, and what the client has posted; null of one that came back with a GET. */
+/** The run that a stream tells, and what the client has posted (not to be kept for as long as the stream lasts); null of one that came back with a GET. */
 export interface DialectStream<Body> {
   sessionId: string
   runId: string

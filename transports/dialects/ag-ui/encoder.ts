@@ -13,7 +13,9 @@ type Fields = Record<string, unknown> & { type: string }
 
 /** Kinds that AG-UI has no event for go out as CUSTOM, under their own names. */
 export class AgUiEncoder implements DialectEncoder {
-  readonly #stream: DialectStream<Static<typeof RunAgentInput>>
+  readonly #runId: string
+  readonly #waits: DialectStream<unknown>['waits']
+  /** The run as its client calls it. */
   readonly #run: { threadId: string, runId: string }
   readonly #texts = new GrowingTexts()
   readonly #thoughts = new GrowingTexts()
@@ -25,9 +27,10 @@ export class AgUiEncoder implements DialectEncoder {
   #timestamp: number | undefined
   paused = false
 
-  constructor (stream: DialectStream<Static<typeof RunAgentInput>>) {
-    this.#stream = stream
-    this.#run = { threadId: stream.sessionId, runId: stream.body?.runId ?? stream.runId }
+  constructor ({ sessionId: threadId, runId, body, waits }: DialectStream<Static<typeof RunAgentInput>>) {
+    this.#runId = runId
+    this.#waits = waits
+    this.#run = { threadId, runId: body?.runId ?? runId }
   }
 
   begin (): string {
@@ -76,7 +79,7 @@ export class AgUiEncoder implements DialectEncoder {
         this.#result(event.toolId, event.toolResult)
         break
       case 'permission_request':
-        if (this.#stream.waits(event)) this.#interrupt(event)
+        if (this.#waits(event)) this.#interrupt(event)
         break
       case 'complete':
         this.#complete(event)
@@ -94,7 +97,7 @@ export class AgUiEncoder implements DialectEncoder {
   }
 
   #text (id: string, delta: string, whole: boolean): void {
-    const messageId = nameOf('text', this.#stream.runId, id)
+    const messageId = nameOf('text', this.#runId, id)
     if (delta !== '') {
       if (!this.#openTexts.has(messageId)) this.#tell({ type: 'TEXT_MESSAGE_START', messageId, role: 'assistant' })
       this.#openTexts.add(messageId)
@@ -108,7 +111,7 @@ export class AgUiEncoder implements DialectEncoder {
   }
 
   #thought (id: string, delta: string, whole: boolean): void {
-    const messageId = nameOf('reasoning', this.#stream.runId, id)
+    const messageId = nameOf('reasoning', this.#runId, id)
     if (delta !== '') {
       if (!this.#openThoughts.has(messageId)) {
         this.#tell({ type: 'REASONING_START', messageId })
@@ -139,7 +142,7 @@ export class AgUiEncoder implements DialectEncoder {
   #result (toolId: string, { content, isError }: { content: unknown, isError: boolean }): void {
     if (this.#calls.get(toolId) !== false) return
     this.#calls.set(toolId, true)
-    const { runId } = this.#stream
+    const runId = this.#runId
     this.#tell({ type: 'TOOL_CALL_RESULT', messageId: nameOf('result', runId, toolId), toolCallId: nameOf('tool', runId, toolId), role: 'tool', content: asText(content), ...(isError && { metadata: { isError } }) })
   }
 
@@ -149,7 +152,7 @@ export class AgUiEncoder implements DialectEncoder {
       id: requestId,
       reason: 'approval',
       message: `May ${toolName} run?`,
-      ...(toolId !== undefined && { toolCallId: nameOf('tool', this.#stream.runId, toolId) }),
+      ...(toolId !== undefined && { toolCallId: nameOf('tool', this.#runId, toolId) }),
       responseSchema,
       metadata: { toolName, input, ...(options !== undefined && { options }) }
     }
