@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { test, type Test } from 'tap'
 import { type AgentRunsOptions } from '../../index.ts'
 import { serveApp } from '../helpers/build-app.ts'
@@ -15,9 +15,9 @@ const collectGarbage = runInNewContext('gc') as () => void
 const json = { method: 'POST', headers: { 'content-type': 'application/json' } }
 
 /** An app with the dialect at /tracing. */
-async function serve (t: Test, options: Partial<AgentRunsOptions> = {}) {
+async function serve (t: Test, options: Partial<AgentRunsOptions> = {}, server: FastifyServerOptions = {}) {
   const agent = scriptedProvider()
-  const { app, url } = await serveApp(t, { providers: { agent }, dialects: { tracing: tracingDialect() }, ...options })
+  const { app, url } = await serveApp(t, { providers: { agent }, dialects: { tracing: tracingDialect() }, ...options }, server)
   const post = async (body: object): Promise<Response> => fetch(`${url}/tracing`, { ...json, body: JSON.stringify({ sessionId: 's', ...body }) })
   const get = async (query = ''): Promise<Response> => fetch(`${url}/tracing/s/stream${query}`)
   return { app, agent, url, post, get }
@@ -237,7 +237,8 @@ test('a stream does not keep what was posted for it, for as long as it lasts', a
     },
     encoder: ({ sessionId, runId, waits }) => tracing.encoder({ sessionId, runId, waits, body: {} })
   }
-  const { agent, post } = await serve(t, { dialects: { tracing: dialect } })
+  // Who logs requests keeps them until they are answered.
+  const { agent, post } = await serve(t, { dialects: { tracing: dialect } }, { logger: { level: 'silent' } })
   const response = await post({ ...say('hello'), more: 'x'.repeat(10_000) })
   const run = await agent.next()
   await nextTurn()
