@@ -140,7 +140,7 @@ for (const version of VERSIONS) {
 
     const strange = plainChat(version, { api: `${url}/ai-sdk`, id: 'a/b' })
     await strange.sendMessage({ text: 'hi' })
-    t.match(JSON.parse(strange.error!.message), { code: 'INVALID_REQUEST', message: /the session's here/ })
+    t.match(JSON.parse(strange.error!.message), { code: 'INVALID_REQUEST', message: /is the id of a session/ })
   })
 
   test(`AI SDK ${version}: a message that is posted twice is one run; an edit and another answer are new ones`, async (t) => {
