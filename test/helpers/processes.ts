@@ -29,6 +29,11 @@ export function groupOf (leader: number): number[] {
   })
 }
 
+/** Resolves when nothing of a group is left: what was sent a signal that kills takes its time all the same. */
+export async function groupGone (leader: number): Promise<void> {
+  while (groupOf(leader).length > 0) await delay(5)
+}
+
 export interface Process {
   pid: number
   command: string

@@ -6,7 +6,7 @@ import type { Event } from '../../index.ts'
 import { acp } from '../../providers/acp/index.ts'
 import { acpApp, pidOf, said, testAgent } from '../helpers/acp-app.ts'
 import { SseClient } from '../helpers/read-sse.ts'
-import { gone, groupOf, isAlive } from '../helpers/processes.ts'
+import { gone, groupGone, groupOf, isAlive } from '../helpers/processes.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
 
 const withoutEnvelope = ({ sessionId, runId, seq, provider, timestamp, ...rest }: Event): object => rest
@@ -155,7 +155,7 @@ test('closing ends every agent, also one whose npm wrapper does not pass a signa
   t.not(group, pid, 'the wrapper leads')
   t.equal(groupOf(group).length, 3)
   await app.close()
-  t.strictSame(groupOf(group), [])
+  await groupGone(group)
 })
 
 test('an agent of a session that is deleted is ended', async (t) => {

@@ -9,7 +9,7 @@ import { exchange, rawRequest } from '../helpers/raw-request.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
 
 const PAGE = readFileSync(new URL('../../playground/index.html', import.meta.url), 'utf8')
-const FILES = readdirSync(new URL('../../playground/', import.meta.url))
+const FILES = readdirSync(new URL('../../playground/', import.meta.url)).filter((name) => name !== 'README.md')
 
 /** What the page says of its server. */
 function settingsOf (page: string): unknown {
