@@ -1,19 +1,18 @@
 /* One response that is an event stream: headers, what is written, silence, the end. What it says is for those who extend it. */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import type { Writable } from 'node:stream'
 import type { Format } from '../lib/channel.ts'
 import type { Frame } from '../lib/frames.ts'
 import type { Sink, Subscriber } from '../lib/subscriber.ts'
 import type { Opening } from '../lib/subscriptions.ts'
-import { chunkSocket } from './shared-chunks.ts'
+import { ResponseWriter } from './response-writer.ts'
 
 /** Above this much unsent the connection is full, and its reader goes back to reading the log at its own pace. */
 const HIGH_WATER_BYTES = 256 * 1024
 /** How long a client waits before it reconnects. */
 const RETRY_MS = 1_000
 // A comment without the blank line that would end a frame: some clients fire an empty message for that.
-const HEARTBEAT = Buffer.from(':\n')
+const HEARTBEAT = ':\n'
 
 /** What every stream answers with, beside what the host set on the reply. */
 export const STREAM_HEADERS = {
@@ -42,9 +41,7 @@ function cutIfStalled (this: Writable): void {
 /** A connection over which a subscription is told. */
 export abstract class EventStream<Chunk> implements Sink<Chunk> {
   abstract readonly format: Format<Chunk>
-  readonly #response: ServerResponse
-  /** Past the response, for chunks that are framed already; null if they must go through it. */
-  protected readonly socket: Socket | null
+  protected readonly writer: ResponseWriter
   protected subscriber: Subscriber<Chunk> | null = null
   readonly #expiresAt: number
   /** Whether anything was written since the last look. */
@@ -52,14 +49,11 @@ export abstract class EventStream<Chunk> implements Sink<Chunk> {
 
   /** Sends the headers at once. */
   constructor (response: ServerResponse, headers: OutgoingHttpHeaders, { stallTimeoutMs, expiresAt }: EventStreamOptions) {
-    this.#response = response
     this.#expiresAt = expiresAt ?? Infinity
     response.on('error', ignore)
     response.setTimeout(stallTimeoutMs, cutIfStalled)
-    response.writeHead(200, { ...headers, ...STREAM_HEADERS })
-    response.flushHeaders()
-    this.socket = chunkSocket(response)
-    this.write(`retry: ${RETRY_MS}\n`)
+    this.writer = new ResponseWriter(response, { ...headers, ...STREAM_HEADERS })
+    this.text(`retry: ${RETRY_MS}\n`)
   }
 
   abstract events (chunk: Chunk): boolean
@@ -76,7 +70,7 @@ export abstract class EventStream<Chunk> implements Sink<Chunk> {
   }
 
   end (): void {
-    this.#response.end()
+    this.writer.end()
   }
 
   /**
@@ -84,42 +78,40 @@ export abstract class EventStream<Chunk> implements Sink<Chunk> {
    * stream whose time is over: what it has not been given it gets again, once it comes back as somebody.
    */
   beat (now: number): void {
-    const subscriber = this.subscriber
+    const { subscriber, writer } = this
     if (now >= this.#expiresAt && subscriber !== null) subscriber.close({ kind: 'stream_closing', sessionId: subscriber.sessionId, retryMs: RETRY_MS })
-    // The peer has ended the connection, and Node our side of it: what is not out yet would wait there for somebody to read it.
-    else if (!this.#out().writable) this.destroy()
+    // The peer has ended the connection, and Node our side of it: unsent bytes would wait there for good.
+    else if (!writer.writable) writer.destroy()
     else if (this.#active) this.#active = false
-    else if (this.#response.writableLength === 0) this.write(HEARTBEAT)
+    else if (writer.pending === 0) this.text(HEARTBEAT)
   }
 
-  /** Cuts the connection. A pipelined response that waits for its turn has no socket of its own to be cut by. */
   destroy (): void {
-    const { req } = this.#response
-    if (req.httpVersionMajor === 1) req.socket.destroy()
-    else this.#response.destroy()
+    this.writer.destroy()
+  }
+
+  /** Writes text of this stream alone, also where the connection is full; false if it is. */
+  protected text (text: string): boolean {
+    return this.#write(() => this.writer.text(text))
   }
 
   /** Writes events: false if the connection is full, and the subscriber is told once it has room again. */
-  protected writeEvents (chunk: string | Buffer, out: ServerResponse | Socket = this.#response): boolean {
-    if (this.write(chunk, out)) return true
-    // Nothing more is given to us until then. The socket may serve another request by that time.
-    out.once('drain', () => this.subscriber?.drained())
+  protected writeEvents (write: () => void): boolean {
+    if (this.#write(write)) return true
+    // Nothing more is given to us until then.
+    this.writer.onceDrained(() => this.subscriber?.drained())
     return false
   }
 
-  /** Writes also where the connection is full; false if it is. */
-  protected write (chunk: string | Buffer, out: ServerResponse | Socket = this.#response): boolean {
-    if (this.#response.writableEnded || this.#response.destroyed) return true
-    if (!this.#out().writable) {
-      this.destroy()
+  #write (write: () => void): boolean {
+    const { writer } = this
+    if (writer.over) return true
+    if (!writer.writable) {
+      writer.destroy()
       return true
     }
     this.#active = true
-    out.write(chunk)
-    return this.#response.writableLength < HIGH_WATER_BYTES
-  }
-
-  #out (): ServerResponse | Socket {
-    return this.socket ?? this.#response
+    write()
+    return writer.pending < HIGH_WATER_BYTES
   }
 }

@@ -2,11 +2,12 @@
  * One session that a WebSocket follows. An object of its own: once it is over, because the session was unsubscribed or
  * subscribed to anew, it never writes again, whatever is still on its way.
  */
+import type { Format } from '../lib/channel.ts'
 import type { Cursor } from '../lib/cursor.ts'
 import type { Frame, SocketFrame } from '../lib/frames.ts'
 import type { Sink, Subscriber } from '../lib/subscriber.ts'
 import type { Opening } from '../lib/subscriptions.ts'
-import { socketFormat } from './websocket-frames.ts'
+import type { Messages } from './message-writer.ts'
 
 /** When a client may come back to a session whose subscription broke, in ms. */
 const RETRY_MS = 1_000
@@ -15,7 +16,8 @@ const RETRY_MS = 1_000
 export interface Wire {
   /** Whether it can take no more events for now. */
   readonly full: boolean
-  write (chunk: Buffer): void
+  readonly format: Format<Messages>
+  write (messages: Messages): void
   tell (frame: Frame | SocketFrame): void
 }
 
@@ -31,13 +33,13 @@ export interface SubscriptionHost {
   refused (subscription: SocketSubscription, error: unknown): void
 }
 
-export class SocketSubscription implements Sink<Buffer> {
-  readonly format = socketFormat
+export class SocketSubscription implements Sink<Messages> {
+  readonly format: Format<Messages>
   readonly sessionId: string
   /** Where the client wants to start. */
   readonly after: Cursor
   readonly #host: SubscriptionHost
-  #subscriber: Subscriber<Buffer> | null = null
+  #subscriber: Subscriber<Messages> | null = null
   #over = false
   /** Whether the client knows that nothing follows. */
   #told = false
@@ -48,6 +50,7 @@ export class SocketSubscription implements Sink<Buffer> {
     this.sessionId = sessionId
     this.after = after
     this.#host = host
+    this.format = host.wire.format
   }
 
   /** Whether where it starts is decided: `latest` is what is there when it opens. */
@@ -93,7 +96,7 @@ export class SocketSubscription implements Sink<Buffer> {
     this.#rest()
   }
 
-  events (chunk: Buffer): boolean {
+  events (chunk: Messages): boolean {
     if (this.#over) return true
     this.#host.wire.write(chunk)
     return this.ready()

@@ -4,7 +4,7 @@ import type { Format } from '../lib/channel.ts'
 import type { StoredEvent } from '../lib/event.ts'
 import type { Frame } from '../lib/frames.ts'
 import { EventStream, type EventStreamOptions } from './event-stream.ts'
-import { chunkOf } from './shared-chunks.ts'
+import { chunkOf } from './response-writer.ts'
 
 /**
  * The frames of events: no `event:` line, so that one `onmessage` gets everything. JSON has no raw line break. The id comes
@@ -31,16 +31,16 @@ export class SseConnection extends EventStream<Buffer> {
 
   constructor (response: ServerResponse, headers: OutgoingHttpHeaders, options: EventStreamOptions) {
     super(response, headers, options)
-    this.format = this.socket === null ? plain : chunked
+    this.format = this.writer.chunked ? chunked : plain
   }
 
   events (chunk: Buffer): boolean {
-    return this.socket === null ? this.writeEvents(chunk) : this.writeEvents(chunk, this.socket)
+    return this.writeEvents(() => this.writer.write(chunk))
   }
 
   frame (frame: Frame, cursor?: number): void {
     // EventSource does not read frames, but it heeds this.
-    if (frame.kind === 'stream_closing') this.write(`retry: ${frame.retryMs}\n`)
-    this.write(gatewayFrame(frame, cursor))
+    if (frame.kind === 'stream_closing') this.text(`retry: ${frame.retryMs}\n`)
+    this.text(gatewayFrame(frame, cursor))
   }
 }

@@ -2,8 +2,6 @@
  * Text frames of the WebSocket protocol, as servers send them: not masked, each message in one frame. They are made once
  * for all who get them, and go to the socket as they are; the library would frame them anew for each.
  */
-import type { Format } from '../lib/channel.ts'
-
 const FIN_TEXT = 0x81
 
 /** `texts` as one message each. */
@@ -17,9 +15,6 @@ export function textFrames (texts: readonly string[]): Buffer {
   }
   return buffer
 }
-
-/** Events, one message each. */
-export const socketFormat: Format<Buffer> = { encode: (events) => textFrames(events.map(({ json }) => json)) }
 
 function headerBytes (length: number): number {
   return length < 126 ? 2 : length < 65_536 ? 4 : 10

@@ -2,18 +2,18 @@
  * One WebSocket: takes messages one after the other, reads no more while one is served, and ends when its peer is silent,
  * stalled or abusive, or its time is over.
  */
-import type { Socket } from 'node:net'
 import type { WebSocket } from 'ws'
 import { hasCode, isRunsError, runsError, type RunsError } from '../lib/errors.ts'
 import type { Frame, SocketFrame } from '../lib/frames.ts'
 import type { Limits } from '../lib/limits.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { RunRegistry } from '../lib/registry.ts'
+import type { Format } from '../lib/channel.ts'
 import { MessageBudget } from './message-budget.ts'
+import { type MessageWriter, messageWriter, type Messages } from './message-writer.ts'
 import { type Requester, serveMessage } from './socket-messages.ts'
 import type { Wire } from './socket-subscription.ts'
 import { SocketSubscriptions } from './socket-subscriptions.ts'
-import { textFrames } from './websocket-frames.ts'
 import { checkMessage, type Reference, referenceOf } from './websocket-protocol.ts'
 
 /** Why we close, beside what the protocol itself has codes for (docs/PROTOCOL.md). */
@@ -47,7 +47,7 @@ export interface SocketOptions {
 
 export class SocketConnection implements Wire {
   readonly #socket: WebSocket
-  readonly #out: Socket
+  readonly #out: MessageWriter
   readonly #runs: RunRegistry
   readonly #requester: SocketRequester
   readonly #options: SocketOptions
@@ -66,7 +66,13 @@ export class SocketConnection implements Wire {
   /** Listens at once: what the peer sends right behind its handshake is not lost. `closed` is called when it is gone. */
   constructor (socket: WebSocket, runs: RunRegistry, requester: SocketRequester, options: SocketOptions, closed: () => void) {
     this.#socket = socket
-    this.#out = transportOf(socket)
+    this.#out = messageWriter(socket, {
+      stallTimeoutMs: options.stallTimeoutMs,
+      drained: () => {
+        this.#relieved()
+        this.#subscriptions.proceed()
+      }
+    })
     this.#runs = runs
     this.#requester = requester
     this.#options = options
@@ -81,11 +87,6 @@ export class SocketConnection implements Wire {
       emptied: () => { if (this.#closing) this.restart() },
       limit: options.limits.subscriptionsPerSocket
     })
-    this.#out.on('drain', () => {
-      this.#relieved()
-      this.#subscriptions.proceed()
-    })
-    this.#out.setTimeout?.(options.stallTimeoutMs, cutIfStalled)
     socket.on('message', (data: Buffer, isBinary: boolean) => this.#receive(data, isBinary))
     // The library answers each by itself.
     socket.on('ping', () => this.#spend(1))
@@ -100,8 +101,12 @@ export class SocketConnection implements Wire {
     })
   }
 
+  get format (): Format<Messages> {
+    return this.#out.format
+  }
+
   get full (): boolean {
-    return this.#out.writableLength >= HIGH_WATER_BYTES
+    return this.#out.pending >= HIGH_WATER_BYTES
   }
 
   /** Asks a peer for a sign of life; cuts one that gave none, and ends a socket whose time is over. */
@@ -115,7 +120,7 @@ export class SocketConnection implements Wire {
       this.#ping = Math.random().toString(36)
       this.#pingedAt = performance.now()
       this.#socket.ping(this.#ping)
-    } else if (!this.#working && silence > stallTimeoutMs * (this.#out.writableLength > 0 ? BUSY_PATIENCE : 1)) {
+    } else if (!this.#working && silence > stallTimeoutMs * (this.#out.pending > 0 ? BUSY_PATIENCE : 1)) {
       this.#socket.terminate()
     }
   }
@@ -135,12 +140,12 @@ export class SocketConnection implements Wire {
     this.#socket.terminate()
   }
 
-  write (chunk: Buffer): void {
-    if (this.#socket.readyState === this.#socket.OPEN) this.#out.write(chunk)
+  write (messages: Messages): void {
+    if (this.#socket.readyState === this.#socket.OPEN) this.#out.write(messages)
   }
 
   tell (frame: Frame | SocketFrame): void {
-    this.write(textFrames([JSON.stringify(frame)]))
+    if (this.#socket.readyState === this.#socket.OPEN) this.#out.text(JSON.stringify(frame))
   }
 
   #receive (data: Buffer, isBinary: boolean): void {
@@ -220,14 +225,4 @@ export class SocketConnection implements Wire {
     this.#goodbye = setTimeout(() => this.#socket.terminate(), GOODBYE_MS)
     this.#socket.close(code, reason)
   }
-}
-
-/** What the library writes to; frames of ours go there between its own. */
-function transportOf (socket: WebSocket): Socket {
-  return (socket as unknown as { _socket: Socket })._socket
-}
-
-// Node's socket timer counts the bytes that the kernel takes, not those that we hand it. A quiet socket is no stall.
-function cutIfStalled (this: Socket): void {
-  if (this.writableLength > 0) this.destroy()
 }

@@ -1,7 +1,7 @@
 /* Who writes to a socket that many subscriptions share, when, and who not any more. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { test } from 'tap'
-import { Channel } from '../../lib/channel.ts'
+import { Channel, type Format } from '../../lib/channel.ts'
 import { runsError } from '../../lib/errors.ts'
 import type { Frame, SocketFrame } from '../../lib/frames.ts'
 import type { LogPage } from '../../lib/store.ts'
@@ -9,6 +9,7 @@ import { Subscriber } from '../../lib/subscriber.ts'
 import type { Opening } from '../../lib/subscriptions.ts'
 import { latch } from '../helpers/latch.ts'
 import { MemoryLog, storedEvents } from '../helpers/memory-log.ts'
+import type { Messages } from '../../transports/message-writer.ts'
 import { SocketSubscription, type Wire } from '../../transports/socket-subscription.ts'
 import { SocketSubscriptions } from '../../transports/socket-subscriptions.ts'
 
@@ -17,10 +18,11 @@ const LAST = 10
 /** A socket that is full when the test says so, and writes down what it is given. */
 class ScriptedWire implements Wire {
   full = false
+  readonly format: Format<Messages> = { encode: (events) => events.map(({ seq }) => String(seq)) }
   readonly written: string[] = []
 
-  write (chunk: Buffer): void {
-    for (const [, seq] of chunk.toString('latin1').matchAll(/"seq":(\d+)/g)) this.written.push(seq!)
+  write (messages: Messages): void {
+    this.written.push(...messages as readonly string[])
   }
 
   tell (frame: Frame | SocketFrame): void {

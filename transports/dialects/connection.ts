@@ -56,7 +56,7 @@ export class DialectConnection extends EventStream<Event[]> {
       frames += encoder.encode(event)
       this.#ended = event.kind === 'complete' || encoder.paused
     }
-    const hasRoom = frames === '' || this.writeEvents(frames)
+    const hasRoom = frames === '' || this.writeEvents(() => this.writer.text(frames))
     if (this.#ended) this.closed()
     return hasRoom
   }
@@ -67,12 +67,12 @@ export class DialectConnection extends EventStream<Event[]> {
       this.#telling = null
       const waiting = new Set(frame.pendingPermissions.map(({ requestId }) => requestId))
       this.#encoder = dialect.encoder({ sessionId, runId, body, waits: ({ seq, requestId }) => seq > frame.lastSeq || waiting.has(requestId) })
-      this.write(this.#encoder.begin())
+      this.text(this.#encoder.begin())
     } else if (frame.kind !== 'gap') {
       // Whole texts follow what was compacted; and our cursors come from the store.
       const frames = this.#encoder!.broken(frame)
       this.#ended = frames !== ''
-      this.write(frames)
+      this.text(frames)
     }
   }
 

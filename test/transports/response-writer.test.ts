@@ -1,6 +1,8 @@
 import { once } from 'node:events'
-import { connect, type Socket } from 'node:net'
+import { createServer, ServerResponse } from 'node:http'
+import { type AddressInfo, connect, type Socket } from 'node:net'
 import { test } from 'tap'
+import { ResponseWriter } from '../../transports/response-writer.ts'
 import { serveApp } from '../helpers/build-app.ts'
 import { postJson, SseClient } from '../helpers/read-sse.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
@@ -66,4 +68,30 @@ test('a host that has put itself between gets every byte', async (t) => {
   const { app, client } = await serveRun(t)
   const { payload } = await app.inject('/sessions/s/stream?until=complete')
   t.equal(payload, client.raw)
+})
+
+test('a response whose head has not reached the socket takes every byte itself: none overtakes the head', (t) => {
+  const written: string[] = []
+  const socket = { bytesWritten: 0, writable: true, writableLength: 0, write: () => t.fail('written past the head') }
+  const response = Object.create(ServerResponse.prototype, Object.getOwnPropertyDescriptors({
+    socket, chunkedEncoding: true, writeHead () { written.push('head') }, flushHeaders () {}
+  })) as ServerResponse
+  const writer = new ResponseWriter(response, {})
+  t.equal(writer.chunked, false)
+  t.strictSame(written, ['head'])
+  Object.assign(socket, { bytesWritten: 0 })
+  Object.defineProperty(response, 'flushHeaders', { value: () => { socket.bytesWritten = 100 } })
+  t.equal(new ResponseWriter(response, {}).chunked, true)
+  t.end()
+})
+
+test('no text is no chunk: an empty one would end the body', async (t) => {
+  const server = createServer((_request, response) => {
+    const writer = new ResponseWriter(response, {})
+    for (const text of ['one', '', 'two']) writer.text(text)
+    writer.end()
+  })
+  t.teardown(() => server.close())
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  t.equal(await (await fetch(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, { headers: { connection: 'close' } })).text(), 'onetwo')
 })
