@@ -5,7 +5,8 @@ export default agentRuns
 export { agentRuns }
 export type { AgentRunsOptions } from './plugins/options.ts'
 export type { Authorize, GuardHook, Identify, Identity, RunsAction } from './plugins/guard.ts'
-export type { RunRegistry, History, OwnerOption } from './lib/registry.ts'
+export type { RunRegistry } from './lib/registry.ts'
+export type { History, OwnerOption, RunsPage } from './lib/registry-answers.ts'
 export type { PermissionAnswerRequest } from './lib/permission-answers.ts'
 export type { StartRunRequest, StartedRun } from './lib/run-starter.ts'
 export type { Limits } from './lib/limits.ts'

@@ -3,7 +3,7 @@ import { planCompaction } from '../lib/compaction.ts'
 import { eventEncoder, parseEvent, type PendingEvent, pendingEvent, type StoredEvent } from '../lib/event.ts'
 import { unfinishedMessages } from '../lib/fold.ts'
 import { ABORTED, completeFields } from '../lib/run-ending.ts'
-import type { AppendAnswer, AppendGroup, HistoryPage, LogPage, PageLimit, Promotion } from '../lib/store.ts'
+import type { AppendAnswer, AppendGroup, EventsPage, HistoryPage, PageLimit, Promotion } from '../lib/store.ts'
 import type { RunEnding } from '../lib/types.ts'
 import type { MemoryDatabase, MemoryRun, MemorySession } from './memory-database.ts'
 import { cancellations, followLog } from './memory-permissions.ts'
@@ -127,7 +127,7 @@ export function compactRun (run: MemoryRun, keep: number): number {
 }
 
 /** A page of everything after a seq. */
-export function readLog (session: MemorySession, after: number, { rows, bytes }: PageLimit): LogPage {
+export function readEvents (session: MemorySession, after: number, { rows, bytes }: PageLimit): EventsPage {
   const events: StoredEvent[] = []
   const retained = session.events.filter(({ seq }) => seq > after)
   for (let size = 0; events.length < retained.length && events.length < rows && size < bytes;) {
@@ -135,7 +135,8 @@ export function readLog (session: MemorySession, after: number, { rows, bytes }:
     size += Buffer.byteLength(event.json)
     events.push({ ...event })
   }
-  return { session: toSessionState(session), events, through: events.length < retained.length ? events.at(-1)!.seq : session.lastSeq }
+  const { lastSeq, compactedThrough } = session
+  return { events, through: events.length < retained.length ? events.at(-1)!.seq : lastSeq, lastSeq, compactedThrough }
 }
 
 /** A page of the history; see `Store.readHistory`. */

@@ -1,7 +1,8 @@
 /* Approvals in memory: what the log says of them, and the decisions beside it. */
 import { type EventOf, parseEvent, type PendingEvent, pendingEvent, type StoredEvent } from '../lib/event.ts'
+import { INLINE_PERMISSION_BYTES } from '../lib/limits.ts'
 import type { PermissionAnswer, PermissionState } from '../lib/store.ts'
-import type { CompleteReason, PermissionDecision } from '../lib/types.ts'
+import type { CompleteReason, PermissionDecision, SessionState } from '../lib/types.ts'
 import type { MemoryDatabase, MemoryPermission, MemoryRun, MemorySession } from './memory-database.ts'
 
 /** Takes over what an event that a run has just appended says of approvals. */
@@ -47,15 +48,18 @@ export function answersFor ({ permissions }: MemoryDatabase, instanceId: string)
     .map(({ run, requestId, decision }) => ({ runId: run.runId, requestId, decision: JSON.parse(decision!) as PermissionDecision }))
 }
 
-/** The requests in a log that are neither resolved nor cancelled there. */
-export function pendingPermissions ({ events }: MemorySession): Array<EventOf<'permission_request'>> {
+/** The requests in a log that are neither resolved nor cancelled there: whole as far as the limit goes, then their ids. */
+export function pendingPermissions ({ events }: MemorySession): Pick<SessionState, 'pendingPermissions' | 'morePendingPermissions'> {
   const pending = new Map<string, EventOf<'permission_request'>>()
   for (const stored of events.filter(({ kind }) => kind.startsWith('permission_'))) {
     const event = parseEvent(stored)
     if (event.kind === 'permission_request') pending.set(event.requestId, event)
     else if (event.kind === 'permission_resolved' || event.kind === 'permission_cancelled') pending.delete(event.requestId)
   }
-  return [...pending.values()]
+  const requests = [...pending.values()]
+  let bytes = 0
+  const whole = requests.filter((request) => (bytes += Buffer.byteLength(JSON.stringify(request))) <= INLINE_PERMISSION_BYTES)
+  return { pendingPermissions: whole, morePendingPermissions: requests.slice(whole.length).map(({ requestId }) => requestId) }
 }
 
 function permissionOf ({ permissions }: MemoryDatabase, session: MemorySession, requestId: string): MemoryPermission | null {

@@ -21,7 +21,7 @@ export function toSessionState (session: MemorySession): SessionState {
     queue: queue.map(({ runId }) => runId),
     lastSeq,
     compactedThrough,
-    pendingPermissions: pendingPermissions(session)
+    ...pendingPermissions(session)
   }
 }
 

@@ -5,12 +5,13 @@
 import { randomUUID } from 'node:crypto'
 import { runsError } from '../lib/errors.ts'
 import { type CompleteEvent, parseEvent } from '../lib/event.ts'
+import { NATIVE_IDS_KEPT } from '../lib/limits.ts'
 import type {
-  AppendAnswer, AppendGroup, ClosedRun, HistoryPage, LogPage, NewRun, NewSession, PageLimit, PermissionAnswer, PermissionState, Promotion, RunStart, SessionPatch, Store
+  AppendAnswer, AppendGroup, ClosedRun, EventsPage, HistoryPage, LogPage, NewRun, NewSession, PageLimit, PermissionAnswer, PermissionState, Promotion, RunStart, SessionPatch, SessionsPage, Store
 } from '../lib/store.ts'
 import type { Owner, PermissionDecision, RunEnding, RunningRun, RunState, SessionState } from '../lib/types.ts'
 import { MemoryDatabase, type MemoryRun, type MemorySession } from './memory-database.ts'
-import { appendGroup, closeRunning, compactRun, promote, readHistory, readLog, standstill } from './memory-log.ts'
+import { appendGroup, closeRunning, compactRun, promote, readEvents, readHistory, standstill } from './memory-log.ts'
 import { answerPermission, answersFor, permissionState } from './memory-permissions.ts'
 import { startRun } from './memory-start.ts'
 import { toRunningRun, toRunState, toSessionState } from './memory-states.ts'
@@ -59,13 +60,18 @@ class MemoryStore implements Store {
     return this.#onSession(sessionId, owner, toSessionState)
   }
 
-  async listSessions (owner: Owner, { limit, before }: { limit: number, before: string | null }): Promise<SessionState[]> {
+  async listSessions (owner: Owner, { rows, bytes, before }: PageLimit & { before: string | null }): Promise<SessionsPage> {
     return this.#read((database) => {
       const oldestFirst = [...database.sessions.values()].filter((session) => isOf(session, owner))
       const end = before === null ? oldestFirst.length : oldestFirst.findIndex(({ id }) => id === before)
-      return oldestFirst.slice(0, Math.max(end, 0)).reverse()
-        .filter((session) => !session.deleted)
-        .slice(0, limit).map(toSessionState)
+      const newestFirst = oldestFirst.slice(0, Math.max(end, 0)).reverse().filter((session) => !session.deleted)
+      const sessions: SessionState[] = []
+      for (let size = 0; sessions.length < newestFirst.length && sessions.length < rows && size < bytes;) {
+        const session = toSessionState(newestFirst[sessions.length]!)
+        size += JSON.stringify(session).length
+        sessions.push(session)
+      }
+      return { sessions, hasMore: sessions.length < newestFirst.length }
     })
   }
 
@@ -87,6 +93,11 @@ class MemoryStore implements Store {
       database.deleteSession(session)
       return true
     })
+  }
+
+  // A deletion leaves nothing here.
+  async purge (): Promise<boolean> {
+    return false
   }
 
   async listIdleSessions (since: number, limit: number): Promise<string[]> {
@@ -123,14 +134,17 @@ class MemoryStore implements Store {
     })
   }
 
-  async listRuns (sessionId: string, owner: Owner, { limit }: { limit: number }): Promise<RunState[]> {
-    return this.#read((database) => [...database.runs.values()].reverse()
-      .filter(({ session }) => session.id === sessionId && isOf(session, owner))
-      .slice(0, limit).map(toRunState))
+  async listRuns (sessionId: string, owner: Owner, { limit, before }: { limit: number, before: string | null }): Promise<RunState[]> {
+    return this.#read((database) => {
+      const newestFirst = [...database.runs.values()].reverse().filter(({ session }) => session.id === sessionId && isOf(session, owner))
+      return behind(newestFirst, before).slice(0, limit).map(toRunState)
+    })
   }
 
-  async listRunningRuns (owner: Owner): Promise<RunningRun[]> {
-    return this.#read((database) => running(database).filter(({ session }) => isOf(session, owner)).map(toRunningRun))
+  async listRunningRuns (owner: Owner, { limit, after }: { limit: number, after: string | null }): Promise<RunningRun[]> {
+    return this.#read((database) => behind([...database.runs.values()], after)
+      .filter((run) => run.session.running === run && isOf(run.session, owner))
+      .slice(0, limit).map(toRunningRun))
   }
 
   async append (groups: AppendGroup[]): Promise<AppendAnswer[]> {
@@ -182,12 +196,16 @@ class MemoryStore implements Store {
     })
   }
 
-  async listAnswers (): Promise<PermissionAnswer[]> {
-    return this.#read((database) => answersFor(database, this.instanceId))
+  async listAnswers (limit: number): Promise<PermissionAnswer[]> {
+    return this.#read((database) => answersFor(database, this.instanceId).slice(0, limit))
   }
 
   async read (sessionId: string, owner: Owner, after: number, limit: PageLimit): Promise<LogPage | null> {
-    return this.#onSession(sessionId, owner, (session) => readLog(session, after, limit))
+    return this.#onSession(sessionId, owner, (session) => ({ session: toSessionState(session), ...readEvents(session, after, limit) }))
+  }
+
+  async readEvents (sessionId: string, owner: Owner, after: number, limit: PageLimit): Promise<EventsPage | null> {
+    return this.#onSession(sessionId, owner, (session) => readEvents(session, after, limit))
   }
 
   async readHistory (sessionId: string, owner: Owner, { before, limit }: { before: number | null, limit: number }): Promise<HistoryPage | null> {
@@ -225,7 +243,9 @@ class MemoryStore implements Store {
       const session = database.sessions.get(sessionId)
       if (session === undefined || session.deleted) return
       const others = session.providerSessionIds.filter((known) => known.provider !== provider || known.id !== id)
-      session.providerSessionIds = [...others, { provider, id }]
+      const ofProvider = [...others.filter((known) => known.provider === provider), { provider, id }]
+      const tooOld = new Set(ofProvider.slice(0, -NATIVE_IDS_KEPT))
+      session.providerSessionIds = [...others, ofProvider.at(-1)!].filter((known) => !tooOld.has(known))
     })
   }
 
@@ -261,13 +281,18 @@ function isOf (session: MemorySession, owner: Owner): boolean {
   return owner === null || owner === session.owner
 }
 
+/** What follows a run in a list; nothing if the run is not there, everything for null. */
+function behind (runs: MemoryRun[], runId: string | null): MemoryRun[] {
+  if (runId === null) return runs
+  const index = runs.findIndex((run) => run.runId === runId)
+  return index === -1 ? [] : runs.slice(index + 1)
+}
+
 function isIdle ({ running, queue, updatedAt }: MemorySession, since: number): boolean {
   return running === null && queue.length === 0 && updatedAt <= since
 }
 
-function toRunIds ({ runId, session }: MemoryRun): { runId: string, sessionId: string } {
-  return { runId, sessionId: session.id }
-}
+const toRunIds = ({ runId, session }: MemoryRun): { runId: string, sessionId: string } => ({ runId, sessionId: session.id })
 
 function running (database: MemoryDatabase): MemoryRun[] {
   return database.existing().flatMap(({ running }) => running ?? [])

@@ -1,5 +1,5 @@
 /* One SQLite connection: how it is opened, how it is told to wait, what its errors mean, how others' commits are seen. */
-import { statSync } from 'node:fs'
+import { closeSync, openSync, statSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import SqliteDatabase, { type Database, type Transaction } from 'better-sqlite3'
 import { isRunsError, type RunsError, runsError } from '../lib/errors.ts'
@@ -58,8 +58,11 @@ export class Connection {
     return whenFree(() => {
       let database: Database | undefined
       try {
+        createPrivate(path)
         database = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS })
         database.pragma('journal_mode = WAL')
+        // What is deleted or compacted is not to be found in the file.
+        database.pragma('secure_delete = ON')
         database.pragma(`synchronous = ${durability === 'full' ? 'FULL' : 'NORMAL'}`)
         database.pragma(`wal_autocheckpoint = ${WAL_AUTOCHECKPOINT_PAGES}`)
         database.pragma(`cache_size = -${CACHE_KIB}`)
@@ -107,6 +110,21 @@ export class Connection {
     return whenFree(() => this.#usable().deferred(work) as T)
   }
 
+  /**
+   * Moves everything from the write-ahead log into the database, and empties it: until then it may hold what was removed.
+   * False while somebody else uses it. A database of somebody else's is left as it is.
+   */
+  emptyWal (): boolean {
+    if (!this.#owned || this.#gone !== null) return true
+    try {
+      const [{ busy }] = this.#database.pragma('wal_checkpoint(TRUNCATE)') as [{ busy: number }]
+      return busy === 0
+    } catch (error) {
+      if (isUnavailable(error)) return false
+      throw toRunsError(error)
+    }
+  }
+
   /** See `Store.watch`. */
   watch (listener: () => Promise<void>): () => void {
     const version = (): string => `${this.#version.get()} ${this.#writes.count - this.#written}`
@@ -145,6 +163,11 @@ export class Connection {
     this.#database.close()
     return true
   }
+}
+
+/** Creates a file that only its owner may read, if there is none; SQLite gives the files beside it the same mode. */
+export function createPrivate (path: string): void {
+  if (path !== MEMORY) closeSync(openSync(path, 'a', 0o600))
 }
 
 /** Does `work` when the database is free; waits off the loop. */

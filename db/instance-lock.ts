@@ -33,7 +33,7 @@ export class InstanceLocks {
 
   /** Takes this instance's lock. */
   acquire (instanceId: string): void {
-    mkdirSync(this.#directory, { recursive: true })
+    mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
     const file = this.#file(instanceId)
     for (;;) {
       const database = open(file, { timeout: 1_000 })

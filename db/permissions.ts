@@ -43,6 +43,6 @@ export function permissionState (queries: Queries, { key: sessionKey }: SessionR
 }
 
 /** See `Store.listAnswers`. */
-export function answersFor (queries: Queries, instanceId: string): PermissionAnswer[] {
-  return queries.ownAnswers.all({ instanceId }).map(({ decision, ...answer }) => ({ ...answer, decision: JSON.parse(decision!) as PermissionDecision }))
+export function answersFor (queries: Queries, instanceId: string, limit: number): PermissionAnswer[] {
+  return queries.ownAnswers.all({ instanceId, limit }).map(({ decision, ...answer }) => ({ ...answer, decision: JSON.parse(decision!) as PermissionDecision }))
 }

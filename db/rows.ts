@@ -1,7 +1,7 @@
 /* Rows → what the contract speaks of. */
 import type { EventOf, StoredEvent } from '../lib/event.ts'
 import type { Metadata, RunningRun, RunState, Session, SessionState } from '../lib/types.ts'
-import type { LogRow, RunRow, SessionRow } from './queries.ts'
+import type { ListedRunRow, LogRow, SessionRow } from './queries.ts'
 
 const iso = (time: number): string => new Date(time).toISOString()
 
@@ -26,11 +26,12 @@ export function toSessionState (row: SessionRow): SessionState {
     queue,
     lastSeq: row.lastSeq,
     compactedThrough: row.compactedThrough,
-    pendingPermissions: row.pendingPermissions === null ? [] : JSON.parse(row.pendingPermissions) as Array<EventOf<'permission_request'>>
+    pendingPermissions: row.pendingPermissions === null ? [] : JSON.parse(row.pendingPermissions) as Array<EventOf<'permission_request'>>,
+    morePendingPermissions: JSON.parse(row.morePermissions) as string[]
   }
 }
 
-export function toRunState (row: RunRow): RunState {
+export function toRunState (row: ListedRunRow): RunState {
   return {
     runId: row.id,
     sessionId: row.sessionId,
@@ -48,7 +49,7 @@ export function toRunState (row: RunRow): RunState {
   }
 }
 
-export function toRunningRun (row: RunRow): RunningRun {
+export function toRunningRun (row: ListedRunRow): RunningRun {
   return { runId: row.id, sessionId: row.sessionId, provider: row.provider, startedAt: iso(row.startedAt!), lastSeq: row.lastSeq }
 }
 

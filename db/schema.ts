@@ -16,8 +16,10 @@ export const sessions = sqliteTable('agent_runs_sessions', {
   updatedAt: integer('updated_at').notNull()
 }, (table) => [
   index('agent_runs_sessions_deleting').on(table.key).where(sql`${table.status} = 'deleting'`),
-  index('agent_runs_sessions_owner').on(table.owner, table.key),
-  index('agent_runs_sessions_updated').on(table.updatedAt)
+  // Tombstones stand outside every index that is walked: there may be a million of them.
+  index('agent_runs_sessions_open').on(table.key).where(sql`${table.status} = 'open'`),
+  index('agent_runs_sessions_owned').on(table.owner, table.key).where(sql`${table.status} = 'open'`),
+  index('agent_runs_sessions_touched').on(table.updatedAt).where(sql`${table.status} = 'open'`)
 ])
 
 export const runs = sqliteTable('agent_runs_runs', {

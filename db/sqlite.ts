@@ -2,27 +2,26 @@
 import { randomUUID } from 'node:crypto'
 import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Database } from 'better-sqlite3'
 import { runsError } from '../lib/errors.ts'
 import type {
-  AppendAnswer, AppendGroup, ClosedRun, HistoryPage, LogPage, NewRun, NewSession, PageLimit, PermissionAnswer, PermissionState, Promotion, RunStart, SessionPatch, Store
+  AppendAnswer, AppendGroup, ClosedRun, EventsPage, HistoryPage, LogPage, NewRun, NewSession, PageLimit, PermissionAnswer, PermissionState, Promotion, RunStart, SessionPatch, SessionsPage, Store
 } from '../lib/store.ts'
 import { ANONYMOUS, type Owner, type PermissionDecision, type RunEnding, type RunningRun, type RunState, type SessionState } from '../lib/types.ts'
 import { Connection, type Durability, MEMORY } from './connection.ts'
 import { InstanceLocks } from './instance-lock.ts'
 import { Leases } from './leases.ts'
-import { appendGroup, compactRun, readHistory, readLog, type RunKeys } from './log.ts'
+import { compactRun } from './compaction.ts'
+import { appendGroup, readEvents, readHistory, readLog, type RunKeys } from './log.ts'
+import { MAX_PAGE_BYTES } from '../lib/limits.ts'
 import { answerPermission, answersFor, permissionState } from './permissions.ts'
-import type { Queries } from './queries.ts'
+import { purgeSlice } from './purge.ts'
+import type { Queries, SessionRow } from './queries.ts'
 import { toRunningRun, toRunState, toSessionState } from './rows.ts'
 import { closeRun, ended, endedAgain, promote, takeIn } from './runs.ts'
-import { beginDeletion, createSession, insertSession, isIdle, owned, updateSession } from './sessions.ts'
+import { beginDeletion, createSession, insertSession, isIdle, listSessions, owned, ownedHead, updateSession } from './sessions.ts'
 
-const MAX_HISTORY_BYTES = 4 * 1024 * 1024
 const LEASE_MS = 30_000
-/** Events of a deleted session that go in one transaction. */
-const DELETE_AT_ONCE = 5_000
 
 export interface SqliteStoreOptions {
   /** The database file, created if it does not exist, or ':memory:'. Default './agent-runs.db'. */
@@ -39,9 +38,7 @@ export interface SqliteStoreOptions {
 }
 
 /** A store in a SQLite file of its own, or in a database of yours. */
-export function sqliteStore (options: SqliteStoreOptions = {}): Store {
-  return new SqliteStore(options)
-}
+export const sqliteStore = (options: SqliteStoreOptions = {}): Store => new SqliteStore(options)
 
 class SqliteStore implements Store {
   readonly instanceId = randomUUID()
@@ -54,6 +51,8 @@ class SqliteStore implements Store {
   readonly #keys = new Map<string, RunKeys>()
   #opening: Promise<void> | null = null
   #connection: Connection | null = null
+  /** Whether the write-ahead log may hold what was removed. */
+  #hasRemoved = true
 
   constructor (options: SqliteStoreOptions) {
     const { path = './agent-runs.db', leaseMs = LEASE_MS } = options
@@ -73,12 +72,11 @@ class SqliteStore implements Store {
     // By its real name: whoever opens the file by another path must find the same locks.
     if (database === undefined && path !== MEMORY) this.#locks = new InstanceLocks(realpathSync(path!))
     this.#locks?.acquire(this.instanceId)
-    const running = await this.#write((queries) => {
+    const driving = await this.#write((queries) => {
       queries.deleteIdleInstances.run()
-      return queries.runningRuns.all({ owner: null })
+      return queries.drivingInstances.all()
     })
-    this.#locks?.sweep(new Set([this.instanceId, ...running.map((run) => run.instanceId!)]))
-    for (const { key } of await this.#read((queries) => queries.deletingSessions.all())) await this.#deleteEvents(key)
+    this.#locks?.sweep(new Set([this.instanceId, ...driving.map(({ id }) => id!)]))
   }
 
   async close (): Promise<void> {
@@ -93,14 +91,11 @@ class SqliteStore implements Store {
   }
 
   async getSession (sessionId: string, owner: Owner): Promise<SessionState | null> {
-    return this.#read((queries) => {
-      const row = owned(queries, sessionId, owner)
-      return row && toSessionState(row)
-    })
+    return this.#onSession(sessionId, owner, (_, session) => toSessionState(session))
   }
 
-  async listSessions (owner: Owner, { limit, before }: { limit: number, before: string | null }): Promise<SessionState[]> {
-    return this.#read((queries) => queries.sessionPage.all({ owner, limit, before }).map(toSessionState))
+  async listSessions (owner: Owner, page: PageLimit & { before: string | null }): Promise<SessionsPage> {
+    return this.#read((queries) => listSessions(queries, owner, page))
   }
 
   async updateSession (sessionId: string, owner: Owner, patch: SessionPatch): Promise<SessionState | null> {
@@ -111,15 +106,23 @@ class SqliteStore implements Store {
   }
 
   async deleteSession (sessionId: string, owner: Owner, { idleSince }: { idleSince?: number } = {}): Promise<boolean> {
-    const key = await this.#write((queries) => {
+    return this.#write((queries) => {
       const session = owned(queries, sessionId, owner)
-      if (session === null || (idleSince !== undefined && !isIdle(session, idleSince))) return null
+      if (session === null || (idleSince !== undefined && !isIdle(session, idleSince))) return false
       beginDeletion(queries, session)
-      return session.key
+      return true
     })
-    if (key === null) return false
-    await this.#deleteEvents(key)
-    return true
+  }
+
+  async purge (): Promise<boolean> {
+    // Instances look often, and mostly there is nothing: that is no reason to take the lock.
+    const isLeft = await this.#read((queries) => queries.deletingSession.get()) !== undefined
+    if (isLeft) {
+      this.#hasRemoved = true
+      return this.#write(purgeSlice)
+    }
+    if (this.#hasRemoved) this.#hasRemoved = !this.#connection!.emptyWal()
+    return false
   }
 
   async listIdleSessions (since: number, limit: number): Promise<string[]> {
@@ -158,12 +161,12 @@ class SqliteStore implements Store {
     })
   }
 
-  async listRuns (sessionId: string, owner: Owner, { limit }: { limit: number }): Promise<RunState[]> {
-    return this.#read((queries) => queries.runsOfSession.all({ sessionId, owner, limit }).map(toRunState))
+  async listRuns (sessionId: string, owner: Owner, page: { limit: number, before: string | null }): Promise<RunState[]> {
+    return this.#read((queries) => queries.runsOfSession.all({ sessionId, owner, ...page }).map(toRunState))
   }
 
-  async listRunningRuns (owner: Owner): Promise<RunningRun[]> {
-    return this.#read((queries) => queries.runningRuns.all({ owner }).map(toRunningRun))
+  async listRunningRuns (owner: Owner, page: { limit: number, after: string | null }): Promise<RunningRun[]> {
+    return this.#read((queries) => queries.runningRuns.all({ owner, ...page }).map(toRunningRun))
   }
 
   async append (groups: AppendGroup[]): Promise<AppendAnswer[]> {
@@ -212,32 +215,31 @@ class SqliteStore implements Store {
   }
 
   async getPermission (sessionId: string, owner: Owner, requestId: string): Promise<PermissionState | null> {
-    return this.#read((queries) => {
-      const session = owned(queries, sessionId, owner)
-      return session && permissionState(queries, session, requestId)
-    })
+    return this.#onSession(sessionId, owner, (queries, session) => permissionState(queries, session, requestId))
   }
 
-  async listAnswers (): Promise<PermissionAnswer[]> {
-    return this.#read((queries) => answersFor(queries, this.instanceId))
+  async listAnswers (limit: number): Promise<PermissionAnswer[]> {
+    return this.#read((queries) => answersFor(queries, this.instanceId, limit))
   }
 
   async read (sessionId: string, owner: Owner, after: number, limit: PageLimit): Promise<LogPage | null> {
+    return this.#onSession(sessionId, owner, (queries, session) => readLog(queries, session, after, limit))
+  }
+
+  async readEvents (sessionId: string, owner: Owner, after: number, limit: PageLimit): Promise<EventsPage | null> {
     return this.#read((queries) => {
-      const session = owned(queries, sessionId, owner)
-      return session && readLog(queries, session, after, limit)
+      const head = ownedHead(queries, sessionId, owner)
+      return head && readEvents(queries, head, after, limit)
     })
   }
 
   async readHistory (sessionId: string, owner: Owner, { before, limit }: { before: number | null, limit: number }): Promise<HistoryPage | null> {
-    return this.#read((queries) => {
-      const session = owned(queries, sessionId, owner)
-      return session && readHistory(queries, session, before, { rows: limit, bytes: MAX_HISTORY_BYTES })
-    })
+    return this.#onSession(sessionId, owner, (queries, session) => readHistory(queries, session, before, { rows: limit, bytes: MAX_PAGE_BYTES }))
   }
 
   async compactRun (runId: string, keep: number): Promise<number> {
-    return this.#write((queries) => compactRun(queries, runId, keep))
+    this.#hasRemoved = true
+    return compactRun({ read: (work) => this.#read(work), write: (work) => this.#write(work) }, runId, keep)
   }
 
   async listCompactableRuns (completedBefore: number, limit: number): Promise<string[]> {
@@ -264,6 +266,7 @@ class SqliteStore implements Store {
       if (newest?.id === providerSessionId) return
       queries.deleteProviderSession.run(row)
       queries.insertProviderSession.run(row)
+      queries.deleteOldProviderSessions.run(row)
     })
   }
 
@@ -277,9 +280,11 @@ class SqliteStore implements Store {
     return keys
   }
 
-  async #deleteEvents (sessionKey: number): Promise<void> {
-    while (await this.#write((queries) => queries.deleteEvents.run({ sessionKey, limit: DELETE_AT_ONCE }).changes) === DELETE_AT_ONCE) await nextTurn()
-    await this.#write((queries) => queries.setSessionStatus.run({ sessionKey, status: 'deleted' }))
+  async #onSession<T> (sessionId: string, owner: Owner, work: (queries: Queries, session: SessionRow) => T): Promise<T | null> {
+    return this.#read((queries) => {
+      const session = owned(queries, sessionId, owner)
+      return session && work(queries, session)
+    })
   }
 
   async #write<T> (work: (queries: Queries) => T): Promise<T> {

@@ -38,7 +38,8 @@ const TABLE = {
   QUEUE_FULL: [429, 'As many messages wait in session "%s" as may.', 5],
   TOO_MANY_RUNS: [429, 'The server has as many running runs as it may.', 5],
   TOO_MANY_SUBSCRIBERS: [429, 'The %s has as many streams as it may.', 5],
-  TOO_MANY_SOCKETS: [429, 'The server has as many WebSockets as it may.', 5],
+  TOO_MANY_SOCKETS: [429, 'The %s has as many WebSockets as it may.', 5],
+  TOO_MANY_REQUEST_BYTES: [429, 'As many bytes of request bodies are being received from this owner as may.', 1],
   TOO_MANY_MESSAGES: [429, 'The client sends more than it may.', 5],
   INTERNAL_ERROR: [500, 'Something went wrong.'],
   STORE_FAILED: [500, 'The store failed.'],
@@ -58,6 +59,8 @@ export const RUN_ERRORS = {
   PROVIDER_FAILED: 'The provider failed.',
   EVENT_NOT_SERIALISABLE: 'The provider yielded an event that cannot be written as JSON.',
   EVENT_TOO_LARGE: 'The provider yielded an event that is too large.',
+  NATIVE_ID_TOO_LONG: 'The provider announced a session id of its own that is too long.',
+  TOO_MANY_NATIVE_IDS: 'The provider announced more session ids of its own than it may.',
   TOO_MANY_EVENTS: 'The run had more events than it may.',
   TOO_MANY_PERMISSIONS: 'The provider asked for more approvals at once than it may.',
   RUN_TOO_LARGE: 'The events of the run took more bytes than they may.',
@@ -92,9 +95,13 @@ export function runsError (code: ErrorCode, args: string[] = [], details: ErrorD
   return Object.assign(error, retryAfter !== undefined && { retryAfter }, shown) as RunsError
 }
 
-/** Whether `error` comes from the table. */
+/** Whether `error` comes from the table. Never throws: stores and hosts of others may throw what cannot even be looked at. */
 export function isRunsError (error: unknown): error is RunsError {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && Object.hasOwn(TABLE, error.code) && 'statusCode' in error
+  try {
+    return error instanceof Error && 'code' in error && typeof error.code === 'string' && Object.hasOwn(TABLE, error.code) && 'statusCode' in error
+  } catch {
+    return false
+  }
 }
 
 /** Whether `error` is of one code. */

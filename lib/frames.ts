@@ -14,8 +14,10 @@ export interface SubscribedFrame {
   cursor: number
   lastSeq: number
   compactedThrough: number
-  /** The requests that wait for an answer, as in the log. */
+  /** The requests that wait for an answer, as in the log, oldest first. */
   pendingPermissions: Array<EventOf<'permission_request'>>
+  /** The ids of those that wait too, where they all take more than 256 KiB. */
+  morePendingPermissions: string[]
 }
 
 /**

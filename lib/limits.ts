@@ -1,4 +1,22 @@
-/* How much of everything there may be. */
+/* How much of everything there may be; docs/limits.md says what follows for each route, frame and background task. */
+
+/** Bytes of a session's metadata as JSON. */
+export const MAX_METADATA_BYTES = 16 * 1024
+/** Characters of a session's title. */
+export const MAX_TITLE_LENGTH = 512
+/** Characters of a native session id; one that is longer ends its run. */
+export const MAX_NATIVE_ID_LENGTH = 512
+/** Native ids that are kept of a session and provider, the newest; a run that announces more of them ends. */
+export const NATIVE_IDS_KEPT = 32
+/** Bytes of a `complete`'s usage as JSON; more of it ends its run as failed. */
+export const MAX_USAGE_BYTES = 16 * 1024
+/** Characters of the message of a run's error, and of its code; what is longer is cut. */
+export const MAX_ERROR_MESSAGE_LENGTH = 4_096
+export const MAX_ERROR_CODE_LENGTH = 128
+/** Bytes of the pending approvals that a session's view holds whole, oldest first; of the others it holds the ids. */
+export const INLINE_PERMISSION_BYTES = 256 * 1024
+/** Bytes of one page of sessions or of a log, as JSON; it holds at least one item all the same. */
+export const MAX_PAGE_BYTES = 4 * 1024 * 1024
 
 export interface Limits {
   /** Runs that this process drives at once. */
@@ -28,6 +46,14 @@ export interface Limits {
   maxEventsPerRun: number
   /** Approvals of one run that wait for an answer. */
   pendingPermissions: number
+  /** Bytes of these requests together. */
+  pendingPermissionBytes: number
   /** Bytes of a provider's events in one run. */
   maxBytesPerRun: number
+  /** Of one owner in this process; 0 = no limit of their own. Subscribers that wait for their session count as subscribers too. */
+  subscribersPerOwner: number
+  waitingSubscribersPerOwner: number
+  socketsPerOwner: number
+  /** Bytes of request bodies of one owner that are being received. */
+  requestBytesPerOwner: number
 }

@@ -21,6 +21,8 @@ import type { PermissionDecision, RunEnding } from './types.ts'
 const TERMINAL_GRACE_MS = 500
 /** How long whoever ends a run waits for its terminal. */
 const END_PATIENCE_MS = 5_000
+/** Decisions of others that one look takes up; each may hold a mebibyte. */
+const ANSWERS_AT_ONCE = 20
 /** Pauses between tries to end a run that the store does not let end, in ms. */
 const CLOSE_RETRY_DELAYS = [250, 1_000, 2_000]
 
@@ -82,6 +84,11 @@ export class LiveRuns {
   /** True while no further run may start here. */
   get full (): boolean {
     return this.#reserved.size >= this.#options.limits.runningRuns
+  }
+
+  /** How many runs are driven here. */
+  get size (): number {
+    return this.#runs.size
   }
 
   /** Whether this process drives runs. */
@@ -199,7 +206,7 @@ export class LiveRuns {
     const running = new Set((await this.#options.store.listOwnRuns()).map(({ runId }) => runId))
     for (const run of mine) if (!running.has(run.runId)) run.lost()
     if (!mine.some((run) => run.asks)) return
-    for (const { runId, requestId, decision } of await this.#options.store.listAnswers()) void this.answer(runId, requestId, decision)
+    for (const { runId, requestId, decision } of await this.#options.store.listAnswers(ANSWERS_AT_ONCE)) void this.answer(runId, requestId, decision)
   }
 
   /** Refuses new runs, lets the others finish for `graceMs`, then interrupts them. */

@@ -10,10 +10,10 @@ import type { Owner } from './types.ts'
 export async function * retainedEvents (store: Store, sessionId: string, owner: Owner, after: number): AsyncGenerator<Event> {
   let lastSeq = Number.MAX_SAFE_INTEGER
   for (let cursor = after, first = true; cursor < lastSeq; first = false) {
-    const page = await store.read(sessionId, owner, cursor, PAGE)
+    const page = await store.readEvents(sessionId, owner, cursor, PAGE)
     if (page === null) throw runsError('SESSION_NOT_FOUND', [sessionId])
     // What is compacted while we read may have gone into a snapshot further on.
-    lastSeq = first ? page.session.lastSeq : Math.max(lastSeq, page.session.compactedThrough)
+    lastSeq = first ? page.lastSeq : Math.max(lastSeq, page.compactedThrough)
     for (const event of page.events) {
       if (event.seq <= lastSeq) yield parseEvent(event)
     }
@@ -26,7 +26,7 @@ export async function * retainedEvents (store: Store, sessionId: string, owner: 
 export async function * durableEvents (store: Store, sessionId: string, before: number): AsyncGenerator<Event> {
   let after = 0
   while (after < before - 1) {
-    const page = await store.read(sessionId, null, after, PAGE)
+    const page = await store.readEvents(sessionId, null, after, PAGE)
     if (page === null) return
     for (const event of page.events) {
       if (event.seq < before && !event.transient) yield parseEvent(event)

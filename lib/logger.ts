@@ -21,7 +21,11 @@ export function guardedLogger (log: Logger): Logger {
     try {
       log[level](details, message)
     } catch {
-      log[level]({}, `${message} (the details cannot be logged)`)
+      try {
+        log[level]({}, `${message} (the details cannot be logged)`)
+      } catch {
+        // A logger that cannot log must not end what is logged.
+      }
     }
   }
   return { debug: guarded('debug'), info: guarded('info'), warn: guarded('warn'), error: guarded('error') }

@@ -4,6 +4,7 @@ import { atMost } from './at-most.ts'
 import { runsError } from './errors.ts'
 import { type EventOf, parseEvent } from './event.ts'
 import type { LiveRuns } from './live-runs.ts'
+import { ownerOf } from './session-input.ts'
 import type { PermissionState, Store } from './store.ts'
 import type { Owner, PermissionDecision } from './types.ts'
 
@@ -40,7 +41,9 @@ export function viewPermission (state: PermissionState | null): PermissionView |
 }
 
 /** See `RunRegistry.answerPermission`. */
-export async function answerPermission (store: Store, live: LiveRuns, { sessionId, requestId, owner = null, ...given }: PermissionAnswerRequest): Promise<EventOf<'permission_resolved'>> {
+export async function answerPermission (store: Store, live: LiveRuns, request: PermissionAnswerRequest): Promise<EventOf<'permission_resolved'>> {
+  const { sessionId, requestId, ...given } = request
+  const owner = ownerOf(request)
   const look = async (): Promise<PermissionState> => await store.getPermission(sessionId, owner, requestId) ?? await notFound(store, sessionId, owner, requestId)
   const { runId, options } = parseEvent((await look()).request) as EventOf<'permission_request'>
   const decision = checkedDecision(given, options)

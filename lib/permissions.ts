@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { RunLog } from './committer.ts'
 import { RUN_ERRORS } from './errors.ts'
+import type { Limits } from './limits.ts'
 import { ProviderError } from './provider.ts'
 import type { RunWriter } from './run-writer.ts'
 import type { PermissionDecision, PermissionRequest } from './types.ts'
@@ -18,16 +19,17 @@ interface Waiting {
 export class Permissions {
   readonly #log: RunLog
   readonly #writer: RunWriter
-  readonly #limit: number
+  readonly #limits: Limits
+  /** Of the requests that wait. */
+  #bytes = 0
   /** By the id of the request, in the order in which they were made. */
   readonly #waiting = new Map<string, Waiting>()
   #ended = false
 
-  /** `limit` is how many may wait at once. */
-  constructor (log: RunLog, writer: RunWriter, limit: number) {
+  constructor (log: RunLog, writer: RunWriter, limits: Limits) {
     this.#log = log
     this.#writer = writer
-    this.#limit = limit
+    this.#limits = limits
   }
 
   /** Whether any request waits. */
@@ -46,15 +48,19 @@ export class Permissions {
   async #ask (request: PermissionRequest, { signal }: { signal?: AbortSignal }): Promise<PermissionDecision> {
     if (this.#ended) throw endOfRun()
     signal?.throwIfAborted()
-    if (this.#waiting.size >= this.#limit) throw new ProviderError(RUN_ERRORS.TOO_MANY_PERMISSIONS, { code: 'TOO_MANY_PERMISSIONS' })
     const fields = requestFields(request)
+    const bytes = Buffer.byteLength(JSON.stringify(fields))
+    if (this.#waiting.size >= this.#limits.pendingPermissions || this.#bytes + bytes > this.#limits.pendingPermissionBytes) {
+      throw new ProviderError(RUN_ERRORS.TOO_MANY_PERMISSIONS, { code: 'TOO_MANY_PERMISSIONS' })
+    }
     const requestId = randomUUID()
-    const withdraw = (): void => this.#withdraw(requestId, signal!.reason)
+    const withdraw = (): void => this.#withdraw(requestId, reasonOf(signal!))
     // First, as what is no signal throws here: nothing is asked that nobody waits for.
     signal?.addEventListener('abort', withdraw, { once: true })
     try {
       this.#writer.write({ kind: 'permission_request', fields: { requestId, ...fields } })
-      return await new Promise<PermissionDecision>((resolve, reject) => { this.#waiting.set(requestId, { answered: false, resolve, reject }) })
+      this.#bytes += bytes
+      return await new Promise<PermissionDecision>((resolve, reject) => { this.#waiting.set(requestId, { answered: false, resolve, reject }) }).finally(() => { this.#bytes -= bytes })
     } finally {
       signal?.removeEventListener('abort', withdraw)
     }
@@ -89,6 +95,15 @@ export class Permissions {
     this.#waiting.delete(requestId)
     this.#writer.writeOutcome('permission_cancelled', { requestId, reason: 'withdrawn' })
     waiting.reject(reason)
+  }
+}
+
+/** Of a signal of the agent's, which may be anything: a listener that throws would end the process. */
+function reasonOf (signal: AbortSignal): unknown {
+  try {
+    return signal.reason
+  } catch (error) {
+    return error
   }
 }
 

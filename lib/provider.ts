@@ -42,7 +42,7 @@ export interface RunContext {
   providerSessionId: string | null
   /** The session's durable events before this message, oldest first. */
   history (): AsyncIterable<Event>
-  /** Aborted when the run ends while the provider is still at it. Its listeners must not throw. */
+  /** Aborted when the run ends while the provider is still at it. A listener that throws is logged, and does no more harm. */
   signal: AbortSignal
   /**
    * Asks whoever follows the session for leave, and waits for as long as that takes. The answer is in the log before it
@@ -80,5 +80,16 @@ export class ProviderError extends Error {
     this.name = 'ProviderError'
     this.code = code
     this.exitCode = exitCode === 0 ? 1 : exitCode
+  }
+}
+
+/** What a client may see of what a provider threw; null if that is no `ProviderError`. Never throws, whatever was thrown. */
+export function providerFailure (thrown: unknown): RunError & { exitCode: number } | null {
+  try {
+    if (!(thrown instanceof ProviderError)) return null
+    const { code, message, exitCode } = thrown
+    return { code: String(code), message: String(message), exitCode: Number.isInteger(exitCode) ? exitCode : 1 }
+  } catch {
+    return null
   }
 }

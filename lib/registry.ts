@@ -8,16 +8,18 @@ import type { Frame } from './frames.ts'
 import { IterableSink } from './iterable-sink.ts'
 import { LiveRuns } from './live-runs.ts'
 import { retainedEvents } from './log-reader.ts'
+import { MAX_PAGE_BYTES } from './limits.ts'
 import { guardedLogger, type Logger } from './logger.ts'
 import { answerPermission, type PermissionAnswerRequest, type PermissionView, viewPermission } from './permission-answers.ts'
 import type { Provider } from './provider.ts'
 import { Recovery } from './recovery.ts'
 import { Retention } from './retention.ts'
+import type { History, OwnerOption, RunsPage } from './registry-answers.ts'
 import type { RegistryOptions } from './registry-options.ts'
 import { ABORTED } from './run-ending.ts'
 import { RunStarter, type StartedRun, type StartRunRequest } from './run-starter.ts'
-import { assertMetadata, assertSessionId } from './session-input.ts'
-import type { HistoryPage, LogPage, SessionPatch, Store } from './store.ts'
+import { assertMetadata, assertSessionId, assertTitle, ownerOf } from './session-input.ts'
+import type { EventsPage, HistoryPage, SessionPatch, SessionsPage, Store } from './store.ts'
 import { type Opening, type SubscriptionRequest, Subscriptions } from './subscriptions.ts'
 import { ANONYMOUS, type Metadata, type Owner, type RunningRun, type RunState, type SessionState } from './types.ts'
 
@@ -26,25 +28,9 @@ const PROVIDER_GRACE_MS = 750
 /** A reconnecting client waits between these, so that a restart is not met by all of them at once. */
 const RETRY_MIN_MS = 1_000
 const RETRY_SPREAD_MS = 2_000
-/** The most that one answer holds, in bytes of JSON. */
-const MAX_PAGE_BYTES = 4 * 1024 * 1024
 
 // A store knows its instance, a registry the runs that it drives: two on one would take each other's for abandoned.
 const storesInUse = new WeakSet<Store>()
-
-/** Whose sessions are meant. Default: not compared, for code that acts for the app itself. */
-export interface OwnerOption {
-  owner?: Owner
-}
-
-export interface History {
-  /** Durable events, oldest first. */
-  events: Event[]
-  hasMore: boolean
-  /** The seq to follow from: these events and the stream after it are everything. */
-  cursor: number
-  isProcessing: boolean
-}
 
 /**
  * Sessions and their runs. Every method is asynchronous and rejects with a `RunsError`; `STORE_UNAVAILABLE` may come
@@ -115,13 +101,15 @@ export class RunRegistry {
   /** Creates a session, under a random id unless one is given. Rejects with SESSION_EXISTS, UNSUPPORTED_PROVIDER. */
   async createSession (session: {
     id?: string | undefined
-    owner?: string | undefined
+    owner?: string
     provider?: string | undefined
     title?: string | undefined
     metadata?: Metadata | undefined
   } = {}): Promise<SessionState> {
-    const { id = randomUUID(), owner = ANONYMOUS, provider = null, title = null, metadata = {} } = session
+    const { id = randomUUID(), provider = null, title = null, metadata = {} } = session
+    const owner = ownerOf(session) ?? ANONYMOUS
     assertSessionId(id)
+    assertTitle(title)
     if (provider !== null && !this.#providers.has(provider)) throw runsError('UNSUPPORTED_PROVIDER', [`There is no provider "${provider}".`])
     assertMetadata(metadata)
     const created = await this.#store.createSession({ id, owner, provider, title, metadata })
@@ -130,27 +118,28 @@ export class RunRegistry {
   }
 
   /** The session, or null. */
-  async getSession (sessionId: string, { owner = null }: OwnerOption = {}): Promise<SessionState | null> {
-    return this.#store.getSession(sessionId, owner)
+  async getSession (sessionId: string, options: OwnerOption = {}): Promise<SessionState | null> {
+    return this.#store.getSession(sessionId, ownerOf(options))
   }
 
-  /** Sessions, newest first, after the session `before`. `limit` is 1 to 500. Default: the 50 newest. */
-  async listSessions ({ owner = null, limit = 50, before = null }: OwnerOption & { limit?: number, before?: string | null } = {}): Promise<SessionState[]> {
-    return this.#store.listSessions(owner, { limit: clampLimit(limit), before })
+  /** A page of sessions, newest first, after the session `before`. `limit` is 1 to 500; a page is cut at 4 MiB. Default: the 50 newest. */
+  async listSessions ({ limit = 50, before = null, ...options }: OwnerOption & { limit?: number, before?: string | null } = {}): Promise<SessionsPage> {
+    return this.#store.listSessions(ownerOf(options), { rows: clampLimit(limit), bytes: MAX_PAGE_BYTES, before })
   }
 
   /** Changes the title or metadata; what is not given stays. Rejects with SESSION_NOT_FOUND. */
-  async updateSession (sessionId: string, patch: SessionPatch, { owner = null }: OwnerOption = {}): Promise<SessionState> {
+  async updateSession (sessionId: string, patch: SessionPatch, options: OwnerOption = {}): Promise<SessionState> {
+    assertTitle(patch.title)
     assertMetadata(patch.metadata)
-    return found(await this.#store.updateSession(sessionId, owner, patch), sessionId)
+    return found(await this.#store.updateSession(sessionId, ownerOf(options), patch), sessionId)
   }
 
   /**
    * Deletes a session for good: its runs end, its streams too, its events are gone, its id is never used again. Rejects
    * with SESSION_NOT_FOUND, SESSION_DELETED.
    */
-  async deleteSession (sessionId: string, { owner = null }: OwnerOption = {}): Promise<void> {
-    if (!await this.#delete(sessionId, owner)) throw runsError('SESSION_NOT_FOUND', [sessionId])
+  async deleteSession (sessionId: string, options: OwnerOption = {}): Promise<void> {
+    if (!await this.#delete(sessionId, ownerOf(options))) throw runsError('SESSION_NOT_FOUND', [sessionId])
   }
 
   /**
@@ -164,29 +153,37 @@ export class RunRegistry {
   }
 
   /** The run, or null. */
-  async getRun (runId: string, { owner = null }: OwnerOption = {}): Promise<RunState | null> {
-    return this.#store.getRun(runId, owner)
+  async getRun (runId: string, options: OwnerOption = {}): Promise<RunState | null> {
+    return this.#store.getRun(runId, ownerOf(options))
   }
 
-  /** A session's runs, running and waiting ones too, newest first. `limit` is 1 to 500. Default: the 50 newest. */
-  async listRuns (sessionId: string, { owner = null, limit = 50 }: OwnerOption & { limit?: number } = {}): Promise<RunState[]> {
-    return this.#store.listRuns(sessionId, owner, { limit: clampLimit(limit) })
+  /** A page of a session's runs, running and waiting ones too, newest first, after the run `before`. `limit` is 1 to 500. Default: the 50 newest. */
+  async listRuns (sessionId: string, { limit = 50, before = null, ...options }: OwnerOption & { limit?: number, before?: string | null } = {}): Promise<RunsPage<RunState>> {
+    const rows = clampLimit(limit)
+    return runsPage(await this.#store.listRuns(sessionId, ownerOf(options), { limit: rows + 1, before }), rows)
   }
 
   /** The session's running run, or null. */
-  async getActiveRun (sessionId: string, { owner = null }: OwnerOption = {}): Promise<RunState | null> {
+  async getActiveRun (sessionId: string, options: OwnerOption = {}): Promise<RunState | null> {
+    const owner = ownerOf(options)
     const session = await this.#store.getSession(sessionId, owner)
     return session?.runId ? this.#store.getRun(session.runId, owner) : null
   }
 
   /** Whether a run is running or waits in the session; false for a session that does not exist. */
-  async isProcessing (sessionId: string, { owner = null }: OwnerOption = {}): Promise<boolean> {
-    return (await this.#store.getSession(sessionId, owner))?.isProcessing ?? false
+  async isProcessing (sessionId: string, options: OwnerOption = {}): Promise<boolean> {
+    return (await this.#store.getSession(sessionId, ownerOf(options)))?.isProcessing ?? false
   }
 
-  /** All running runs, of every instance on the store. */
-  async listRunningRuns ({ owner = null }: OwnerOption = {}): Promise<RunningRun[]> {
-    return this.#store.listRunningRuns(owner)
+  /** A page of the running runs of every instance on the store, oldest first, after the run `after`. `limit` is 1 to 500, the default. */
+  async listRunningRuns ({ limit = 500, after = null, ...options }: OwnerOption & { limit?: number, after?: string | null } = {}): Promise<RunsPage<RunningRun>> {
+    const rows = clampLimit(limit)
+    return runsPage(await this.#store.listRunningRuns(ownerOf(options), { limit: rows + 1, after }), rows)
+  }
+
+  /** How many runs this process drives. */
+  get drivenRuns (): number {
+    return this.#live.size
   }
 
   /**
@@ -194,7 +191,8 @@ export class RunRegistry {
    * with the terminal event that holds (of a run that had ended, that one), or null for a run that waits: its terminal
    * comes in its turn. Rejects with SESSION_NOT_FOUND, RUN_NOT_FOUND, NO_ACTIVE_RUN.
    */
-  async abortRun ({ sessionId, runId, owner = null }: OwnerOption & { sessionId: string, runId?: string | undefined }): Promise<CompleteEvent | null> {
+  async abortRun ({ sessionId, runId, ...options }: OwnerOption & { sessionId: string, runId?: string | undefined }): Promise<CompleteEvent | null> {
+    const owner = ownerOf(options)
     const session = found(await this.#store.getSession(sessionId, owner), sessionId)
     if (runId === undefined) {
       if (session.runId === null) throw runsError('NO_ACTIVE_RUN', [sessionId])
@@ -208,6 +206,7 @@ export class RunRegistry {
 
   /** Ends a run that the app knows to be over. Resolves with the terminal event that holds. Rejects with RUN_NOT_FOUND, NO_ACTIVE_RUN. */
   async completeRun (runId: string, { exitCode, aborted = false }: { exitCode: number, aborted?: boolean }): Promise<CompleteEvent> {
+    if (!Number.isInteger(exitCode)) throw runsError('INVALID_REQUEST', ['"exitCode" must be an integer.'])
     const run = await this.#store.getRun(runId, null)
     if (run === null) throw runsError('RUN_NOT_FOUND', [runId])
     if (run.status === 'queued') throw runsError('NO_ACTIVE_RUN', [run.sessionId])
@@ -224,18 +223,18 @@ export class RunRegistry {
   }
 
   /** How an approval of a session stands, or null. */
-  async getPermission (sessionId: string, requestId: string, { owner = null }: OwnerOption = {}): Promise<PermissionView | null> {
-    return viewPermission(await this.#store.getPermission(sessionId, owner, requestId))
+  async getPermission (sessionId: string, requestId: string, options: OwnerOption = {}): Promise<PermissionView | null> {
+    return viewPermission(await this.#store.getPermission(sessionId, ownerOf(options), requestId))
   }
 
   /** What is retained after a seq, up to what is there when the reading begins. Rejects with SESSION_NOT_FOUND. */
-  replayEvents (sessionId: string, after = 0, { owner = null }: OwnerOption = {}): AsyncGenerator<Event> {
-    return retainedEvents(this.#store, sessionId, owner, after)
+  async * replayEvents (sessionId: string, after = 0, options: OwnerOption = {}): AsyncGenerator<Event> {
+    yield * retainedEvents(this.#store, sessionId, ownerOf(options), after)
   }
 
   /** Follows a session like any client: `chat_subscribed`, what is retained after the cursor, then live until aborted. */
-  async * subscribe (sessionId: string, { after = 0, signal, owner = null }: OwnerOption & { after?: Cursor, signal?: AbortSignal } = {}): AsyncGenerator<Event | Frame> {
-    const opening = await this.openSubscription({ sessionId, owner, after, until: null })
+  async * subscribe (sessionId: string, { after = 0, signal, ...options }: OwnerOption & { after?: Cursor, signal?: AbortSignal } = {}): AsyncGenerator<Event | Frame> {
+    const opening = await this.openSubscription({ sessionId, owner: ownerOf(options), after, until: null })
     const sink = new IterableSink()
     yield * sink.read(opening.start(sink), signal)
   }
@@ -247,13 +246,13 @@ export class RunRegistry {
   }
 
   /** For transports: `history` with its events as they are stored. */
-  async readHistory (sessionId: string, { owner = null, before = null, limit = 100 }: OwnerOption & { before?: number | null, limit?: number } = {}): Promise<HistoryPage> {
-    return found(await this.#store.readHistory(sessionId, owner, { before, limit: clampLimit(limit) }), sessionId)
+  async readHistory (sessionId: string, { before = null, limit = 100, ...options }: OwnerOption & { before?: number | null, limit?: number } = {}): Promise<HistoryPage> {
+    return found(await this.#store.readHistory(sessionId, ownerOf(options), { before, limit: clampLimit(limit) }), sessionId)
   }
 
   /** For transports: a page of what is retained after a seq, as it is stored. Rejects with SESSION_NOT_FOUND. */
-  async readEvents (sessionId: string, { owner = null, after = 0, limit = 500 }: OwnerOption & { after?: number, limit?: number } = {}): Promise<LogPage> {
-    return found(await this.#store.read(sessionId, owner, after, { rows: clampLimit(limit), bytes: MAX_PAGE_BYTES }), sessionId)
+  async readEvents (sessionId: string, { after = 0, limit = 500, ...options }: OwnerOption & { after?: number, limit?: number } = {}): Promise<EventsPage> {
+    return found(await this.#store.readEvents(sessionId, ownerOf(options), after, { rows: clampLimit(limit), bytes: MAX_PAGE_BYTES }), sessionId)
   }
 
   /** For transports: a subscription to be started with a sink. A session that does not exist yet is waited for; another's is SESSION_NOT_FOUND. */
@@ -265,6 +264,7 @@ export class RunRegistry {
   async #delete (sessionId: string, owner: Owner, options: { idleSince?: number } = {}): Promise<boolean> {
     if (!await this.#store.deleteSession(sessionId, owner, options)) return false
     this.#subscriptions.deleted(sessionId)
+    void this.#retention.purge()
     await this.#live.refresh()
     void Promise.allSettled([...this.#providers.values()].map(async (provider) => provider.endSession?.(sessionId))).then((endings) => {
       for (const ending of endings) {
@@ -283,6 +283,10 @@ export class RunRegistry {
 function found<T> (value: T | null, sessionId: string): T {
   if (value === null) throw runsError('SESSION_NOT_FOUND', [sessionId])
   return value
+}
+
+function runsPage<Run> (runs: Run[], limit: number): RunsPage<Run> {
+  return { runs: runs.slice(0, limit), hasMore: runs.length > limit }
 }
 
 function clampLimit (limit: number): number {

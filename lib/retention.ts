@@ -34,6 +34,7 @@ export class Retention {
   readonly #failed = new Set<string>()
   #timer: NodeJS.Timeout | undefined
   #compacting = false
+  #purging = false
   #closed = false
 
   constructor (options: RetentionOptions) {
@@ -75,6 +76,20 @@ export class Retention {
   async #look (): Promise<void> {
     await this.#compactCompleted()
     if (this.#options.sessionMs > 0 && !this.#closed) await this.#alone(() => this.#expireSessions())
+    await this.purge()
+  }
+
+  /** Removes what deletions, of whichever process, and compactions have left, slice by slice. Never rejects. */
+  async purge (): Promise<void> {
+    if (this.#purging) return
+    this.#purging = true
+    try {
+      while (!this.#closed && await this.#options.store.purge()) await nextTurn()
+    } catch (error) {
+      if (!this.#closed) this.#options.log.warn({ err: error }, 'what was deleted could not be removed yet; the next look goes on')
+    } finally {
+      this.#purging = false
+    }
   }
 
   async #expireSessions (): Promise<void> {

@@ -11,6 +11,7 @@ import type { Provider } from './provider.ts'
 import type { Recovery } from './recovery.ts'
 import { IDEMPOTENCY_KEY_PATTERN } from './request-schemas.ts'
 import { INTERRUPTED } from './run-ending.ts'
+import { ownerOf } from './session-input.ts'
 import type { NewRun, OnBusy, RunStart, Store } from './store.ts'
 import type { Owner, RunState, SessionState } from './types.ts'
 
@@ -77,7 +78,8 @@ export class RunStarter {
 
   async #start (request: StartRunRequest, runId: string, admit: NewRun['admit']): Promise<StartedRun> {
     const { store, limits, live, createOnMessage } = this.#options
-    const { sessionId, owner = null, content, options = {}, onBusy = 'reject', idempotencyKey, context } = request
+    const { sessionId, content, options = {}, onBusy = 'reject', idempotencyKey, context } = request
+    const owner = ownerOf(request)
     const session = await store.getSession(sessionId, owner)
     assertContent(content)
     if (session === null && !createOnMessage) throw runsError('SESSION_NOT_FOUND', [sessionId])

@@ -105,9 +105,8 @@ export class RunWriter {
 
   #whole (kind: keyof typeof DELTA_OF, fields: Fields): void {
     const { messageId, sealed } = this.#ids.ofWhole(kind, fields['messageId'] as string | undefined)
-    const given = fields['content'] as string
     // What was sealed is counted as it was written: without native ids.
-    const content = sealed === 0 ? given : this.#scrubber.text(given).slice(sealed)
+    const content = this.#scrubber.message(fields['content'] as string).slice(sealed)
     // A whole that ends where the last seal is, or before it, says nothing of what was seen since: that is kept as it is.
     const saysNothing = content === '' && sealed > 0
     if (saysNothing) {

@@ -3,10 +3,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { RunLog } from './committer.ts'
 import { runError } from './errors.ts'
 import { type CompleteEvent, parseEvent } from './event.ts'
-import type { Limits } from './limits.ts'
+import { guardListeners } from './guarded-signal.ts'
+import { type Limits, MAX_ERROR_CODE_LENGTH, MAX_ERROR_MESSAGE_LENGTH, MAX_NATIVE_ID_LENGTH, MAX_USAGE_BYTES, NATIVE_IDS_KEPT } from './limits.ts'
 import type { Logger } from './logger.ts'
 import { Permissions } from './permissions.ts'
-import { type Provider, ProviderError, type RunContext } from './provider.ts'
+import { type Provider, providerFailure, type RunContext } from './provider.ts'
 import { type CheckedEvent, checkProviderEvent } from './provider-event.ts'
 import { failed, FINISHED, TIMED_OUT } from './run-ending.ts'
 import { RunWriter } from './run-writer.ts'
@@ -41,12 +42,15 @@ export class Run {
   readonly #writer: RunWriter
   readonly #permissions: Permissions
   readonly #abort = new AbortController()
+  readonly #signal: AbortSignal
   readonly #resolveCompleted: (complete: CompleteEvent | null) => void
   #iterator: AsyncIterator<unknown> | null = null
   #providerEnded = false
   #timer: NodeJS.Timeout | undefined
   #ended = false
   #dropped = 0
+  /** Those that the provider has announced. */
+  readonly #nativeIds = new Set<string>()
 
   constructor (options: RunOptions) {
     this.runId = options.context.runId
@@ -54,7 +58,8 @@ export class Run {
     this.#options = options
     this.#logger = options.context.log
     this.#writer = new RunWriter(options.log, options.scrubber, options.limits)
-    this.#permissions = new Permissions(options.log, this.#writer, options.limits.pendingPermissions)
+    this.#permissions = new Permissions(options.log, this.#writer, options.limits)
+    this.#signal = guardListeners(this.#abort.signal, (error) => this.#logger.warn({ err: error, runId: this.runId }, 'a listener of the provider threw when its run ended'))
     let resolveCompleted: (complete: CompleteEvent | null) => void
     this.completed = new Promise((resolve) => { resolveCompleted = resolve })
     this.#resolveCompleted = resolveCompleted!
@@ -73,7 +78,10 @@ export class Run {
   end (ending: RunEnding): Promise<CompleteEvent | null> {
     if (!this.#ended) {
       this.#ended = true
-      void this.#finish(ending).then(this.#resolveCompleted)
+      void this.#finish(ending).catch((error: unknown) => {
+        this.#logger.error({ err: error, runId: this.runId }, 'a run could not be ended by its own log')
+        return this.#options.close(failed(runError('STORE_REFUSED')))
+      }).then(this.#resolveCompleted)
     }
     return this.completed
   }
@@ -98,7 +106,7 @@ export class Run {
     const requestPermission: RunContext['requestPermission'] = (request, options) => this.#permissions.ask(request, options)
     try {
       // A provider in plain JavaScript may need to wait for its iterable; then it rejects as others throw.
-      const iterator = iterate(await (provider.run({ ...context, signal: this.#abort.signal, requestPermission }) as unknown))
+      const iterator = iterate(await (provider.run({ ...context, signal: this.#signal, requestPermission }) as unknown))
       this.#iterator = iterator
       for (let taken = 1; !this.#ended; taken++) {
         const { done, value } = await this.#next(iterator)
@@ -140,12 +148,17 @@ export class Run {
       this.#writer.write(event)
     } catch (error) {
       this.#logger.error({ err: error, runId: this.runId, kind: event.kind }, 'an event cannot be written')
-      void this.end(error instanceof ProviderError ? this.#failure(error) : failed(runError('EVENT_NOT_SERIALISABLE')))
+      void this.end(shown(error) ?? failed(runError('EVENT_NOT_SERIALISABLE')))
     }
   }
 
   async #bind (providerSessionId: string): Promise<void> {
     if (providerSessionId === '') return this.#drop('an empty newSessionId')
+    const isTooLong = providerSessionId.length > MAX_NATIVE_ID_LENGTH
+    if (isTooLong || this.#nativeIds.add(providerSessionId).size > NATIVE_IDS_KEPT) {
+      void this.end(failed(runError(isTooLong ? 'NATIVE_ID_TOO_LONG' : 'TOO_MANY_NATIVE_IDS')))
+      return
+    }
     // Known to the scrubber before anything else can be written.
     this.#options.scrubber.add(providerSessionId)
     try {
@@ -161,7 +174,8 @@ export class Run {
   }
 
   #failure (error: unknown): RunEnding {
-    if (error instanceof ProviderError) return failed({ code: error.code, message: error.message }, error.exitCode)
+    const ending = shown(error)
+    if (ending !== null) return ending
     this.#logger.error({ err: error, runId: this.runId }, 'the provider failed')
     return failed(runError('PROVIDER_FAILED'))
   }
@@ -184,7 +198,7 @@ export class Run {
   /** The ending as it may be shown and written: plain JSON without native ids. */
   #clean (ending: RunEnding): RunEnding {
     try {
-      return JSON.parse(this.#options.scrubber.fields({ ...ending }).json) as RunEnding
+      return bounded(JSON.parse(this.#options.scrubber.fields({ ...ending }).json) as RunEnding)
     } catch (error) {
       this.#logger.error({ err: error, runId: this.runId }, 'the provider\'s complete cannot be written as JSON')
       return failed(runError('EVENT_NOT_SERIALISABLE'))
@@ -206,6 +220,23 @@ export class Run {
       note(error)
     }
   }
+}
+
+/** The ending that a provider meant by what it threw; null if that is not for clients. */
+function shown (thrown: unknown): RunEnding | null {
+  const failure = providerFailure(thrown)
+  return failure && failed({ code: failure.code, message: failure.message }, failure.exitCode)
+}
+
+/** An ending within its limits: a long error is cut, too much usage costs the run its success. */
+function bounded ({ usage, error, ...ending }: RunEnding): RunEnding {
+  if (usage !== undefined && Buffer.byteLength(JSON.stringify(usage)) > MAX_USAGE_BYTES) return failed(runError('EVENT_TOO_LARGE'))
+  const cut = error && { code: cutTo(error.code, MAX_ERROR_CODE_LENGTH), message: cutTo(error.message, MAX_ERROR_MESSAGE_LENGTH) }
+  return { ...ending, ...(usage && { usage }), ...(cut && { error: cut }) }
+}
+
+function cutTo (text: string, length: number): string {
+  return text.length <= length ? text : `${text.slice(0, length - 1).toWellFormed()}…`
 }
 
 /** How the provider's own `complete` says that the run ended; what contradicts success is failure. */

@@ -2,7 +2,8 @@
  * Keeps provider-native session ids inside: whatever a provider yields passes through here before it is stored.
  *
  * Known ids are replaced by the app's session id wherever they occur in strings and keys, as they are or URL-encoded.
- * Ids under 8 characters are replaced only as whole values: as parts of text they would hit innocent words.
+ * Ids under 8 characters are replaced only as whole values: as parts of text they would hit innocent words. Of an id that a
+ * message breaks off in, at most 7 characters leave.
  */
 
 import { ENVELOPE_FIELDS } from './event.ts'
@@ -18,7 +19,6 @@ export class Scrubber {
   readonly #wholes = new Set<string>()
   /** Ids that are replaced wherever they occur, longest first: one may be the start of another. */
   #parts: string[] = []
-  #pattern: RegExp | null = null
   /** What the JSON of anything that holds an id holds. */
   readonly #needles: string[] = []
   readonly #firstCharacters = new Set<string>()
@@ -43,13 +43,16 @@ export class Scrubber {
       this.#firstCharacters.add(form[0]!)
     }
     this.#parts.sort((a, b) => b.length - a.length)
-    // Our own id comes first and is replaced by itself: it may hold a native one.
-    this.#pattern = new RegExp([this.#sessionId, ...this.#parts].map(escapeRegExp).join('|'), 'g')
   }
 
   /** `text` without native ids. */
   text (text: string): string {
     return this.#wholes.has(text) ? this.#sessionId : this.#replaceParts(text)
+  }
+
+  /** The whole of a message without native ids, nor the start of one at its end. */
+  message (text: string): string {
+    return this.#parts.length === 0 || this.#wholes.has(text) ? this.text(text) : this.#withoutStart(text)
   }
 
   /**
@@ -74,7 +77,7 @@ export class Scrubber {
    * be the start of a native id.
    */
   delta (stream: string, content: string): string {
-    if (this.#pattern === null) return content
+    if (this.#parts.length === 0) return content
     const text = (this.#held.get(stream) ?? '') + content
     const tail = this.#possibleStart(text)
     if (tail < text.length) this.#held.set(stream, text.slice(tail))
@@ -91,12 +94,46 @@ export class Scrubber {
   flush (stream: string): string {
     const held = this.#held.get(stream) ?? ''
     this.#held.delete(stream)
+    return this.#withoutStart(held)
+  }
+
+  /** Text that nothing follows: of a tail that is the start of an id too little is left to know the id by. */
+  #withoutStart (text: string): string {
+    if (this.#parts.length === 0) return text
+    const start = this.#possibleStart(text)
+    const before = this.#replaceParts(text.slice(0, start))
+    const tail = text.slice(start)
+    if (tail === '') return before
+    if (!this.#parts.some((part) => part.startsWith(tail))) return before + this.#withoutStart(tail)
     // The start of a long id may hold the whole of a shorter one.
-    return this.#replaceParts(held)
+    const clean = this.#replaceParts(tail)
+    return before + (clean === tail ? tail.slice(0, MIN_PART_LENGTH - 1) : clean)
   }
 
   #replaceParts (text: string): string {
-    return this.#pattern === null ? text : text.replace(this.#pattern, this.#sessionId.replaceAll('$', '$$$$'))
+    let clean = ''
+    let end = 0
+    for (const { index, length } of this.#matches(text)) {
+      clean += text.slice(end, index) + this.#sessionId
+      end = index + length
+    }
+    return end === 0 ? text : clean + text.slice(end)
+  }
+
+  /** Where ids stand in `text`, from left to right, the longest where several begin. Not a regular expression: many long ids make one too large. */
+  * #matches (text: string): Generator<{ index: number, length: number }> {
+    // Our own id comes first and is replaced by itself: it may hold a native one.
+    const ids = [this.#sessionId, ...this.#parts].map((id) => ({ id, index: text.indexOf(id) })).filter(({ index }) => index !== -1)
+    for (let from = 0; ;) {
+      let next: typeof ids[number] | null = null
+      for (const each of ids) {
+        if (each.index !== -1 && each.index < from) each.index = text.indexOf(each.id, from)
+        if (each.index !== -1 && (next === null || each.index < next.index)) next = each
+      }
+      if (next === null) return
+      yield { index: next.index, length: next.id.length }
+      from = next.index + next.id.length
+    }
   }
 
   /** Where the first tail of `text` begins that could be the start of an id, and is not part of one that is complete. */
@@ -110,8 +147,8 @@ export class Scrubber {
   }
 
   #behindMatch (text: string, position: number): number {
-    for (const { 0: match, index } of text.matchAll(this.#pattern!)) {
-      if (index < position && index + match.length > position) return index + match.length
+    for (const { index, length } of this.#matches(text)) {
+      if (index < position && index + length > position) return index + length
     }
     return position
   }
@@ -122,8 +159,4 @@ export class Scrubber {
     if (typeof value !== 'object' || value === null) return value
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [this.text(key), this.#walk(item)]))
   }
-}
-
-function escapeRegExp (text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
 }

@@ -131,13 +131,27 @@ export interface ClosedRun {
   promotion: Promotion
 }
 
-/** Part of a log, read in one snapshot with the session's state. */
-export interface LogPage {
-  session: SessionState
+/** Part of a log, read in one snapshot with how far the log goes. */
+export interface EventsPage {
   /** Every retained event in the range, in order. */
   events: StoredEvent[]
-  /** The page is complete up to this seq: `session.lastSeq`, unless a limit cut it. */
+  /** The page is complete up to this seq: `lastSeq`, unless a limit cut it. */
   through: number
+  /** As in `SessionState`. */
+  lastSeq: number
+  compactedThrough: number
+}
+
+/** The same with the session's view, of the same snapshot. */
+export interface LogPage extends EventsPage {
+  session: SessionState
+}
+
+/** A page of sessions, newest first. */
+export interface SessionsPage {
+  sessions: SessionState[]
+  /** Whether older sessions follow. */
+  hasMore: boolean
 }
 
 /** A page of durable events, oldest first. */
@@ -152,7 +166,7 @@ export interface HistoryPage {
 
 export interface PageLimit {
   rows: number
-  /** Bytes of JSON; a page holds at least one event all the same. */
+  /** Bytes of JSON; a page holds at least one item all the same. */
   bytes: number
 }
 
@@ -163,8 +177,7 @@ export interface Store {
   readonly leaseMs: number
 
   /**
-   * Opens the database, brings its schema up to date, and finishes deletions that were cut off; safe when several
-   * instances do so at once. Idempotent. Rejects with STORE_SCHEMA_NEWER or STORE_INVALID.
+   * Opens the database and brings its schema up to date; safe when several instances do so at once. Idempotent. Rejects with STORE_SCHEMA_NEWER or STORE_INVALID.
    */
   open (): Promise<void>
   /** Releases everything. Idempotent. */
@@ -174,13 +187,19 @@ export interface Store {
   createSession (session: NewSession): Promise<SessionState | null>
   getSession (sessionId: string, owner: Owner): Promise<SessionState | null>
   /** The owner's sessions, newest first; after the session `before`, if given. */
-  listSessions (owner: Owner, options: { limit: number, before: string | null }): Promise<SessionState[]>
+  listSessions (owner: Owner, options: PageLimit & { before: string | null }): Promise<SessionsPage>
   updateSession (sessionId: string, owner: Owner, patch: SessionPatch): Promise<SessionState | null>
   /**
-   * Deletes a session for good: its runs, whatever their state, end without a word, its events go, its id is never used
-   * again. With `idleSince` (ms since 1970) only if it is not busy and was not touched since. Answers whether it did.
+   * Deletes a session for good: its runs, whatever their state, end without a word, no method shows anything of it, and its
+   * id is never used again. Its rows may stay until `purge` removes them. With `idleSince` (ms since 1970) only if it is
+   * not busy and was not touched since. Answers whether it did.
    */
   deleteSession (sessionId: string, owner: Owner, options?: { idleSince?: number }): Promise<boolean>
+  /**
+   * Removes a bounded part of what deletions, of any instance, and compactions have left, so that nothing of it can be read
+   * from the database again. Answers whether there is more to do now; what cannot be done now is done by a later call.
+   */
+  purge (): Promise<boolean>
   /** Sessions that are not busy and were not touched since a time (ms since 1970), longest ago first. */
   listIdleSessions (since: number, limit: number): Promise<string[]>
 
@@ -203,9 +222,10 @@ export interface Store {
    */
   cancelQueuedRun (runId: string): Promise<boolean>
   getRun (runId: string, owner: Owner): Promise<RunState | null>
-  /** A session's runs, those that were accepted last first. */
-  listRuns (sessionId: string, owner: Owner, options: { limit: number }): Promise<RunState[]>
-  listRunningRuns (owner: Owner): Promise<RunningRun[]>
+  /** A session's runs, those that were accepted last first; after the run `before`, if given. */
+  listRuns (sessionId: string, owner: Owner, options: { limit: number, before: string | null }): Promise<RunState[]>
+  /** Running runs, those that were accepted first first; after the run `after`, if given. */
+  listRunningRuns (owner: Owner, options: { limit: number, after: string | null }): Promise<RunningRun[]>
 
   /**
    * Appends to runs that this instance drives. Each group is all or nothing and independent of the others; one answer
@@ -241,11 +261,13 @@ export interface Store {
   answerPermission (sessionId: string, owner: Owner, requestId: string, decision: PermissionDecision): Promise<boolean | null>
   /** An approval of a session, or null. */
   getPermission (sessionId: string, owner: Owner, requestId: string): Promise<PermissionState | null>
-  /** The decisions that running runs of this instance have yet to take, in the order in which they were asked for. */
-  listAnswers (): Promise<PermissionAnswer[]>
+  /** The decisions that running runs of this instance have yet to take, in the order in which they were asked for; at most `limit`. */
+  listAnswers (limit: number): Promise<PermissionAnswer[]>
 
-  /** What is retained after a seq; null if the session does not exist. */
+  /** The session's view and a page of what is retained after a seq; null if the session does not exist. For the opening read. */
   read (sessionId: string, owner: Owner, after: number, limit: PageLimit): Promise<LogPage | null>
+  /** A page of what is retained after a seq, and two integers of its session: for readers that go on. Null as `read`. */
+  readEvents (sessionId: string, owner: Owner, after: number, limit: PageLimit): Promise<EventsPage | null>
   /**
    * The newest durable events before the seq `before`. Without `before`, the latest page: while a run is running it
    * stops before that run's first event.
@@ -253,9 +275,10 @@ export interface Store {
   readHistory (sessionId: string, owner: Owner, options: { before: number | null, limit: number }): Promise<HistoryPage | null>
 
   /**
-   * Merges and deletes transient events of a run, but about the newest `keep` (compaction.ts says which), and moves the
-   * session's `compactedThrough` in the same step. While the run is running its newest event stays. Answers how many the
-   * run has left.
+   * Merges and deletes transient events of a run, but about the newest `keep` (compaction.ts says which). It may take many
+   * transactions, each bounded in rows and bytes, between which any reader still rebuilds the same text: snapshots are
+   * written first, `compactedThrough` moves no later than the first deletion, and the newest go first. Calling it
+   * again finishes what was cut off. While the run is running its newest event stays. Answers how many the run has left.
    */
   compactRun (runId: string, keep: number): Promise<number>
   /** Runs that were completed before a time (ms since 1970) and never compacted, oldest first. */
@@ -269,6 +292,6 @@ export interface Store {
    */
   watch (listener: () => Promise<void>): () => void
 
-  /** Keeps the native id that a provider announced for a session; the newest holds. */
+  /** Keeps the native id that a provider announced for a session; the newest holds, and the newest 32 of a provider are kept. */
   setProviderSessionId (sessionId: string, provider: string, providerSessionId: string): Promise<void>
 }

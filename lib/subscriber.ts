@@ -7,7 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Channel, Follower, Format, SharedEncoding } from './channel.ts'
 import type { StoredEvent } from './event.ts'
 import type { Frame, GapFrame } from './frames.ts'
-import type { LogPage, PageLimit } from './store.ts'
+import type { EventsPage, LogPage, PageLimit } from './store.ts'
 import type { Owner, SessionState } from './types.ts'
 
 /** What is read and written at once; bounds what one slow client can hold in memory. */
@@ -49,7 +49,11 @@ export interface SubscriberOptions {
 /** Whoever opens subscribers; one for all of them, as each may have little of its own. */
 export interface SubscriberHost {
   /** Reads the next page of a session; null while it does not exist, 'deleted' once it was. */
-  read (sessionId: string, owner: Owner, after: number): Promise<LogPage | null | 'deleted'>
+  read (sessionId: string, owner: Owner, after: number): Promise<EventsPage | null | 'deleted'>
+  /** The session's view; null if it does not exist (any more). */
+  getSession (sessionId: string, owner: Owner): Promise<SessionState | null>
+  /** Called when a session that was waited for exists and is the client's. */
+  appeared (subscriber: Subscriber<unknown>): void
   /** Called once, when nothing more will be written. */
   closed (subscriber: Subscriber<unknown>, channel: Channel): void
   /** The log could not be read, or the sink not be written; it has been ended, and the client's cursor brings it back. */
@@ -96,6 +100,10 @@ export class Subscriber<Chunk> implements Follower {
     return this.#channel.sessionId
   }
 
+  get owner (): Owner {
+    return this.#owner
+  }
+
   get cursor (): number {
     return this.#cursor
   }
@@ -115,7 +123,8 @@ export class Subscriber<Chunk> implements Follower {
       cursor: this.#cursor,
       lastSeq: session?.lastSeq ?? 0,
       compactedThrough: this.#compactedThrough,
-      pendingPermissions: session?.pendingPermissions ?? []
+      pendingPermissions: session?.pendingPermissions ?? [],
+      morePendingPermissions: session?.morePendingPermissions ?? []
     }, this.#cursor)
     if (gap !== null) this.#sink.frame(gap)
     this.#mode = 'catching-up'
@@ -169,7 +178,7 @@ export class Subscriber<Chunk> implements Follower {
     this.#close(frame)
   }
 
-  async #catchUp (first: LogPage | null): Promise<void> {
+  async #catchUp (first: EventsPage | null): Promise<void> {
     try {
       if (first !== null) this.#deliverPage(first)
       while (!this.#isClosed()) {
@@ -211,11 +220,9 @@ export class Subscriber<Chunk> implements Follower {
       return false
     }
     if (page !== null) {
-      this.#admitted ||= await this.#admits(page.session)
-      if (!this.#admitted) this.close()
-      this.#admit = null
+      if (!this.#admitted) await this.#letIn()
       if (this.#isClosed()) return false
-      this.#channel.advance(page.session.lastSeq)
+      this.#channel.advance(page.lastSeq)
       this.#deliverPage(page)
       // Between pages others get their turn.
       await nextTurn()
@@ -229,11 +236,20 @@ export class Subscriber<Chunk> implements Follower {
     return false
   }
 
-  async #admits (session: SessionState): Promise<boolean> {
-    return this.#admit === null || await this.#admit(session)
+  async #letIn (): Promise<void> {
+    this.#admitted = await this.#admits()
+    this.#admit = null
+    if (this.#admitted) this.#host.appeared(this as Subscriber<unknown>)
+    else this.close()
   }
 
-  #deliverPage (page: LogPage): void {
+  async #admits (): Promise<boolean> {
+    if (this.#admit === null) return true
+    const session = await this.#host.getSession(this.sessionId, this.#owner)
+    return session !== null && await this.#admit(session)
+  }
+
+  #deliverPage (page: EventsPage): void {
     this.#tellCompacted(page)
     if (page.events.length > 0) this.deliver(page.events)
     // Not taken: it is read again.
@@ -242,8 +258,7 @@ export class Subscriber<Chunk> implements Follower {
   }
 
   // While this reader was on its way, part of what it had not read yet was compacted: its client must not take that for a loss.
-  #tellCompacted (page: LogPage): void {
-    const { compactedThrough } = page.session
+  #tellCompacted ({ compactedThrough }: EventsPage): void {
     if (compactedThrough > this.#compactedThrough && this.#cursor < compactedThrough) {
       this.#sink.frame({ kind: 'gap', sessionId: this.#channel.sessionId, reason: 'compacted', from: this.#cursor + 1, to: compactedThrough })
     }

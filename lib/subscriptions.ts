@@ -8,7 +8,8 @@ import type { StoredEvent } from './event.ts'
 import type { GapFrame } from './frames.ts'
 import type { Limits } from './limits.ts'
 import type { Logger } from './logger.ts'
-import type { LogPage, Store } from './store.ts'
+import type { EventsPage, LogPage, Store } from './store.ts'
+import { Quota } from './quota.ts'
 import { PAGE, type Sink, Subscriber, type SubscriberHost, type SubscriberOptions } from './subscriber.ts'
 import type { Owner, SessionState } from './types.ts'
 
@@ -41,7 +42,7 @@ interface Beginning {
   gap: GapFrame | null
 }
 
-type Finishable = Pick<Subscriber<unknown>, 'sessionId' | 'finish' | 'deleted'>
+type Finishable = Pick<Subscriber<unknown>, 'sessionId' | 'owner' | 'finish' | 'deleted'>
 
 export class Subscriptions {
   readonly #store: Store
@@ -49,11 +50,18 @@ export class Subscriptions {
   readonly #log: Logger
   readonly #channels = new Channels()
   readonly #open = new Set<Finishable>()
+  readonly #streams: Quota
+  readonly #waits: Quota
+  /** Those whose session does not exist yet. */
+  readonly #waiting = new Set<Finishable>()
   readonly #host: SubscriberHost = {
     read: (sessionId, owner, cursor) => this.#read(sessionId, owner, cursor),
+    getSession: (sessionId, owner) => this.#store.getSession(sessionId, owner),
+    appeared: (subscriber) => this.#appeared(subscriber),
     closed: (subscriber, channel) => {
       this.#open.delete(subscriber)
-      this.#channels.release(channel)
+      this.#appeared(subscriber)
+      this.#release(channel, subscriber.owner)
     },
     failed: (error, sessionId) => this.#log.error({ err: error, sessionId }, 'a stream broke; its client\'s cursor brings it back')
   }
@@ -65,6 +73,8 @@ export class Subscriptions {
     this.#store = store
     this.#limits = limits
     this.#log = log
+    this.#streams = new Quota(limits.subscribersPerOwner)
+    this.#waits = new Quota(limits.waitingSubscribersPerOwner)
   }
 
   /** Committed events, in order, to whoever follows the session. */
@@ -103,6 +113,7 @@ export class Subscriptions {
    */
   async open ({ sessionId, owner, after, until, admit = null }: SubscriptionRequest): Promise<Opening> {
     if (this.#channels.users >= this.#limits.subscribers) throw runsError('TOO_MANY_SUBSCRIBERS', ['server'])
+    if (!this.#streams.take(owner)) throw runsError('TOO_MANY_SUBSCRIBERS', ['owner'])
     const isFull = this.#channels.usersOf(sessionId) >= this.#limits.subscribersPerSession
     // Acquired before the read: what is committed after the snapshot moves the channel's head.
     const channel = this.#channels.acquire(sessionId)
@@ -112,22 +123,38 @@ export class Subscriptions {
       // Only now: that others follow a session is not for strangers to know.
       if (isFull) throw runsError('TOO_MANY_SUBSCRIBERS', ['session'])
       // A channel that was opened just now knows nothing yet; a subscriber is compared with its head.
-      channel.advance(beginning.first?.session.lastSeq ?? 0)
+      channel.advance(beginning.first?.lastSeq ?? 0)
       const target = until === 'complete' ? await this.#target(beginning, owner) : until
+      const waits = beginning.first === null
+      if (waits && !this.#waits.take(owner)) throw runsError('TOO_MANY_SUBSCRIBERS', ['owner'])
       return {
         done: target === 'done',
-        cancel: () => { this.#channels.release(channel) },
+        cancel: () => {
+          if (waits) this.#waits.giveBack(owner)
+          this.#release(channel, owner)
+        },
         start: (sink) => this.#start(channel, sink, { ...beginning, owner, until: target === 'done' ? null : target, admit })
       }
     } catch (error) {
-      this.#channels.release(channel)
+      this.#release(channel, owner)
       throw error
     }
+  }
+
+  #release (channel: Channel, owner: Owner): void {
+    this.#channels.release(channel)
+    this.#streams.giveBack(owner)
+  }
+
+  /** Its session exists, or it waits no more. */
+  #appeared (subscriber: Finishable): void {
+    if (this.#waiting.delete(subscriber)) this.#waits.giveBack(subscriber.owner)
   }
 
   #start<Chunk> (channel: Channel, sink: Sink<Chunk>, options: SubscriberOptions): Subscriber<Chunk> {
     const subscriber = new Subscriber(channel, sink, this.#host, options)
     this.#open.add(subscriber)
+    if (options.first === null) this.#waiting.add(subscriber)
     subscriber.start()
     if (this.#retryMs !== null) this.#finish(subscriber, this.#retryMs())
     return subscriber
@@ -143,9 +170,9 @@ export class Subscriptions {
     subscriber.finish({ kind: 'stream_closing', sessionId: subscriber.sessionId, retryMs })
   }
 
-  async #read (sessionId: string, owner: Owner, cursor: number): Promise<LogPage | null | 'deleted'> {
+  async #read (sessionId: string, owner: Owner, cursor: number): Promise<EventsPage | null | 'deleted'> {
     try {
-      return await this.#store.read(sessionId, owner, cursor, PAGE)
+      return await this.#store.readEvents(sessionId, owner, cursor, PAGE)
     } catch (error) {
       if (hasCode(error, 'SESSION_DELETED')) return 'deleted'
       throw error
@@ -172,8 +199,7 @@ export class Subscriptions {
   async #begin (sessionId: string, owner: Owner, after: Cursor | null): Promise<Beginning> {
     const asked = after === LATEST ? Number.MAX_SAFE_INTEGER : after ?? 0
     const first = await this.#store.read(sessionId, owner, asked, PAGE)
-    const lastSeq = first?.session.lastSeq ?? 0
-    const compactedThrough = first?.session.compactedThrough ?? 0
+    const { lastSeq, compactedThrough } = first ?? { lastSeq: 0, compactedThrough: 0 }
     const gap = (reason: GapFrame['reason'], from: number, to: number): GapFrame => ({ kind: 'gap', sessionId, reason, from, to })
     if (after === LATEST) return { cursor: lastSeq, first, gap: null }
     if (after === null) return { cursor: 0, first, gap: gap('malformed', 1, lastSeq) }
@@ -190,7 +216,7 @@ export class Subscriptions {
     const session: SessionState = first.session
     const current = session.runId ?? session.queue[0]
     if (current !== undefined) return { runId: current }
-    const [latest] = await this.#store.listRuns(session.id, owner, { limit: 1 })
+    const [latest] = await this.#store.listRuns(session.id, owner, { limit: 1, before: null })
     if (latest === undefined) return { runId: null }
     if (latest.completeSeq !== null && latest.completeSeq <= cursor) return 'done'
     return { runId: latest.runId }

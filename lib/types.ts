@@ -86,8 +86,10 @@ export interface SessionState extends Session {
   lastSeq: number
   /** Seqs at or below this may have holes (transient events gone, durable ones there); above it never. */
   compactedThrough: number
-  /** The requests in the log that are neither resolved nor cancelled there, oldest first. */
+  /** The requests in the log that are neither resolved nor cancelled there, oldest first, as far as they take 256 KiB together. */
   pendingPermissions: Array<EventOf<'permission_request'>>
+  /** The ids of those that follow; what they ask for is in the log. */
+  morePendingPermissions: string[]
 }
 
 /** Why a run ended. */

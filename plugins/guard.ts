@@ -34,6 +34,8 @@ export interface GuardOptions {
   identify: Identify | null
   /** Null: owners may do everything with what is theirs. */
   authorize: Authorize | null
+  /** When `identify` is asked: before the body is read, or behind the host's own `preHandler` hooks. */
+  identifyIn: 'onRequest' | 'preHandler'
   onRequest: GuardHook[]
   preHandler: GuardHook[]
 }
@@ -64,7 +66,7 @@ const BEFORE_THE_SESSION: ReadonlySet<RunsAction> = new Set(['read', 'send'])
  * Guards every route that is added to the scope from here on. A request without an identity that holds gets
  * UNAUTHENTICATED, one that may not FORBIDDEN. What is not the requester's is left to the route, to which it does not exist.
  */
-export function guardRoutes (scope: FastifyInstance, { identify, authorize, onRequest, preHandler }: GuardOptions): void {
+export function guardRoutes (scope: FastifyInstance, { identify, identifyIn, authorize, onRequest, preHandler }: GuardOptions): void {
   scope.decorateRequest('runsOwner', ANONYMOUS)
   scope.decorateRequest('runsExpiresAt', null)
   scope.decorateRequest('runsAdmit', null)
@@ -72,8 +74,9 @@ export function guardRoutes (scope: FastifyInstance, { identify, authorize, onRe
     return authorize === null ? null : authorizeSession(this, authorize, action, sessionId)
   })
   for (const hook of onRequest) scope.addHook('onRequest', hook as onRequestHookHandler)
+  if (identify !== null && identifyIn === 'onRequest') scope.addHook('onRequest', (request) => identifyRequest(request, identify))
   for (const hook of preHandler) scope.addHook('preHandler', hook as preHandlerHookHandler)
-  if (identify !== null) scope.addHook('preHandler', (request) => identifyRequest(request, identify))
+  if (identify !== null && identifyIn === 'preHandler') scope.addHook('preHandler', (request) => identifyRequest(request, identify))
   if (authorize !== null) scope.addHook('preHandler', (request) => authorizeRequest(request, authorize))
 }
 

@@ -13,6 +13,7 @@ import { ANY_ORIGIN, isOrigin } from './origins.ts'
 // Above this, Node's timers fire at once.
 const milliseconds = { minimum: 0, maximum: 2 ** 31 - 1 }
 const count = { minimum: 1, maximum: Number.MAX_SAFE_INTEGER }
+const amount = { ...count, minimum: 0 }
 const MIB = 1024 * 1024
 
 /** Options that can be written down: each has a description, and a default unless it is off by default. */
@@ -76,7 +77,12 @@ export const OPTIONS = Type.Object({
     messageBytes: Type.Integer({ description: 'Bytes of streamed text after which a message is kept as it is, and what follows goes on as the next.', default: MIB, ...count }),
     maxEventsPerRun: Type.Integer({ description: 'Events of a provider in one run; more end it as failed.', default: 100_000, ...count }),
     pendingPermissions: Type.Integer({ description: 'Approvals of one run that wait for an answer; the provider is refused more.', default: 100, ...count }),
-    maxBytesPerRun: Type.Integer({ description: 'Bytes of a provider\'s events in one run; more end it as failed.', default: 64 * MIB, ...count })
+    pendingPermissionBytes: Type.Integer({ description: 'Bytes of these requests together.', default: 4 * MIB, ...count }),
+    maxBytesPerRun: Type.Integer({ description: 'Bytes of a provider\'s events in one run; more end it as failed.', default: 64 * MIB, ...count }),
+    subscribersPerOwner: Type.Integer({ description: 'Streams of one owner in this process; more are TOO_MANY_SUBSCRIBERS. 0 = no limit of their own.', default: 0, ...amount, withTokens: 1_000 }),
+    waitingSubscribersPerOwner: Type.Integer({ description: 'Of these, streams that wait for a session that does not exist yet.', default: 0, ...amount, withTokens: 100 }),
+    socketsPerOwner: Type.Integer({ description: 'WebSockets of one owner in this process; more are TOO_MANY_SOCKETS. 0 = no limit of their own.', default: 0, ...amount, withTokens: 100 }),
+    requestBytesPerOwner: Type.Integer({ description: 'Bytes of request bodies of one owner that are being received; more are TOO_MANY_REQUEST_BYTES. 0 = no limit of their own.', default: 0, ...amount, withTokens: 64 * MIB })
   }, { additionalProperties: false })
 }, { additionalProperties: false })
 
@@ -99,9 +105,14 @@ export interface AgentRunsOptions extends Partial<Omit<Written, 'retention' | 'l
   identify?: Identify
   /** Whether a request may do what it asks for, with what is its owner's; else it gets a 403. */
   authorize?: Authorize
+  /**
+   * When `identify` is asked. Default 'onRequest': before the body is read, so that strangers cannot make the server read
+   * one. 'preHandler': after it, behind your `preHandler` hooks; to be said by those who give such hooks beside `identify`.
+   */
+  identifyIn?: 'onRequest' | 'preHandler'
   /** Hooks for our routes alone, before `identify`. */
   onRequest?: GuardHook | GuardHook[]
-  /** Hooks for our routes alone, after the body was read and before `identify`. */
+  /** Hooks for our routes alone, after the body was read; before `identify` if that is asked in 'preHandler'. */
   preHandler?: GuardHook | GuardHook[]
 }
 
@@ -115,7 +126,7 @@ export interface ResolvedOptions extends Omit<Written, 'defaultProvider'> {
 }
 
 /** Checks options once and fills in the defaults. Throws INVALID_PLUGIN_OPTIONS. */
-export function resolveOptions ({ providers, store = './agent-runs.db', dialects, identify, authorize, onRequest, preHandler, ...given }: AgentRunsOptions): ResolvedOptions {
+export function resolveOptions ({ providers, store = './agent-runs.db', dialects, identify, identifyIn, authorize, onRequest, preHandler, ...given }: AgentRunsOptions): ResolvedOptions {
   const written = withDefaults(OPTIONS.properties, given)
   assertWritten(written)
   assertProviders(providers)
@@ -128,6 +139,7 @@ export function resolveOptions ({ providers, store = './agent-runs.db', dialects
   }
   const guard = {
     identify: optionalFunction('identify', identify),
+    identifyIn: phase(identifyIn, identify !== undefined && preHandler !== undefined),
     authorize: optionalFunction('authorize', authorize),
     onRequest: functions('onRequest', onRequest),
     preHandler: functions('preHandler', preHandler)
@@ -136,7 +148,7 @@ export function resolveOptions ({ providers, store = './agent-runs.db', dialects
 }
 
 /** An option's schema, or that of a group of options. */
-export type OptionSchema = TSchema & { type?: string, description?: string, default?: unknown, flag?: string, properties?: Record<string, OptionSchema> }
+export type OptionSchema = TSchema & { type?: string, description?: string, default?: unknown, withTokens?: unknown, flag?: string, properties?: Record<string, OptionSchema> }
 
 function withDefaults (schemas: Record<string, OptionSchema>, given: unknown): Record<string, unknown> {
   const options: Record<string, unknown> = {}
@@ -178,6 +190,14 @@ function optionalFunction<F> (name: string, value: F | undefined): F | null {
   // Null is refused too: what guards must not be off by accident.
   if (typeof value !== 'function') invalid(`"${name}" must be a function.`)
   return value
+}
+
+function phase (given: unknown, hasHooksBehind: boolean): GuardOptions['identifyIn'] {
+  if (given === undefined && hasHooksBehind) {
+    invalid('"preHandler" hooks run after "identify", which is asked before the body is read. Move what identify relies on to "onRequest", or set "identifyIn": "preHandler".')
+  }
+  if (given !== undefined && given !== 'onRequest' && given !== 'preHandler') invalid('"identifyIn" must be "onRequest" or "preHandler".')
+  return given ?? 'onRequest'
 }
 
 function functions<F> (name: string, value: F | F[] | undefined): F[] {

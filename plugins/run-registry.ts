@@ -17,10 +17,11 @@ import { mountDialects } from './dialects.ts'
 import { errorHandler, validationError } from './error-handler.ts'
 import { guardRoutes } from './guard.ts'
 import { type AgentRunsOptions, type ResolvedOptions, resolveOptions } from './options.ts'
+import { budgetRequests } from './request-budget.ts'
 import { serializerCompiler } from './serializer.ts'
 import { serveUpgradeAsPlain } from './upgrades.ts'
 import { validatorCompiler } from './validator.ts'
-import { mountWebSocket } from './websocket.ts'
+import { mountWebSocket, originGuard } from './websocket.ts'
 
 /** How long the last frames of streams may take when the server closes, in ms. */
 const DELIVERY_GRACE_MS = 750
@@ -71,8 +72,11 @@ async function mountRoutes (scope: FastifyInstance, { sse, sockets }: { sse: Sse
   scope.register(fp(streamReplies), { sse })
   // A form or a page of another origin can post text without asking first.
   scope.removeContentTypeParser('text/plain')
+  // Events are JSON of others: no browser is to take an answer for anything else.
+  scope.addHook('onRequest', async (_request, reply) => { reply.header('x-content-type-options', 'nosniff') })
   if (websocket) scope.addHook('onRequest', serveUpgradeAsPlain)
-  guardRoutes(scope, guard)
+  guardRoutes(scope, websocket ? { ...guard, onRequest: [...guard.onRequest, originGuard(allowedOrigins)] } : guard)
+  budgetRequests(scope, limits.requestBytesPerOwner)
   scope.register(sessionRoutes)
   scope.register(messageRoutes)
   scope.register(historyRoutes)
@@ -80,7 +84,7 @@ async function mountRoutes (scope: FastifyInstance, { sse, sockets }: { sse: Sse
   scope.register(runRoutes)
   scope.register(permissionRoutes)
   mountDialects(scope, dialects, limits)
-  if (websocket) scope.register(mountWebSocket, { sockets, maxPayload: limits.socketMessageBytes, allowedOrigins })
+  if (websocket) scope.register(mountWebSocket, { sockets, maxPayload: limits.socketMessageBytes })
 }
 
 /** See `AgentRunsOptions`. Decorates the instance with `runs`. */

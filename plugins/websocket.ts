@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 import { runsError } from '../lib/errors.ts'
 import { websocketRoutes } from '../routes/websocket.ts'
 import type { SocketConnections } from '../transports/websocket-connections.ts'
+import type { GuardHook } from './guard.ts'
 import { assertOrigin } from './origins.ts'
 import { webSocketUpgrades } from './upgrades.ts'
 
@@ -12,11 +13,10 @@ export interface WebSocketOptions {
   sockets: SocketConnections
   /** Bytes of one message, where the server is ours. */
   maxPayload: number
-  allowedOrigins: string[]
 }
 
 /** Adds the route to a scope of its own: a server of ours leaves the routes of the host as they are. */
-export async function mountWebSocket (scope: FastifyInstance, { sockets, maxPayload, allowedOrigins }: WebSocketOptions): Promise<void> {
+export async function mountWebSocket (scope: FastifyInstance, { sockets, maxPayload }: WebSocketOptions): Promise<void> {
   if (!scope.hasDecorator('websocketServer')) {
     assertOnlyServer(scope)
     await scope.register(websocket, {
@@ -26,8 +26,14 @@ export async function mountWebSocket (scope: FastifyInstance, { sockets, maxPayl
       errorHandler: (error, _socket, request) => request.log.debug({ err: error }, 'a WebSocket broke')
     })
   }
-  scope.addHook('onRequest', async (request) => assertOrigin(request, allowedOrigins))
   scope.register(websocketRoutes, { sockets })
+}
+
+/** A hook for `onRequest` that keeps pages of other origins from the WebSocket, before anybody asks who they are. */
+export function originGuard (allowedOrigins: string[]): GuardHook {
+  return async (request) => {
+    if (request.routeOptions.config.runsAction === 'connect') assertOrigin(request, allowedOrigins)
+  }
 }
 
 /** Two that take upgrades would both answer each: better no server than one that breaks at the first. */

@@ -10,6 +10,7 @@ const SAYS = 'x-response-description'
 const Nullable = (schema: TSchema) => Type.Union([schema, Type.Null()])
 const Time = Type.String({ format: 'date-time' })
 const Seq = Type.Integer({ minimum: 0 })
+const HasMore = Type.Boolean({ description: 'Whether the list goes on behind the page.' })
 const Cursor = Type.Integer({ minimum: 0, description: 'The seq to follow from.' })
 
 export const SessionAnswer = Type.Object({
@@ -22,7 +23,8 @@ export const SessionAnswer = Type.Object({
   queue: Type.Array(Type.String(), { description: 'The runs that wait, next first.' }),
   lastSeq: Type.Integer({ minimum: 0, description: 'The seq of the newest event; 0 = none yet.' }),
   compactedThrough: Type.Integer({ minimum: 0, description: 'Seqs up to here may have holes.' }),
-  pendingPermissions: Type.Array(eventOf('permission_request'), { description: 'The requests that wait for an answer.' }),
+  pendingPermissions: Type.Array(eventOf('permission_request'), { description: 'The requests that wait for an answer, oldest first, as far as they take 256 KiB together.' }),
+  morePendingPermissions: Type.Array(Type.String(), { description: 'The ids of those that follow.' }),
   createdAt: Time,
   updatedAt: Time
 }, { title: 'Session', description: 'A session with the state of its log.' })
@@ -34,7 +36,7 @@ export const CompleteAnswer = { ...eventOf('complete'), [SAYS]: 'The run\'s end,
 export const ResolvedAnswer = { ...eventOf('permission_resolved'), [SAYS]: 'The answer is in the log.' }
 
 /** Sessions, newest first. */
-export const SessionsAnswer = Type.Object({ sessions: Type.Array(SessionAnswer) }, { description: 'A page of sessions.' })
+export const SessionsAnswer = Type.Object({ sessions: Type.Array(SessionAnswer), hasMore: HasMore }, { description: 'A page of sessions.' })
 
 export const RunAnswer = Type.Object({
   runId: Type.String(),
@@ -53,11 +55,12 @@ export const RunAnswer = Type.Object({
 }, { title: 'Run', description: 'One execution of a provider for one message.' })
 
 /** A session's runs. */
-export const RunsAnswer = Type.Object({ runs: Type.Array(RunAnswer) }, { description: 'Runs, newest first.' })
+export const RunsAnswer = Type.Object({ runs: Type.Array(RunAnswer), hasMore: HasMore }, { description: 'Runs, newest first.' })
 
 /** The running runs of all sessions. */
 export const RunningRunsAnswer = Type.Object({
-  runs: Type.Array(Type.Object({ runId: Type.String(), sessionId: Type.String(), provider: Type.String(), startedAt: Time, lastSeq: Seq }, { title: 'RunningRun' }))
+  runs: Type.Array(Type.Object({ runId: Type.String(), sessionId: Type.String(), provider: Type.String(), startedAt: Time, lastSeq: Seq }, { title: 'RunningRun' })),
+  hasMore: HasMore
 }, { description: 'The running runs.' })
 
 export const StartedAnswer = Type.Object({
@@ -69,7 +72,7 @@ export const HistoryAnswer = Type.Object({
 }, { title: 'HistoryPage', description: 'A page of the history, oldest first.' })
 
 export const EventsAnswer = Type.Object({
-  events: Type.Array(EventAnswer), lastSeq: SessionAnswer.properties.lastSeq, compactedThrough: SessionAnswer.properties.compactedThrough
+  events: Type.Array(EventAnswer), hasMore: HasMore, lastSeq: SessionAnswer.properties.lastSeq, compactedThrough: SessionAnswer.properties.compactedThrough
 }, { title: 'EventPage', description: 'What is retained, oldest first.' })
 
 const Problem = Type.Object({
@@ -91,7 +94,7 @@ const ALWAYS: ErrorCode[] = ['INVALID_REQUEST', 'UNAUTHENTICATED', 'FORBIDDEN', 
 export const SESSION_ERRORS: ErrorCode[] = ['SESSION_NOT_FOUND', 'SESSION_DELETED']
 
 /** What routes with a body may answer. */
-export const BODY_ERRORS: ErrorCode[] = ['BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE']
+export const BODY_ERRORS: ErrorCode[] = ['BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'TOO_MANY_REQUEST_BYTES']
 
 /** The `response` of a route: what it answers when all is well (null: nothing), and the codes of its errors. */
 export function answers (well: Record<number, TSchema | 'stream' | null>, ...errors: ErrorCode[]): Record<number, unknown> {

@@ -1,7 +1,8 @@
 /* The history in whole runs, as clients need it that keep messages and not events. */
 import { hasCode } from '../lib/errors.ts'
 import type { Event } from '../lib/event.ts'
-import type { History, RunRegistry } from '../lib/registry.ts'
+import type { RunRegistry } from '../lib/registry.ts'
+import type { History } from '../lib/registry-answers.ts'
 import type { Owner } from '../lib/types.ts'
 
 /** How much is read at once of a run that a page has cut. */

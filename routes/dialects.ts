@@ -62,7 +62,7 @@ export const dialectRoutes: FastifyPluginAsyncTypebox<{ name: string, dialect: D
 
   /** The latest run, if its end lies behind the cursor; else null. */
   const completedSince = async (sessionId: string, owner: Owner, cursor: number): Promise<string | null> => {
-    const [latest] = await runs.listRuns(sessionId, { owner, limit: 1 })
+    const { runs: [latest] } = await runs.listRuns(sessionId, { owner, limit: 1 })
     return latest !== undefined && (latest.completeSeq ?? 0) > cursor ? latest.runId : null
   }
 

@@ -26,8 +26,8 @@ export const historyRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
     schema: { operationId: 'readEvents', summary: 'Everything that is retained after a seq', params: SessionParams, querystring: EventsQuery, response: answers({ 200: EventsAnswer }, ...SESSION_ERRORS) }
   }, async (request, reply) => {
     const { params: { id }, query: { after = 0, limit = 500 }, runsOwner: owner } = request
-    const { session: { lastSeq, compactedThrough }, events } = await runs.readEvents(id, { owner, after, limit })
-    return reply.type(JSON_TYPE).send(withEvents(events, { lastSeq, compactedThrough }))
+    const { events, through, lastSeq, compactedThrough } = await runs.readEvents(id, { owner, after, limit })
+    return reply.type(JSON_TYPE).send(withEvents(events, { hasMore: through < lastSeq, lastSeq, compactedThrough }))
   })
 }
 

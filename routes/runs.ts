@@ -10,18 +10,16 @@ export const runRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.get('/runs', {
     config: { runsAction: 'list' },
-    schema: { operationId: 'listRunningRuns', summary: 'The running runs', response: answers({ 200: RunningRunsAnswer }) }
-  }, async ({ runsOwner: owner }) => {
-    return { runs: await runs.listRunningRuns({ owner }) }
-  })
+    schema: { operationId: 'listRunningRuns', summary: 'The running runs, oldest first', querystring: Type.Object({ limit: Limit, after: Type.Optional(Type.String({ description: 'The id of the last run of the page before.' })) }), response: answers({ 200: RunningRunsAnswer }) }
+  }, async ({ query: { limit = 500, after = null }, runsOwner: owner }) => runs.listRunningRuns({ owner, limit, after }))
 
   fastify.get('/sessions/:id/runs', {
     config: { runsAction: 'read' },
-    schema: { operationId: 'listRuns', summary: 'A session\'s runs, newest first', params: SessionParams, querystring: Type.Object({ limit: Limit }), response: answers({ 200: RunsAnswer }, ...SESSION_ERRORS) }
+    schema: { operationId: 'listRuns', summary: 'A session\'s runs, newest first', params: SessionParams, querystring: Type.Object({ limit: Limit, before: Type.Optional(Type.String({ description: 'The id of the last run of the page before.' })) }), response: answers({ 200: RunsAnswer }, ...SESSION_ERRORS) }
   }, async (request) => {
-    const { params: { id }, query: { limit = 50 }, runsOwner: owner } = request
+    const { params: { id }, query: { limit = 50, before = null }, runsOwner: owner } = request
     if (await runs.getSession(id, { owner }) === null) throw runsError('SESSION_NOT_FOUND', [id])
-    return { runs: await runs.listRuns(id, { owner, limit }) }
+    return runs.listRuns(id, { owner, limit, before })
   })
 
   fastify.get('/runs/:runId', {

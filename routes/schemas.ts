@@ -1,5 +1,6 @@
 /* What requests must look like, shared between routes. */
 import Type from 'typebox'
+import { MAX_METADATA_BYTES, MAX_TITLE_LENGTH } from '../lib/limits.ts'
 import { abortProperties, decisionProperties, IDEMPOTENCY_KEY_PATTERN, messageProperties, SessionId } from '../lib/request-schemas.ts'
 
 const closed = { additionalProperties: false }
@@ -11,17 +12,17 @@ export const Limit = Type.Optional(Type.Integer({ minimum: 1, maximum: 500, desc
 /** A seq in a query, and what it is for. */
 export const Seq = (description: string) => Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description })
 
-const Title = Type.Union([Type.String({ maxLength: 1_000 }), Type.Null()])
-const Metadata = Type.Record(Type.String(), Type.Unknown(), { description: 'Yours; never interpreted.' })
+const Title = Type.String({ maxLength: MAX_TITLE_LENGTH })
+const Metadata = Type.Record(Type.String(), Type.Unknown(), { description: `Yours; never interpreted. At most ${MAX_METADATA_BYTES} bytes as JSON.` })
 
 export const NewSession = Type.Object({
   id: Type.Optional(SessionId),
   provider: Type.Optional(Type.String({ description: 'Who answers messages that name no provider; else the default provider.' })),
-  title: Type.Optional(Type.String({ maxLength: 1_000 })),
+  title: Type.Optional(Title),
   metadata: Type.Optional(Metadata)
 }, { ...closed, examples: [{ title: 'My session' }] })
 
-export const SessionPatch = Type.Object({ title: Type.Optional(Title), metadata: Type.Optional(Metadata) }, closed)
+export const SessionPatch = Type.Object({ title: Type.Optional(Type.Union([Title, Type.Null()])), metadata: Type.Optional(Metadata) }, closed)
 
 export const NewMessage = Type.Object(messageProperties, { ...closed, examples: [{ content: 'Hello' }] })
 

@@ -24,8 +24,8 @@ export const sessionRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
     config: { runsAction: 'list' },
     schema: { operationId: 'listSessions', summary: 'List sessions, newest first', querystring: ListQuery, response: answers({ 200: SessionsAnswer }) }
   }, async ({ query: { limit = 50, before = null }, runsOwner }) => {
-    const sessions = await runs.listSessions({ owner: runsOwner, limit, before })
-    return { sessions: sessions.map(shown) }
+    const { sessions, hasMore } = await runs.listSessions({ owner: runsOwner, limit, before })
+    return { sessions: sessions.map(shown), hasMore }
   })
 
   fastify.get('/sessions/:id', {

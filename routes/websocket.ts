@@ -18,8 +18,8 @@ export const websocketRoutes: FastifyPluginAsyncTypebox<{ sockets: SocketConnect
     config: { runsAction: 'connect' },
     schema: { operationId: 'openWebSocket', summary: 'Follow and steer many sessions over one WebSocket', response: answers({ 101: Opened }, 'ORIGIN_NOT_ALLOWED', 'UPGRADE_REQUIRED', 'TOO_MANY_SOCKETS') },
     // Not asynchronous: between the look and the socket no other may come.
-    preHandler: (_request, _reply, done) => {
-      sockets.assertRoom()
+    preHandler: (request, _reply, done) => {
+      sockets.assertRoom(request.runsOwner)
       done()
     },
     handler: async (_request, reply) => {

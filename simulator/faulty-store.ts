@@ -100,7 +100,7 @@ export class FaultyStore {
 
   /** Pages are small, so that much happens between two of them. */
   #shortened (method: string, args: unknown[]): unknown[] {
-    if (method !== 'read') return args
+    if (method !== 'read' && method !== 'readEvents') return args
     const [sessionId, owner, after, limit] = args
     const { rows, bytes } = limit as PageLimit
     return [sessionId, owner, after, { rows: Math.min(rows, this.#world.setting.pageRows), bytes }]

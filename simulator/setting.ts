@@ -82,7 +82,12 @@ export function drawSetting (prng: Prng): Setting {
       messageBytes: prng.pick([60, 1_000_000, 1_000_000]),
       pendingPermissions: prng.pick([1, 2, 100, 100]),
       maxEventsPerRun: prng.pick([40, 100_000, 100_000, 100_000]),
-      maxBytesPerRun: 64_000_000
+      pendingPermissionBytes: 4_000_000,
+      maxBytesPerRun: 64_000_000,
+      subscribersPerOwner: 0,
+      waitingSubscribersPerOwner: 0,
+      socketsPerOwner: 0,
+      requestBytesPerOwner: 0
     }
   }
 }

@@ -9,6 +9,8 @@ export interface Setting {
   flag: string
   description: string
   default?: unknown
+  /** The default of a server with tokens, where that differs. */
+  withTokens?: unknown
   read: (text: string) => unknown
   /** The group of options that it belongs to. */
   group?: string | undefined
@@ -50,11 +52,12 @@ export function readSettings (args: string[], env: NodeJS.ProcessEnv): Settings 
   const end = args.indexOf('--')
   const given = parse(end === -1 ? args : args.slice(0, end))
   const values: Record<string, unknown> = {}
-  for (const [name, { flag, default: otherwise, read, group }] of Object.entries(SETTINGS)) {
+  const hasTokens = (given['tokens'] ?? env[variableOf('tokens')]) !== undefined
+  for (const [name, { flag, default: otherwise, withTokens = otherwise, read, group }] of Object.entries(SETTINGS)) {
     const variable = variableOf(flag)
     const text = given[flag] ?? env[variable]
     const place = group === undefined ? values : (values[group] ??= {}) as Record<string, unknown>
-    place[name] = otherwise
+    place[name] = hasTokens ? withTokens : otherwise
     if (typeof text !== 'string') continue
     try {
       place[name] = read(text)
@@ -81,10 +84,10 @@ function parse (args: string[]): Record<string, string | boolean | undefined> {
 
 function pluginSettings (schemas: Record<string, OptionSchema>, group?: string): Record<string, Setting> {
   const settings: Record<string, Setting> = {}
-  for (const [name, { type, description = '', default: otherwise, properties, flag = kebab(name) }] of Object.entries(schemas)) {
+  for (const [name, { type, description = '', default: otherwise, withTokens, properties, flag = kebab(name) }] of Object.entries(schemas)) {
     if (properties !== undefined) Object.assign(settings, pluginSettings(properties, name))
     // Lists are what `--cors-origin` and its like are for.
-    else if (type !== 'array') settings[name] = { flag, description, default: otherwise, read: type === 'integer' ? toInteger : type === 'boolean' ? toBoolean : asIs, group }
+    else if (type !== 'array') settings[name] = { flag, description, default: otherwise, withTokens: withTokens ?? otherwise, read: type === 'integer' ? toInteger : type === 'boolean' ? toBoolean : asIs, group }
   }
   return settings
 }

@@ -2,6 +2,7 @@
 import type { WebSocket } from 'ws'
 import { atMost } from '../lib/at-most.ts'
 import { runsError } from '../lib/errors.ts'
+import { Quota } from '../lib/quota.ts'
 import type { RunRegistry } from '../lib/registry.ts'
 import { SocketConnection, type SocketOptions, type SocketRequester } from './websocket.ts'
 
@@ -9,6 +10,7 @@ export class SocketConnections {
   readonly #runs: RunRegistry
   readonly #options: SocketOptions
   readonly #open = new Set<SocketConnection>()
+  readonly #quota: Quota
   #heartbeat: NodeJS.Timeout | null = null
   #closing = false
   #onEmpty: () => void = () => {}
@@ -16,16 +18,19 @@ export class SocketConnections {
   constructor (runs: RunRegistry, options: SocketOptions) {
     this.#runs = runs
     this.#options = options
+    this.#quota = new Quota(options.limits.socketsPerOwner)
   }
 
   /** Throws TOO_MANY_SOCKETS. */
-  assertRoom (): void {
-    if (this.#open.size >= this.#options.limits.sockets) throw runsError('TOO_MANY_SOCKETS')
+  assertRoom (owner: string): void {
+    if (this.#open.size >= this.#options.limits.sockets) throw runsError('TOO_MANY_SOCKETS', ['server'])
+    if (!this.#quota.has(owner)) throw runsError('TOO_MANY_SOCKETS', ['owner'])
   }
 
   /** Serves a WebSocket whose handshake is done, for as long as it and the identity of who opened it last. */
   open (socket: WebSocket, requester: SocketRequester): void {
-    const connection = new SocketConnection(socket, this.#runs, requester, this.#options, () => this.#forget(connection))
+    const connection = new SocketConnection(socket, this.#runs, requester, this.#options, () => this.#forget(connection, requester.owner))
+    this.#quota.take(requester.owner)
     this.#open.add(connection)
     // As often as streams look whether their time is over.
     this.#heartbeat ??= setInterval(() => {
@@ -46,8 +51,9 @@ export class SocketConnections {
     for (const connection of this.#open) connection.terminate()
   }
 
-  #forget (connection: SocketConnection): void {
+  #forget (connection: SocketConnection, owner: string): void {
     this.#open.delete(connection)
+    this.#quota.giveBack(owner)
     if (this.#open.size > 0) return
     if (this.#heartbeat !== null) clearInterval(this.#heartbeat)
     this.#heartbeat = null

@@ -134,7 +134,7 @@ export function appending (test: StoreTest): void {
     const after = await sessionOf(store)
     assert.deepEqual([after.isProcessing, after.runId, after.lastSeq], [false, null, 3])
     assert.ok(after.updatedAt >= before.updatedAt)
-    assert.deepEqual(await store.listRunningRuns(null), [])
+    assert.deepEqual(await store.listRunningRuns(null, { limit: 100, after: null }), [])
     await (await drive(store, 'good')).end()
     assert.deepEqual([(await store.getRun('good', OWNER))?.success, (await store.getRun('good', OWNER))?.exitCode], [true, 0])
   })
@@ -155,7 +155,7 @@ export function appending (test: StoreTest): void {
         assert.equal((session.lastSeq - 1) % 5, 0, 'no group is cut')
         const over = events.at(-1)!.kind === 'complete'
         assert.deepEqual([session.isProcessing, session.runId], over ? [false, null] : [true, 'r'])
-        const listed = await other.listRunningRuns(null)
+        const listed = await other.listRunningRuns(null, { limit: 100, after: null })
         if (over) assert.deepEqual(listed, [])
       } while (!writing.signal.aborted)
     }

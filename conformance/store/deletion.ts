@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { INTERRUPTED } from '../../lib/run-ending.ts'
 import type { StoreTest } from './bench.ts'
-import { accept, ALL, delta, drive, laterThan, newRun, newSession, only, outcome, OWNER, rejects, sessionOf, STRANGER, text } from './driven-run.ts'
+import { accept, ALL, delta, drive, laterThan, logOf, newRun, newSession, only, outcome, OWNER, rejects, sessionOf, STRANGER, text } from './driven-run.ts'
 
 export function deletion (test: StoreTest): void {
   test('a session is deleted once; to its owner it was deleted, to others it never was', async (bench) => {
@@ -18,6 +18,7 @@ export function deletion (test: StoreTest): void {
         await rejects('SESSION_DELETED', store.updateSession('s', owner, { title: 'x' }))
         await rejects('SESSION_DELETED', store.deleteSession('s', owner))
         await rejects('SESSION_DELETED', store.read('s', owner, 0, ALL))
+        await rejects('SESSION_DELETED', store.readEvents('s', owner, 0, ALL))
         await rejects('SESSION_DELETED', store.readHistory('s', owner, { before: null, limit: 10 }))
         await rejects('SESSION_DELETED', store.startRun(newRun('r2', { owner })))
         await rejects('SESSION_DELETED', store.startRun(newRun('r2', { owner, createSession: false, admit: 'nothing' })))
@@ -38,7 +39,7 @@ export function deletion (test: StoreTest): void {
     await store.deleteSession('s', null)
     for (const owner of [OWNER, STRANGER]) assert.equal(await store.createSession(newSession('s', { owner })), null)
     await rejects('SESSION_DELETED', store.startRun(newRun('r')))
-    assert.deepEqual(await store.listSessions(null, { limit: 10, before: null }), [])
+    assert.deepEqual(await store.listSessions(null, { rows: 10, bytes: 1e6, before: null }), { sessions: [], hasMore: false })
     assert.deepEqual(await store.listIdleSessions(Date.now() + 60_000, 10), [])
   })
 
@@ -63,13 +64,26 @@ export function deletion (test: StoreTest): void {
       assert.equal(await one.getRun(runId, OWNER), null)
       assert.equal(await one.compactRun(runId, 0), 0)
     }
-    assert.deepEqual(await one.listRuns('s', OWNER, { limit: 10 }), [])
-    assert.deepEqual(await one.listRunningRuns(null), [])
+    assert.deepEqual(await one.listRuns('s', OWNER, { limit: 10, before: null }), [])
+    assert.deepEqual(await one.listRunningRuns(null, { limit: 100, after: null }), [])
     assert.deepEqual(await one.listCompactableRuns(Date.now() + 60_000, 10), [])
     await one.setProviderSessionId('s', 'echo', 'native')
     await rejects('SESSION_DELETED', one.startRun(newRun('again', { idempotency: { key: 'k', hash: 'h' } })))
     await bench.crash(one)
     assert.deepEqual(await other.listOrphanedRuns(), [])
+  })
+
+  test('a purge ends, by whichever instance, and takes nothing of what is there', async (bench) => {
+    const [one, other] = [await bench.open(), await bench.open()]
+    const kept = await drive(one, 'kept', { sessionId: 'kept' })
+    for (const sessionId of ['a', 'b']) await (await drive(one, `of-${sessionId}`, { sessionId })).append(...Array.from({ length: 1_500 }, () => text('gone')))
+    const [session, log] = [await sessionOf(one, 'kept'), await logOf(one, 'kept')]
+    for (const sessionId of ['a', 'b']) await one.deleteSession(sessionId, OWNER)
+    while (await other.purge()) assert.deepEqual(await one.getRun('of-a', null), null)
+    assert.equal(await one.purge(), false)
+    assert.deepEqual([await sessionOf(one, 'kept'), await logOf(one, 'kept')], [session, log])
+    await kept.append(text('still here'))
+    for (const sessionId of ['a', 'b']) await rejects('SESSION_DELETED', one.getSession(sessionId, OWNER))
   })
 
   test('a deletion touches no other session', async (bench) => {
@@ -117,6 +131,6 @@ export function deletion (test: StoreTest): void {
       assert.deepEqual(deleted, { status: 'fulfilled', value: true })
       if (start.status === 'rejected') assert.equal((start.reason as { code?: string }).code, 'SESSION_DELETED')
     }
-    assert.deepEqual(await one.listRunningRuns(null), [])
+    assert.deepEqual(await one.listRunningRuns(null, { limit: 100, after: null }), [])
   })
 }

@@ -48,6 +48,7 @@ export const text = (content: string): PendingEvent => pendingEvent('text', { ro
 export const delta = (messageId: string, content: string): PendingEvent => pendingEvent('stream_delta', { messageId, content })
 export const status = (words: string): PendingEvent => pendingEvent('status', { text: words })
 export const asks = (requestId: string): PendingEvent => pendingEvent('permission_request', { requestId, toolName: 'shell', input: { command: `do ${requestId}` } })
+export const asksLong = (requestId: string, length: number): PendingEvent => pendingEvent('permission_request', { requestId, toolName: 'shell', input: 'x'.repeat(length) })
 export const resolves = (requestId: string): PendingEvent => pendingEvent('permission_resolved', { requestId, allow: true })
 export const withdraws = (requestId: string): PendingEvent => pendingEvent('permission_cancelled', { requestId, reason: 'withdrawn' })
 export const custom = (data: unknown): PendingEvent => pendingEvent('custom', { name: 'test', data })

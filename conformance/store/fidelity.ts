@@ -69,7 +69,7 @@ export function fidelity (test: StoreTest): void {
     assert.equal(JSON.stringify((await sessionOf(other)).metadata), JSON.stringify(AWKWARD))
     assert.equal((await sessionOf(other)).title, 'Tea ☕ "x" \\ \' 💥')
     await one.updateSession('s', OWNER, { metadata: { again: AWKWARD } })
-    assert.equal(JSON.stringify((await other.listSessions(OWNER, { limit: 1, before: null }))[0]?.metadata), JSON.stringify({ again: AWKWARD }))
+    assert.equal(JSON.stringify((await other.listSessions(OWNER, { rows: 1, bytes: 1, before: null })).sessions[0]?.metadata), JSON.stringify({ again: AWKWARD }))
   })
 
   test('what a caller does with an answer, or with what was given, changes nothing that is stored', async (bench) => {
@@ -110,5 +110,16 @@ export function fidelity (test: StoreTest): void {
     assert.equal(claimedOf(closed!.promotion, 'last').providerSessionId, 'second', 'as it is when the run starts')
     const elsewhere = await drive(one, 'elsewhere', { sessionId: 'other' })
     assert.deepEqual([elsewhere.claimed.providerSessionId, elsewhere.claimed.providerSessionIds], [null, []], 'ids are those of one session')
+  })
+
+  test('of the native ids of a session and provider the newest 32 are kept', async (bench) => {
+    const store = await bench.open()
+    await (await drive(store, 'r')).end()
+    await store.setProviderSessionId('s', 'other', 'old')
+    for (let index = 0; index < 40; index++) await store.setProviderSessionId('s', 'echo', `native-${index}`)
+    await store.setProviderSessionId('s', 'echo', 'native-8')
+    const { claimed } = await drive(store, 'next')
+    const kept = ['old', ...Array.from({ length: 31 }, (_, index) => `native-${index + 9}`), 'native-8']
+    assert.deepEqual([claimed.providerSessionId, [...claimed.providerSessionIds].sort()], ['native-8', kept.sort()])
   })
 }

@@ -154,13 +154,13 @@ export function durability (test: StoreTest): void {
     const gone = await one.createSession(newSession('gone'))
     await one.deleteSession(gone!.id, null)
     const [session, log] = [await sessionOf(one), await logOf(one)]
-    const [runs, permission] = [await one.listRuns('s', null, { limit: 10 }), await one.getPermission('s', null, 'answered')]
+    const [runs, permission] = [await one.listRuns('s', null, { limit: 10, before: null }), await one.getPermission('s', null, 'answered')]
     await bench.closeStores()
 
     const later = await bench.open()
-    assert.deepEqual([await sessionOf(later), await logOf(later), await later.listRuns('s', null, { limit: 10 })], [session, log, runs])
+    assert.deepEqual([await sessionOf(later), await logOf(later), await later.listRuns('s', null, { limit: 10, before: null })], [session, log, runs])
     assert.deepEqual([await later.getPermission('s', null, 'answered'), permission?.status], [permission, 'answered'])
-    assert.deepEqual(await later.listAnswers(), [], 'nobody drives that run')
+    assert.deepEqual(await later.listAnswers(100), [], 'nobody drives that run')
     assert.deepEqual(await later.lastSeqs(['gone']), [null])
     assert.equal((await accept(later, 'again', { idempotency: { key: 'k', hash: 'h' } })).run.runId, 'waiting')
     const orphans = await until(bench, later.leaseMs, async () => {

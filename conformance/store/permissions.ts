@@ -6,12 +6,34 @@ import type { Store } from '../../lib/store.ts'
 import type { PermissionDecision } from '../../lib/types.ts'
 import { within } from '../harness.ts'
 import type { StoreTest } from './bench.ts'
-import { asks, delta, drive, logOf, newSession, only, OWNER, rejects, resolves, sessionOf, STRANGER, text, withdraws } from './driven-run.ts'
+import { asks, asksLong, delta, drive, logOf, newSession, only, OWNER, rejects, resolves, sessionOf, STRANGER, text, withdraws } from './driven-run.ts'
 
 const YES: PermissionDecision = { allow: true }
 const NO: PermissionDecision = { allow: false, message: 'not on my machine' }
 
 export function permissions (test: StoreTest): void {
+  test('of approvals that take many bytes a session shows the oldest, and of the others the ids', async (bench) => {
+    const store = await bench.open()
+    const run = await drive(store, 'r')
+    await run.append(asksLong('a', 100_000), asksLong('b', 100_000), asksLong('c', 100_000), asks('d'))
+    const shown = async (): Promise<[string[], string[]]> => {
+      const { pendingPermissions, morePendingPermissions } = await sessionOf(store)
+      return [pendingPermissions.map(({ requestId }) => requestId), morePendingPermissions]
+    }
+    assert.deepEqual(await shown(), [['a', 'b'], ['c', 'd']])
+    await run.append(resolves('a'))
+    assert.deepEqual(await shown(), [['b', 'c', 'd'], []])
+    assert.deepEqual((await store.listSessions(OWNER, { rows: 10, bytes: 1e6, before: null })).sessions, [await sessionOf(store)])
+  })
+
+  test('decisions that were not taken yet are listed as many as were asked for', async (bench) => {
+    const store = await bench.open()
+    const run = await drive(store, 'r')
+    await run.append(asks('a'), asks('b'), asks('c'))
+    for (const requestId of ['a', 'b', 'c']) await store.answerPermission('s', OWNER, requestId, { allow: true })
+    assert.deepEqual((await store.listAnswers(2)).map(({ requestId }) => requestId), ['a', 'b'])
+  })
+
   test('what a run asks leave for is pending from there on', async (bench) => {
     const [one, other] = [await bench.open(), await bench.open()]
     const run = await drive(one, 'r')
@@ -20,7 +42,7 @@ export function permissions (test: StoreTest): void {
       assert.deepEqual(await store.getPermission('s', OWNER, 'first'), { status: 'pending', request: first, outcome: null })
       assert.deepEqual(await store.getPermission('s', null, 'second'), { status: 'pending', request: second, outcome: null })
     }
-    assert.deepEqual(await one.listAnswers(), [])
+    assert.deepEqual(await one.listAnswers(100), [])
   })
 
   test('events that were not taken ask for nothing', async (bench) => {
@@ -44,7 +66,7 @@ export function permissions (test: StoreTest): void {
       const pending = indices.map((index) => parseEvent(requests[index]!))
       for (const store of [one, other]) {
         assert.deepEqual((await sessionOf(store)).pendingPermissions, pending)
-        assert.deepEqual((await store.listSessions(OWNER, { limit: 10, before: null })).map((session) => session.pendingPermissions), [pending, []])
+        assert.deepEqual((await store.listSessions(OWNER, { rows: 10, bytes: 1e6, before: null })).sessions.map((session) => session.pendingPermissions), [pending, []])
         assert.deepEqual((await store.updateSession('s', OWNER, {}))?.pendingPermissions, pending)
         assert.deepEqual((await logOf(store)).session.pendingPermissions, pending)
         assert.deepEqual((await store.read('s', OWNER, run.seq, { rows: 1, bytes: 1 }))?.session.pendingPermissions, pending, 'whatever the page holds')
@@ -69,7 +91,7 @@ export function permissions (test: StoreTest): void {
       for (const owner of [OWNER, null]) assert.equal(await store.answerPermission('s', owner, 'p', YES), false)
       assert.deepEqual(await store.getPermission('s', OWNER, 'p'), { status: 'answered', request, outcome: null })
     }
-    assert.deepEqual(await one.listAnswers(), [{ runId: 'r', requestId: 'p', decision: NO }], 'the first one holds')
+    assert.deepEqual(await one.listAnswers(100), [{ runId: 'r', requestId: 'p', decision: NO }], 'the first one holds')
     assert.deepEqual(await logOf(one), log)
   })
 
@@ -80,7 +102,7 @@ export function permissions (test: StoreTest): void {
     const answers = await Promise.all(Array.from({ length: 20 }, (_, i) => stores[i % 2]!.answerPermission('s', OWNER, 'p', { allow: i % 3 === 0, message: `${i}` })))
     assert.deepEqual([answers.filter((held) => held === true).length, answers.filter((held) => held === false).length], [1, 19])
     const winner = answers.indexOf(true)
-    assert.deepEqual(await stores[0]!.listAnswers(), [{ runId: 'r', requestId: 'p', decision: { allow: winner % 3 === 0, message: `${winner}` } }])
+    assert.deepEqual(await stores[0]!.listAnswers(100), [{ runId: 'r', requestId: 'p', decision: { allow: winner % 3 === 0, message: `${winner}` } }])
   })
 
   test('an approval is there for nobody else, and in no other session', async (bench) => {
@@ -95,7 +117,7 @@ export function permissions (test: StoreTest): void {
       }
     }
     assert.equal((await one.getPermission('s', OWNER, 'p'))?.status, 'pending')
-    assert.deepEqual(await one.listAnswers(), [])
+    assert.deepEqual(await one.listAnswers(100), [])
     assert.equal(await one.getSession('nowhere', null), null)
   })
 
@@ -108,10 +130,10 @@ export function permissions (test: StoreTest): void {
     const json = JSON.stringify(decision)
     await other.answerPermission('s', OWNER, 'p', decision)
     updatedInput.nothing.pop()
-    const [first] = await one.listAnswers()
+    const [first] = await one.listAnswers(100)
     assert.equal(JSON.stringify(first?.decision), json)
     first!.decision.allow = false
-    assert.equal(JSON.stringify((await one.listAnswers())[0]?.decision), json)
+    assert.equal(JSON.stringify((await one.listAnswers(100))[0]?.decision), json)
   })
 
   test('an instance is told of the decisions that its running runs have yet to take, in the order in which they were asked for', async (bench) => {
@@ -135,7 +157,7 @@ export function permissions (test: StoreTest): void {
     await run.append(asks('p'))
     let stop = (): void => {}
     const heard = new Promise<void>((resolve) => {
-      stop = one.watch(async () => { if ((await one.listAnswers()).length > 0) resolve() })
+      stop = one.watch(async () => { if ((await one.listAnswers(100)).length > 0) resolve() })
     })
     try {
       await other.answerPermission('s', OWNER, 'p', YES)
@@ -154,7 +176,7 @@ export function permissions (test: StoreTest): void {
     await store.answerPermission('s', OWNER, 'p', NO)
     assert.equal((await only(store, asking)).outcome, 'ok')
     assert.deepEqual(await states(), [['answered', 2, undefined], ['pending', 3, undefined]])
-    assert.deepEqual((await store.listAnswers()).map(({ decision }) => decision), [NO])
+    assert.deepEqual((await store.listAnswers(100)).map(({ decision }) => decision), [NO])
     await run.send(settling)
     for (const group of [asking, settling]) assert.equal((await only(store, group)).outcome, 'ok')
     assert.deepEqual(await states(), [['resolved', 2, 4], ['cancelled', 3, 5]])
@@ -188,5 +210,5 @@ export function permissions (test: StoreTest): void {
 
 /** The decisions that an instance is told of, in short. */
 async function listed (store: Store): Promise<string[]> {
-  return (await store.listAnswers()).map(({ runId, requestId }) => `${runId} ${requestId}`)
+  return (await store.listAnswers(100)).map(({ runId, requestId }) => `${runId} ${requestId}`)
 }

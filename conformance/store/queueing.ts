@@ -23,7 +23,7 @@ export function queueing (test: StoreTest): void {
       assert.deepEqual(await store.getRun('first', OWNER), first.run)
       const session = await sessionOf(store)
       assert.deepEqual([session.isProcessing, session.runId, session.queue, session.lastSeq], [true, 'r', ['first', 'second'], 3])
-      assert.deepEqual((await store.listRunningRuns(null)).map(({ runId }) => runId), ['r'])
+      assert.deepEqual((await store.listRunningRuns(null, { limit: 100, after: null })).map(({ runId }) => runId), ['r'])
       assert.deepEqual(inShort((await logOf(store)).events), ['r text do r', 'r text a', 'r text b'], 'they are not in the log yet')
     }
 
@@ -116,7 +116,7 @@ export function queueing (test: StoreTest): void {
     assertStandstill(await run.end(ABORTED, { promote: false }))
     assert.deepEqual([(await sessionOf(store)).isProcessing, (await sessionOf(store)).runId, (await sessionOf(store)).queue], [true, null, ['a']])
     assert.equal((await sessionOf(store)).lastSeq, 2)
-    assert.deepEqual(await store.listRunningRuns(null), [])
+    assert.deepEqual(await store.listRunningRuns(null, { limit: 100, after: null }), [])
   })
 
   test('a message to a session whose slot is free wakes those that wait, in order', async (bench) => {

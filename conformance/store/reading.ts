@@ -10,7 +10,10 @@ export function reading (test: StoreTest): void {
     const run = await drive(store, 'r')
     await run.append(...'23456789'.split('').map(text), text('10'))
     const page = async (after: number, rows: number) => {
-      const { events, through, session } = (await store.read('s', OWNER, after, { ...ALL, rows }))!
+      const { session, ...page } = (await store.read('s', OWNER, after, { ...ALL, rows }))!
+      const { events, through } = page
+      assert.deepEqual(await store.readEvents('s', OWNER, after, { ...ALL, rows }), page, 'the same without the view')
+      assert.deepEqual([page.lastSeq, page.compactedThrough], [session.lastSeq, session.compactedThrough])
       assert.equal(session.lastSeq, 10)
       return [seqs(events), through]
     }

@@ -14,13 +14,28 @@ export function sessions (test: StoreTest): void {
     assert.ok(created)
     const { createdAt, updatedAt, ...rest } = created
     assert.deepEqual(rest, {
-      id: 's', owner: OWNER, provider: 'echo', title: 'Tea', metadata: { sugar: [1, { two: null }] }, isProcessing: false, runId: null, queue: [], lastSeq: 0, compactedThrough: 0, pendingPermissions: []
+      id: 's', owner: OWNER, provider: 'echo', title: 'Tea', metadata: { sugar: [1, { two: null }] }, isProcessing: false, runId: null, queue: [], lastSeq: 0, compactedThrough: 0, pendingPermissions: [], morePendingPermissions: []
     })
     for (const time of [createdAt, updatedAt]) assert.equal(new Date(time).toISOString(), time)
     assert.deepEqual(await other.getSession('s', OWNER), created)
     assert.equal(await other.createSession(newSession('s', { title: 'mine now' })), null)
     assert.equal(await other.createSession(newSession('s', { owner: STRANGER })), null, 'whoever asks')
     assert.deepEqual(await one.getSession('s', OWNER), created)
+  })
+
+  test('a page of sessions is bounded in rows and bytes, holds one at least, and says whether there are more', async (bench) => {
+    const store = await bench.open()
+    for (const id of ['a', 'b', 'c']) await store.createSession(newSession(id, { metadata: { filler: 'x'.repeat(10_000) } }))
+    const page = async (rows: number, bytes: number, before: string | null = null): Promise<[string, boolean]> => {
+      const { sessions, hasMore } = await store.listSessions(OWNER, { rows, bytes, before })
+      return [sessions.map(({ id }) => id).join(), hasMore]
+    }
+    assert.deepEqual(await page(10, 1e6), ['c,b,a', false])
+    assert.deepEqual(await page(3, 1e6), ['c,b,a', false])
+    assert.deepEqual(await page(2, 1e6), ['c,b', true])
+    assert.deepEqual(await page(10, 15_000), ['c,b', true])
+    assert.deepEqual(await page(10, 1), ['c', true])
+    assert.deepEqual(await page(10, 1, 'b'), ['a', false])
   })
 
   test('of many who create one session, one does', async (bench) => {
@@ -45,14 +60,14 @@ export function sessions (test: StoreTest): void {
     const store = await bench.open()
     await store.createSession(newSession('theirs', { owner: STRANGER }))
     for (const id of ['a', 'b', 'c', 'd']) await store.createSession(newSession(id))
-    const ids = async (owner: Owner, limit: number, before: string | null) => (await store.listSessions(owner, { limit, before })).map(({ id }) => id)
+    const ids = async (owner: Owner, limit: number, before: string | null) => (await store.listSessions(owner, { rows: limit, bytes: 1e6, before })).sessions.map(({ id }) => id)
     assert.deepEqual(await ids(OWNER, 10, null), ['d', 'c', 'b', 'a'])
     assert.deepEqual(await ids(OWNER, 3, null), ['d', 'c', 'b'])
     assert.deepEqual(await ids(OWNER, 3, 'b'), ['a'])
     assert.deepEqual(await ids(OWNER, 3, 'a'), [])
     assert.deepEqual(await ids(STRANGER, 10, null), ['theirs'])
     assert.deepEqual(await ids(null, 10, 'c'), ['b', 'a', 'theirs'])
-    assert.deepEqual((await store.listSessions(OWNER, { limit: 1, before: null }))[0], await sessionOf(store, 'd'))
+    assert.deepEqual((await store.listSessions(OWNER, { rows: 1, bytes: 1e6, before: null })).sessions[0], await sessionOf(store, 'd'))
     assert.deepEqual(await ids(STRANGER, 10, 'd'), await ids(STRANGER, 10, 'nowhere'), 'a page tells nobody which ids others have taken')
     await store.deleteSession('c', OWNER)
     assert.deepEqual(await ids(OWNER, 10, null), ['d', 'b', 'a'], 'without deleted ones')
@@ -82,10 +97,11 @@ export function sessions (test: StoreTest): void {
       updateSession: (owner) => store.updateSession('s', owner, { metadata: before.metadata }),
       getRun: (owner) => store.getRun('r', owner),
       'getRun of one that waits': (owner) => store.getRun('waiting', owner),
-      listRuns: async (owner) => (await store.listRuns('s', owner, { limit: 10 }))[0] ?? null,
-      listRunningRuns: async (owner) => (await store.listRunningRuns(owner))[0] ?? null,
-      listSessions: async (owner) => (await store.listSessions(owner, { limit: 10, before: null }))[0] ?? null,
+      listRuns: async (owner) => (await store.listRuns('s', owner, { limit: 10, before: null }))[0] ?? null,
+      listRunningRuns: async (owner) => (await store.listRunningRuns(owner, { limit: 100, after: null }))[0] ?? null,
+      listSessions: async (owner) => (await store.listSessions(owner, { rows: 10, bytes: 1e6, before: null })).sessions[0] ?? null,
       read: (owner) => store.read('s', owner, 0, PAGE),
+      readEvents: (owner) => store.readEvents('s', owner, 0, PAGE),
       readHistory: (owner) => store.readHistory('s', owner, { before: null, limit: 10 })
     }
     for (const [method, ask] of Object.entries(asked)) {

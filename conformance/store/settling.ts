@@ -19,7 +19,7 @@ export function settling (test: StoreTest): void {
         status: requestId === 'withdrawn' ? 'cancelled' : 'resolved', request: requests[index], outcome: outcomes[index]
       })
     }
-    assert.deepEqual(await one.listAnswers(), [])
+    assert.deepEqual(await one.listAnswers(100), [])
   })
 
   test('an approval may have its outcome in the group that asks, and in the one that ends the run', async (bench) => {
@@ -52,7 +52,7 @@ export function settling (test: StoreTest): void {
         assert.deepEqual([status, outcome], ['cancelled', events[index + 1]])
         assert.equal(await store.answerPermission('s', OWNER, requestId, { allow: true }), false)
       }
-      assert.deepEqual(await store.listAnswers(), [])
+      assert.deepEqual(await store.listAnswers(100), [])
     }
     assert.deepEqual(await Promise.all(['resolved', 'withdrawn'].map((id) => one.getPermission('s', OWNER, id))), settled)
     assert.deepEqual([await statusOf(one, 'of-another-run'), await pendingIds(one)], ['pending', ['of-another-run']])
@@ -68,7 +68,7 @@ export function settling (test: StoreTest): void {
       'r text half', 'r permission_cancelled answered aborted', 'r permission_cancelled pending aborted', 'r complete aborted', 'now text do now'
     ])
     assert.deepEqual([await statusOf(store, 'answered'), await statusOf(store, 'pending'), await pendingIds(store)], ['cancelled', 'cancelled', []])
-    assert.deepEqual(await store.listAnswers(), [])
+    assert.deepEqual(await store.listAnswers(100), [])
   })
 
   test('a run that was ended from outside settles nothing any more', async (bench) => {
@@ -99,7 +99,7 @@ export function settling (test: StoreTest): void {
       assert.deepEqual((await one.getPermission(sessionId, OWNER, `p${i}`))?.outcome, outcomes[0])
       assert.deepEqual((await sessionOf(one, sessionId)).pendingPermissions, [])
     }
-    assert.deepEqual(await one.listAnswers(), [])
+    assert.deepEqual(await one.listAnswers(100), [])
   })
 
   test('whoever reads meanwhile sees as pending what the log has without an outcome', async (bench) => {
@@ -133,7 +133,7 @@ export function settling (test: StoreTest): void {
     await run.append(resolves('resolved'), pendingEvent('text', { role: 'assistant', messageId: 'm', content: 'abc' }), delta('n', 'd'))
     await store.answerPermission('s', OWNER, 'answered', { allow: true })
     const look = async () => [
-      await Promise.all(['pending', 'resolved', 'answered'].map((id) => store.getPermission('s', OWNER, id))), (await sessionOf(store)).pendingPermissions, await store.listAnswers()
+      await Promise.all(['pending', 'resolved', 'answered'].map((id) => store.getPermission('s', OWNER, id))), (await sessionOf(store)).pendingPermissions, await store.listAnswers(100)
     ]
     const before = await look()
     await store.compactRun('r', 1)

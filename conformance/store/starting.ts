@@ -28,8 +28,8 @@ export function starting (test: StoreTest): void {
     for (const time of [createdAt, startedAt!]) assert.equal(new Date(time).toISOString(), time)
     for (const store of [one, other]) {
       assert.deepEqual(await store.getRun('r', OWNER), run)
-      assert.deepEqual(await store.listRuns('s', OWNER, { limit: 10 }), [run])
-      assert.deepEqual(await store.listRunningRuns(OWNER), [{ runId: 'r', sessionId: 's', provider: 'echo', startedAt, lastSeq: 1 }])
+      assert.deepEqual(await store.listRuns('s', OWNER, { limit: 10, before: null }), [run])
+      assert.deepEqual(await store.listRunningRuns(OWNER, { limit: 100, after: null }), [{ runId: 'r', sessionId: 's', provider: 'echo', startedAt, lastSeq: 1 }])
       const { session, events, through } = await logOf(store)
       assert.deepEqual([session.isProcessing, session.runId, session.queue, session.lastSeq, through], [true, 'r', [], 1, 1])
       assert.deepEqual(events, [claimed.message])
@@ -58,7 +58,7 @@ export function starting (test: StoreTest): void {
       const winner = starts.findIndex(isAccepted)
       assert.deepEqual(starts.filter((_, i) => i !== winner), Array(99).fill({ outcome: 'busy', runId: `r${winner}`, cursor: 0, instanceId: storeOf(winner).instanceId }))
       assert.deepEqual(inShort((await logOf(stores[0]!)).events), [`r${winner} text do r${winner}`])
-      assert.equal((await stores[0]!.listRuns('s', null, { limit: 1_000 })).length, 1)
+      assert.equal((await stores[0]!.listRuns('s', null, { limit: 1_000, before: null })).length, 1)
     })
 
     test(`of 100 who would wait on ${instances === 1 ? 'one instance' : 'two instances'} one runs, and each of the others has its turn`, async (bench) => {
@@ -90,8 +90,11 @@ export function starting (test: StoreTest): void {
     const stores = [await bench.open(), await bench.open()]
     const starts = await Promise.all(Array.from({ length: 20 }, (_, i) => stores[i % 2]!.startRun(newRun(`r${i}`, { sessionId: `s${i}`, onBusy: 'reject' }))))
     assert.ok(starts.every((start) => isAccepted(start) && start.promotion.claimed !== null))
-    const listed = await stores[0]!.listRunningRuns(OWNER)
+    const listed = await stores[0]!.listRunningRuns(OWNER, { limit: 100, after: null })
     assert.deepEqual(listed.map(({ runId }) => runId).sort(), Array.from({ length: 20 }, (_, i) => `r${i}`).sort())
+    const first = await stores[1]!.listRunningRuns(null, { limit: 12, after: null })
+    assert.deepEqual([...first, ...await stores[1]!.listRunningRuns(null, { limit: 12, after: first.at(-1)!.runId })], listed, 'in pages, too')
+    assert.equal(first.length, 12)
   })
 
   test('a busy session that is to refuse says which run is in the way', async (bench) => {
@@ -143,9 +146,12 @@ export function starting (test: StoreTest): void {
     await accept(store, 'b')
     await accept(store, 'c', { onBusy: 'interrupt' })
     await accept(store, 'elsewhere', { sessionId: 'other' })
-    const states = async (limit: number) => (await store.listRuns('s', OWNER, { limit })).map(({ runId, status }) => `${runId} ${status}`)
+    const states = async (limit: number) => (await store.listRuns('s', OWNER, { limit, before: null })).map(({ runId, status }) => `${runId} ${status}`)
     assert.deepEqual(await states(10), ['c running', 'b queued', 'a completed'])
     assert.deepEqual(await states(2), ['c running', 'b queued'])
-    assert.deepEqual(await store.listRuns('nowhere', OWNER, { limit: 10 }), [])
+    const before = async (runId: string) => (await store.listRuns('s', OWNER, { limit: 1, before: runId })).map((run) => run.runId)
+    assert.deepEqual([await before('c'), await before('b'), await before('a')], [['b'], ['a'], []])
+    assert.deepEqual([await before('nowhere'), await before('elsewhere')], [[], []], 'a page tells nobody which runs others have')
+    assert.deepEqual(await store.listRuns('nowhere', OWNER, { limit: 10, before: null }), [])
   })
 }

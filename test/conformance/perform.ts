@@ -35,7 +35,7 @@ export async function perform (stores: Store[], command: Command, index: number)
     return [
       log,
       await words(() => other.getSession(id, null)),
-      await words(() => other.listRuns(id, null, { limit: 100 })),
+      await words(() => other.listRuns(id, null, { limit: 100, before: null })),
       await words(() => other.readHistory(id, null, { before: null, limit: 100 })),
       await Promise.all((asked.get(stores[0]!) ?? []).map(({ requestId }) => words(async () => {
         const state = await other.getPermission(id, null, requestId)
@@ -44,8 +44,8 @@ export async function perform (stores: Store[], command: Command, index: number)
     ]
   }))
   const lists = [
-    await other.lastSeqs(SESSIONS), await other.listSessions('ada', { limit: 10, before: null }), await stores[0]!.listAnswers(), await stores[1]!.listAnswers(),
-    ...(await Promise.all([other.listRunningRuns(null), other.listOwnRuns(), other.listIdleSessions(FAR, 10), other.listCompactableRuns(FAR, 100)])).map(sorted)
+    await other.lastSeqs(SESSIONS), await other.listSessions('ada', { rows: 10, bytes: 1e6, before: null }), await stores[0]!.listAnswers(100), await stores[1]!.listAnswers(100),
+    ...(await Promise.all([other.listRunningRuns(null, { limit: 100, after: null }), other.listOwnRuns(), other.listIdleSessions(FAR, 10), other.listCompactableRuns(FAR, 100)])).map(sorted)
   ]
   return comparable([answer, seen, lists], stores)
 }
@@ -109,7 +109,7 @@ function complete ({ sessionId }: RunAt, ending: RunEnding, index: number): Pend
 async function runBack (store: Store, back: number): Promise<RunAt | null> {
   const all: RunAt[] = []
   for (const sessionId of SESSIONS) {
-    const runs = await store.listRuns(sessionId, null, { limit: 100 })
+    const runs = await store.listRuns(sessionId, null, { limit: 100, before: null })
     const [lastSeq] = await store.lastSeqs([sessionId])
     all.push(...runs.map(({ runId, provider, status }) => ({ runId, sessionId, provider, lastSeq: lastSeq!, completed: status === 'completed' })))
   }

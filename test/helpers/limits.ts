@@ -16,5 +16,10 @@ export const LIMITS: Limits = {
   messageBytes: 1_000_000,
   pendingPermissions: 100,
   maxEventsPerRun: 100_000,
-  maxBytesPerRun: 64_000_000
+  maxBytesPerRun: 64_000_000,
+  pendingPermissionBytes: 4_000_000,
+  subscribersPerOwner: 0,
+  waitingSubscribersPerOwner: 0,
+  socketsPerOwner: 0,
+  requestBytesPerOwner: 0
 }

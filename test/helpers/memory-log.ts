@@ -61,9 +61,9 @@ export class MemoryLog {
       bytes += event.json.length
     }
     const session = {
-      id, owner: '', provider: null, title: null, metadata: {}, createdAt: '', updatedAt: '', isProcessing: true, runId: 'r', queue: [], lastSeq, compactedThrough, pendingPermissions: [PENDING]
+      id, owner: '', provider: null, title: null, metadata: {}, createdAt: '', updatedAt: '', isProcessing: true, runId: 'r', queue: [], lastSeq, compactedThrough, pendingPermissions: [PENDING], morePendingPermissions: []
     }
-    return { session, events, through: events.length < retained.length ? events.at(-1)!.seq : lastSeq }
+    return { session, events, through: events.length < retained.length ? events.at(-1)!.seq : lastSeq, lastSeq, compactedThrough }
   }
 
   /** The snapshot is that of the call; the answer may come later. */
@@ -153,7 +153,7 @@ export function follow (log: MemoryLog, channel: Channel, cursor: number, { read
   const first = log.page(cursor)
   channel.advance(first?.session.lastSeq ?? 0)
   const host: SubscriberHost = {
-    read: (_sessionId, _owner, after) => read(after), closed: () => { closed++ }, failed: (error) => { errors.push(error) }
+    read: (_sessionId, _owner, after) => read(after), getSession: async () => null, appeared: () => {}, closed: () => { closed++ }, failed: (error) => { errors.push(error) }
   }
   const subscriber = new Subscriber(channel, sink, host, { cursor, first, gap: null, until: null, owner: null, ...more })
   return { sink, subscriber, closed: () => closed, errors }

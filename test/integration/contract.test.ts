@@ -134,7 +134,7 @@ for (const { name, follow } of TRANSPORTS) {
         kind: 'chat_subscribed', sessionId: 's', isProcessing: false, runId: null, cursor: 0, lastSeq: 0, compactedThrough: 0, pendingPermissions: []
       })
     }
-    t.strictSame([await app.runs.getSession('s'), await app.runs.listSessions()], [null, []])
+    t.strictSame([await app.runs.getSession('s'), await app.runs.listSessions()], [null, { sessions: [], hasMore: false }])
     const run = await start()
     await run.emit({ kind: 'text', content: 'here I am' })
     run.end()

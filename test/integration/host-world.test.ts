@@ -118,7 +118,7 @@ test('what routes answer is told by their schemas, and never cut to them', async
   const run = await agent.next()
   void run.emit({ kind: 'complete', exitCode: 0, usage: { inputTokens: 1, deep: { er: [1] } } })
   while (await app.runs.isProcessing('s')) await new Promise(setImmediate)
-  const { runId } = (await app.runs.listRuns('s'))[0]!
+  const { runId } = (await app.runs.listRuns('s')).runs[0]!
   const { body } = await postJson(`${url}/sessions/s/abort`, { runId })
   t.match(body, { kind: 'complete', seq: 2, usage: { inputTokens: 1, deep: { er: [1] } } })
 })

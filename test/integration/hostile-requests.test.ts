@@ -42,8 +42,8 @@ async function assertAnswers (t: Test, app: FastifyInstance, url: string, reques
     t.notMatch(got.head, /content-type: text\/html|access-control-allow-origin|x-powered-by/i, `${name}: and nothing that lets others in`)
     t.notMatch(got.body, /node_modules|SQLITE|\bat .*:\d+:\d+/, `${name}: nothing of our inside`)
   }
-  t.strictSame((await app.runs.listSessions()).map(({ id }) => id).sort(), ['constructor', 'hostile'], 'no session came of it')
-  t.equal((await app.runs.listRuns('hostile')).length, 1, 'and no run')
+  t.strictSame((await app.runs.listSessions()).sessions.map(({ id }) => id).sort(), ['constructor', 'hostile'], 'no session came of it')
+  t.equal((await app.runs.listRuns('hostile')).runs.length, 1, 'and no run')
 }
 
 for (const [what, requests] of Object.entries({ cursors: CURSORS, methods: METHODS, 'session ids': SESSION_IDS, bodies: BODIES, bytes: WIRE })) {

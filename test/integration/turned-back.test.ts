@@ -92,5 +92,5 @@ test('a clock that jumps by an hour, forth or back, ends no run, opens no hole, 
   const times = client.events.map(({ timestamp }) => Date.parse(timestamp))
   t.ok(times[2]! < times[1]!, 'timestamps say what the clock said; the order is that of the seqs')
   await app.runs.createSession({ id: 'newer' })
-  t.strictSame((await app.runs.listSessions()).map(({ id }) => id), ['newer', 's'])
+  t.strictSame((await app.runs.listSessions()).sessions.map(({ id }) => id), ['newer', 's'])
 })

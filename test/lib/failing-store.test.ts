@@ -57,7 +57,7 @@ async function check (t: Test, registry: RunRegistry, what: string): Promise<voi
   }
   if (runId !== null) problems.push('a run without an end')
   const completes = events.filter(({ kind }) => kind === 'complete').length
-  const runs = await registry.listRuns('s')
+  const { runs } = await registry.listRuns('s')
   if (runs.length !== completes || runs.some(({ status }) => status !== 'completed')) problems.push(`${runs.length} runs, ${completes} ends`)
   if (JSON.stringify(events).includes('native-1')) problems.push('a native id')
   const { status } = await registry.startRun({ sessionId: 's', content: 'again' })
@@ -142,7 +142,7 @@ test('a run whose message was refused, as only the answer was lost, is ended at 
   await t.rejects(registry.startRun({ sessionId: 'other', content: 'hang', onBusy: 'queue' }), { code: 'STORE_UNAVAILABLE' })
   failing.fails = () => null
   while (await registry.isProcessing('s') || await registry.isProcessing('other')) await turn()
-  t.match(await registry.listRuns('s'), [{ status: 'completed', reason: 'interrupted' }])
+  t.match((await registry.listRuns('s')).runs, [{ status: 'completed', reason: 'interrupted' }])
 })
 
 test('a run that was claimed without anybody\'s knowing is ended when it is looked for, though nobody asks', async (t) => {

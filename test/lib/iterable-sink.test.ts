@@ -14,7 +14,7 @@ function build (more: Partial<SubscriberOptions> = {}, signal?: AbortSignal) {
   let closed = 0
   const sink = new IterableSink()
   const host: SubscriberHost = {
-    read: (_sessionId, _owner, after) => log.read(after), closed: () => { closed++ }, failed: (error) => { throw error }
+    read: (_sessionId, _owner, after) => log.read(after), getSession: async () => null, appeared: () => {}, closed: () => { closed++ }, failed: (error) => { throw error }
   }
   const subscriber = new Subscriber<StoredEvent[]>(channel, sink, host, { cursor: 1, first: log.page(1), gap: null, until: null, owner: null, ...more })
   const reader = sink.read(subscriber, signal)

@@ -152,8 +152,8 @@ test('looks that see a decision while it is being committed do not take it again
   const looked = latch()
   const { listAnswers } = store
   let looks = 0
-  store.listAnswers = async () => {
-    const answers = await listAnswers.call(store)
+  store.listAnswers = async (limit) => {
+    const answers = await listAnswers.call(store, limit)
     if (answers.length > 0 && ++looks === 3) looked.open()
     return answers
   }

@@ -286,5 +286,5 @@ test('a session that is deleted while messages come and go leaves nobody waiting
     }
     await t.rejects(registry.getSession(sessionId), { code: 'SESSION_DELETED' })
   }
-  t.strictSame(await registry.listRunningRuns(), [])
+  t.strictSame(await registry.listRunningRuns(), { runs: [], hasMore: false })
 })

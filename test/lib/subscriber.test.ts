@@ -26,7 +26,7 @@ test('the first frame says where the client stands, with the effective cursor as
   subscriber.start()
   await sink.until(3)
   t.strictSame(sink.frames, [
-    { kind: 'chat_subscribed', sessionId: 's', isProcessing: true, runId: 'r', cursor: 1, lastSeq: 3, compactedThrough: 2, pendingPermissions: [PENDING] },
+    { kind: 'chat_subscribed', sessionId: 's', isProcessing: true, runId: 'r', cursor: 1, lastSeq: 3, compactedThrough: 2, pendingPermissions: [PENDING], morePendingPermissions: [] },
     gap
   ])
   t.strictSame(sink.ids, [1, undefined])
@@ -40,7 +40,7 @@ test('a session that does not exist has a first frame too', (t) => {
   const { sink, subscriber } = follow(log, channel, 0)
   subscriber.start()
   t.strictSame(sink.frames, [
-    { kind: 'chat_subscribed', sessionId: 's', isProcessing: false, runId: null, cursor: 0, lastSeq: 0, compactedThrough: 0, pendingPermissions: [] }
+    { kind: 'chat_subscribed', sessionId: 's', isProcessing: false, runId: null, cursor: 0, lastSeq: 0, compactedThrough: 0, pendingPermissions: [], morePendingPermissions: [] }
   ])
   t.strictSame(sink.ids, [0])
   subscriber.close()

@@ -39,7 +39,7 @@ test('nobody gets a 401 on every route, and neither does anything', async (t) =>
     t.strictSame(await call('/sessions'), { status: 401, body: UNAUTHENTICATED }, JSON.stringify(answer))
     t.strictSame((await call({ method: 'POST', url: '/sessions/s/messages', payload: { content: 'x' } })).body, UNAUTHENTICATED)
     t.strictSame((await call('/sessions/s/stream')).body, UNAUTHENTICATED)
-    t.strictSame(await app.runs.listSessions(), [])
+    t.strictSame(await app.runs.listSessions(), { sessions: [], hasMore: false })
   }
 })
 
@@ -69,6 +69,23 @@ test('without identify everything is the anonymous owner\'s, and not that of ses
   t.equal((await call('/sessions/owned')).status, 404)
 })
 
+test('who asks is settled before the body is read: a stranger cannot make the server read one', async (t) => {
+  const { app } = await build(t, { identify: ({ headers }) => headers['x-user'] as string | undefined, limits: { bodyBytes: 10 } })
+  const send = async (headers: Record<string, string>) => {
+    const response = await app.inject({ method: 'POST', url: '/sessions', headers: { 'content-type': 'application/json', ...headers }, payload: '{ not even JSON, and too long' })
+    return response.json<{ code: string }>().code
+  }
+  t.equal(await send({}), 'UNAUTHENTICATED')
+  t.equal(await send({ 'x-user': 'alice' }), 'BODY_TOO_LARGE')
+})
+
+test('a host whose identity is made by preHandler hooks has to say so', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  const options = { providers: { agent: scriptedProvider() }, store: ':memory:', identify: () => 'alice', preHandler: async () => {} }
+  await t.rejects(async () => { await app.register(agentRuns, options) }, { code: 'INVALID_PLUGIN_OPTIONS', message: /"preHandler".*"identifyIn": "preHandler"/ })
+})
+
 test('the host\'s hooks run first, in order: onRequest, preHandler, identify, authorize; and on our routes only', async (t) => {
   const order: string[] = []
   const note = (name: string) => async (request: FastifyRequest): Promise<void> => { order.push(`${name} ${request.runsOwner}`) }
@@ -76,7 +93,8 @@ test('the host\'s hooks run first, in order: onRequest, preHandler, identify, au
     authorize: ({ runsOwner, body }) => { order.push(`authorize ${runsOwner} ${JSON.stringify(body)}`); return true },
     identify: () => { order.push('identify'); return 'alice' },
     preHandler: [note('preHandler 1'), (request, _, done) => { order.push(`preHandler 2 ${JSON.stringify(request.body)}`); done() }],
-    onRequest: note('onRequest')
+    onRequest: note('onRequest'),
+    identifyIn: 'preHandler'
   })
   app.get('/of-the-host', async () => 'fine')
   t.equal((await call({ method: 'POST', url: '/sessions', payload: { id: 's' } })).status, 201)
@@ -84,11 +102,15 @@ test('the host\'s hooks run first, in order: onRequest, preHandler, identify, au
   order.length = 0
   await app.inject('/of-the-host')
   t.strictSame(order, [])
+
+  const early = await build(t, { onRequest: note('onRequest'), identify: () => { order.push('identify'); return 'bob' }, authorize: ({ runsOwner }) => { order.push(`authorize ${runsOwner}`); return true } })
+  t.equal((await early.call('/sessions')).status, 200)
+  t.strictSame(order, ['onRequest ', 'identify', 'authorize bob'])
 })
 
 test('a hook that answers or throws ends the request before anybody is identified', async (t) => {
   const identify = (): never => t.fail('identify was asked') as never
-  const { call } = await build(t, { identify, preHandler: async (_, reply) => { await reply.code(429).send({ slow: 'down' }) } })
+  const { call } = await build(t, { identify, identifyIn: 'preHandler', preHandler: async (_, reply) => { await reply.code(429).send({ slow: 'down' }) } })
   t.strictSame(await call('/sessions'), { status: 429, body: { slow: 'down' } })
   const throwing = await build(t, { identify, onRequest: async () => { throw Object.assign(new Error('teapot'), { statusCode: 418 }) } })
   t.match(await throwing.call('/sessions'), { status: 418, body: { message: 'teapot' } })
@@ -130,7 +152,7 @@ test('authorize is asked once per request, with its action and the session or nu
     t.strictSame(asked.splice(0), [[what.method ?? 'GET', action, ...about]])
   }
   t.strictSame(await app.runs.getSession('s'), session, 'what was refused has done nothing')
-  t.strictSame((await app.runs.listSessions()).length, 1)
+  t.strictSame((await app.runs.listSessions()).sessions.length, 1)
 })
 
 test('only true is yes, whether at once or later', async (t) => {

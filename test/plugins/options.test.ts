@@ -53,9 +53,14 @@ test('with a provider and nothing else, every option has its documented default'
       messageBytes: 1_048_576,
       maxEventsPerRun: 100_000,
       pendingPermissions: 100,
-      maxBytesPerRun: 67_108_864
+      pendingPermissionBytes: 4_194_304,
+      maxBytesPerRun: 67_108_864,
+      subscribersPerOwner: 0,
+      waitingSubscribersPerOwner: 0,
+      socketsPerOwner: 0,
+      requestBytesPerOwner: 0
     },
-    guard: { identify: null, authorize: null, onRequest: [], preHandler: [] }
+    guard: { identify: null, identifyIn: 'onRequest', authorize: null, onRequest: [], preHandler: [] }
   })
   t.end()
 })
@@ -80,7 +85,7 @@ test('what is given is kept, and undefined is not given', (t) => {
     limits: { ...LIMITS, runningRuns: 1 }
   }
   const mine = tracingDialect()
-  const hooks = { identify: () => 'me', authorize: () => true, onRequest: async () => {}, preHandler: [async () => {}, async () => {}] }
+  const hooks = { identifyIn: 'preHandler' as const, identify: () => 'me', authorize: () => true, onRequest: async () => {}, preHandler: [async () => {}, async () => {}] }
   const { guard, dialects, ...rest } = resolveOptions({ ...given, ...hooks, dialects: { mine, 'ag-ui': false } })
   t.strictSame(rest, given)
   t.strictSame(guard, { ...hooks, onRequest: [hooks.onRequest] }, 'one hook is as good as an array of one')
@@ -88,7 +93,7 @@ test('what is given is kept, and undefined is not given', (t) => {
   t.equal(dialects['mine'], mine)
   t.equal(resolveOptions(given).store, store, 'a store is not copied')
   const nothing = Object.fromEntries(Object.keys(OPTIONS.properties).map((name) => [name, undefined]))
-  Object.assign(nothing, { identify: undefined, authorize: undefined, onRequest: undefined, preHandler: undefined, dialects: undefined })
+  Object.assign(nothing, { identify: undefined, identifyIn: undefined, authorize: undefined, onRequest: undefined, preHandler: undefined, dialects: undefined })
   t.strictSame(JSON.stringify(resolveOptions({ ...nothing, providers: { agent } })), JSON.stringify(resolveOptions({ providers: { agent } })))
   t.end()
 })

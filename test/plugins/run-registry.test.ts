@@ -87,7 +87,7 @@ test('a failing store is a 503 with Retry-After, without its inner words', async
 test('without routes there is only the registry', async (t) => {
   const app = await buildApp(t, { providers: providers(), routes: false, store: ':memory:' })
   t.equal((await app.inject('/runs')).statusCode, 404)
-  t.strictSame(await app.runs.listRunningRuns(), [])
+  t.strictSame(await app.runs.listRunningRuns(), { runs: [], hasMore: false })
 })
 
 test('what the host sets on the reply reaches the stream', async (t) => {

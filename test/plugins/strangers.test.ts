@@ -166,7 +166,7 @@ test('lists hold what is one\'s own, and a page cannot be asked for behind someb
   await app.runs.createSession({ id: 'old', owner: 'mallory' })
   await aliceRuns(app, agent)
   const get = async (user: string, url: string) => (await app.inject(as(user, { method: 'GET', url }))).json<Record<string, Array<Record<string, unknown>>>>()
-  t.strictSame(await get('mallory', '/runs'), { runs: [] })
+  t.strictSame(await get('mallory', '/runs'), { runs: [], hasMore: false })
   t.match(await get('alice', '/runs'), { runs: [{ sessionId: 'hers' }] })
   t.strictSame((await get('mallory', '/sessions'))['sessions']!.map(({ id }) => id), ['old'])
   t.strictSame((await get('alice', '/sessions'))['sessions']!.map(({ id }) => id), ['hers'])

@@ -54,6 +54,7 @@ test('the host\'s hooks run before the upgrade, and may refuse it or say who com
       if (request.headers['x-fail'] !== undefined) throw Object.assign(new Error('teapot'), { statusCode: 418 })
       request.visitor = 'alice'
     },
+    identifyIn: 'preHandler',
     identify: (request: FastifyRequest & { visitor?: string }) => { order.push('identify'); return request.visitor },
     authorize: (_, { action }) => { order.push(action); return true }
   })

@@ -103,5 +103,6 @@ test('the other routes do not ask: what pages may read of them is for CORS to sa
 
 test('a page that may not is refused before anybody is asked who it is', async (t) => {
   const identify = (): never => t.fail('identify was asked') as never
-  t.strictSame(await statuses(t, [{ host: 'app.example', origin: 'https://evil.example' }], { identify, preHandler: identify }), [403])
+  t.strictSame(await statuses(t, [{ host: 'app.example', origin: 'https://evil.example' }], { identify }), [403])
+  t.strictSame(await statuses(t, [{ host: 'app.example', origin: 'https://evil.example' }], { identify, identifyIn: 'preHandler', preHandler: identify }), [403])
 })

@@ -99,7 +99,7 @@ test('where messages create sessions, one to a session of somebody else does not
     t.strictSame(await answer(mallory, MESSAGES[what]!('hers', '', '')), [{ kind: 'protocol_error', code: 'SESSION_NOT_FOUND', error: 'Session "hers" does not exist.', sessionId: 'hers', requestId: 'mine' }])
   }
   t.match(await app.runs.getSession('hers'), { owner: 'alice' })
-  t.equal((await app.runs.listRuns('hers')).length, 2)
+  t.equal((await app.runs.listRuns('hers')).runs.length, 2)
   await mallory.ask(MESSAGES['send']!('his', '', ''), 'chat_accepted')
   t.match(await app.runs.getSession('his'), { owner: 'mallory' })
 })

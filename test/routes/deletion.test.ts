@@ -33,12 +33,13 @@ test('a deleted session ends its runs and streams, leaves no event behind, and i
   t.match(await postJson(`${url}/sessions`, { id: 's' }), { status: 409, body: { code: 'SESSION_EXISTS' } })
   t.equal((await remove(`${url}/sessions/s`)).status, 410)
   t.equal((await remove(`${url}/sessions/never`)).status, 404)
-  t.strictSame(await (await fetch(`${url}/sessions`)).json(), { sessions: [] })
-  t.strictSame(await app.runs.listRunningRuns(), [])
+  t.strictSame(await (await fetch(`${url}/sessions`)).json(), { sessions: [], hasMore: false })
+  t.strictSame(await app.runs.listRunningRuns(), { runs: [], hasMore: false })
 
   const database = new Database(path, { readonly: true })
+  t.teardown(() => database.close())
+  while (database.prepare("SELECT count(*) FROM agent_runs_sessions WHERE status = 'deleting'").pluck().get() !== 0) await new Promise(setImmediate)
   for (const table of ['events', 'runs', 'provider_sessions']) t.equal(database.prepare(`SELECT count(*) FROM agent_runs_${table}`).pluck().get(), 0, table)
-  database.close()
 })
 
 test('who waits for a session, reads slowly or aborts while it is deleted is told so too', async (t) => {

@@ -98,7 +98,7 @@ test('a repeat attaches to the run that there is, running or over', async (t) =>
   const second = await post(message)
   await finish(run, 'hi')
   for (const response of [first, second, await post(message)]) t.strictSame(await told(response), ['begin post', 'text hello', 'text hi', 'complete'])
-  t.equal((await app.runs.listRuns('s')).length, 1)
+  t.equal((await app.runs.listRuns('s')).runs.length, 1)
 })
 
 test('an approval pauses the stream; the answer\'s stream goes on behind it, and a replay knows what was answered', async (t) => {
@@ -129,7 +129,7 @@ test('of several answers in one post the stream goes on behind the last that was
   const run = await agent.next()
   const decisions = ['one', 'two'].map((toolName) => run.context.requestPermission({ toolName, input: {} }))
   await told(asking)
-  const { cursor } = (await app.runs.listRuns('s'))[0]!
+  const { cursor } = (await app.runs.listRuns('s')).runs[0]!
   const requests: string[] = []
   for await (const event of app.runs.subscribe('s', { after: cursor })) {
     if (event.kind === 'permission_request' && requests.push(event.requestId) === 2) break

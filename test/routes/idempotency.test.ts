@@ -22,7 +22,7 @@ test('the same key and request is the same run: at once, while it runs, and afte
   run.end()
   while (await app.runs.isProcessing('s')) await new Promise(setImmediate)
   t.match(await post('k1', { content: 'hi' }), { status: 202, body: { ...first, status: 'completed' } })
-  t.equal((await app.runs.listRuns('s')).length, 1)
+  t.equal((await app.runs.listRuns('s')).runs.length, 1)
 })
 
 test('the same key with anything else in the request is refused; the order of keys is nothing else', async (t) => {

@@ -19,7 +19,7 @@ test('of 100 simultaneous POSTs to one session one is accepted, 99 are told whic
     t.strictSame(body, { statusCode: 409, code: 'RUN_IN_PROGRESS', error: 'Conflict', message: 'Session "s" is busy with another run.', runId })
     t.equal(headers.get('location'), '/sessions/s/stream?lastEventId=0')
   }
-  t.equal((await app.runs.listRuns('s')).length, 1)
+  t.equal((await app.runs.listRuns('s')).runs.length, 1)
   const events = []
   for await (const { kind, seq } of app.runs.replayEvents('s')) events.push([seq, kind])
   t.strictSame(events, [[1, 'text']], 'what was refused left no trace')
@@ -181,7 +181,7 @@ test('a session id is safe in a URL, a log and a file name, or it is refused', a
     t.ok([400, 404, 414].includes(statusCode), `${id}: ${statusCode}`)
     t.strictSame((await app.inject(`/sessions/${id}/stream`)).statusCode, statusCode, 'the same on the stream')
   }
-  t.strictSame(await app.runs.listSessions(), [])
+  t.strictSame(await app.runs.listSessions(), { sessions: [], hasMore: false })
   await t.rejects(app.runs.startRun({ sessionId: '../etc', content: 'x' }), { code: 'INVALID_REQUEST' })
   await t.rejects(app.runs.createSession({ id: '' }), { code: 'INVALID_REQUEST' })
 })

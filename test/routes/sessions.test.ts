@@ -20,7 +20,7 @@ test('a session is created, read, renamed and listed; whose it is stays inside',
   t.strictSame([status, location], [201, '/api/sessions/a'])
   const { createdAt, updatedAt, ...rest } = body
   t.strictSame(rest, {
-    id: 'a', provider: 'agent', title: 'First', metadata: { n: 1 }, isProcessing: false, runId: null, queue: [], lastSeq: 0, compactedThrough: 0, pendingPermissions: []
+    id: 'a', provider: 'agent', title: 'First', metadata: { n: 1 }, isProcessing: false, runId: null, queue: [], lastSeq: 0, compactedThrough: 0, pendingPermissions: [], morePendingPermissions: []
   })
   t.strictSame([createdAt, updatedAt].map((time) => new Date(time as string).toISOString()), [createdAt, updatedAt])
   t.strictSame((await call('GET', '/api/sessions/a')).body, body)
@@ -29,8 +29,9 @@ test('a session is created, read, renamed and listed; whose it is stays inside',
 
   const { body: generated } = await call('POST', '/api/sessions', {})
   t.match(generated, { id: /^[0-9a-f-]{36}$/, provider: null, title: null, metadata: {} })
-  const { body: { sessions } } = await call('GET', '/api/sessions')
+  const { body: { sessions, hasMore } } = await call('GET', '/api/sessions')
   t.strictSame((sessions as Array<{ id: string }>).map(({ id }) => id), [generated['id'], 'a'])
+  t.equal(hasMore, false)
   t.notMatch(JSON.stringify(sessions), /owner/)
   t.match((await call('GET', `/api/sessions?limit=1&before=${generated['id'] as string}`)).body, { sessions: [{ id: 'a' }] })
 })
@@ -79,7 +80,8 @@ test('runs are listed while they run, and kept with their session', async (t) =>
   const { app, agent, call } = await build(t)
   const first = await app.runs.startRun({ sessionId: 's', content: 'one' })
   t.strictSame((await call('GET', '/runs')).body, {
-    runs: [{ runId: first.runId, sessionId: 's', provider: 'agent', startedAt: (await app.runs.getRun(first.runId))?.startedAt, lastSeq: 1 }]
+    runs: [{ runId: first.runId, sessionId: 's', provider: 'agent', startedAt: (await app.runs.getRun(first.runId))?.startedAt, lastSeq: 1 }],
+    hasMore: false
   })
   t.match(await app.runs.getActiveRun('s'), { runId: first.runId, status: 'running', exitCode: null })
   t.equal(await app.runs.isProcessing('s'), true)
@@ -91,7 +93,7 @@ test('runs are listed while they run, and kept with their session', async (t) =>
   t.equal(await app.runs.isProcessing('none'), false)
   const second = await app.runs.startRun({ sessionId: 's', content: 'two' })
   t.match((await call('GET', '/sessions/s/runs')).body, { runs: [{ runId: second.runId, status: 'running', cursor: 2 }, { runId: first.runId, status: 'completed' }] })
-  t.match((await call('GET', '/sessions/s/runs?limit=1')).body, { runs: [{ runId: second.runId }] })
+  t.match((await call('GET', '/sessions/s/runs?limit=1')).body, { runs: [{ runId: second.runId }], hasMore: true })
   t.match((await call('GET', `/runs/${first.runId}`)).body, {
     runId: first.runId, sessionId: 's', status: 'completed', cursor: 0, completeSeq: 2, exitCode: 0, success: true, aborted: false, reason: 'finished'
   })

@@ -46,7 +46,7 @@ function build ({ limit = 10 } = {}) {
     const channel = new Channel(sessionId)
     channels.set(sessionId, channel)
     channel.advance(log.lastSeq)
-    const host = { read: (_id: string, _owner: string | null, after: number) => read(after), closed: () => {}, failed: (error: unknown) => { failures.push(error) } }
+    const host = { read: (_id: string, _owner: string | null, after: number) => read(after), getSession: async () => null, appeared: () => {}, closed: () => {}, failed: (error: unknown) => { failures.push(error) } }
     return {
       done: false,
       cancel: () => { cancelled++ },

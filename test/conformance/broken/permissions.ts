@@ -10,7 +10,10 @@ const telling = (change: (session: SessionState, database: MemoryDatabase) => Se
   const told: Partial<Store> = {
     getSession: async (...args) => changed(await store.getSession(...args)),
     updateSession: async (...args) => changed(await store.updateSession(...args)),
-    listSessions: async (...args) => (await store.listSessions(...args)).map((session) => change(session, database)),
+    async listSessions (...args) {
+      const { sessions, hasMore } = await store.listSessions(...args)
+      return { sessions: sessions.map((session) => change(session, database)), hasMore }
+    },
     read: async (...args) => within(await store.read(...args)),
     readHistory: async (...args) => within(await store.readHistory(...args))
   }
@@ -146,11 +149,11 @@ export const BROKEN_PERMISSIONS: Record<string, Breakage> = {
   'everybody is told of all decisions': handingOut((permission) => isOpen(permission) && runs(permission)),
   'decisions are told when they are taken': handingOut((permission, instanceId) => runs(permission) && isOwn(permission, instanceId)),
   'the decisions for runs that are over are told': handingOut((permission, instanceId) => isOpen(permission) && isOwn(permission, instanceId)),
-  'decisions are told last asked first': (store) => ({ listAnswers: async () => (await store.listAnswers()).reverse() }),
+  'decisions are told last asked first': (store) => ({ listAnswers: async () => (await store.listAnswers(100)).reverse() }),
   'decisions are told session by session': (store) => ({
-    listAnswers: async () => (await store.listAnswers()).sort((a, b) => a.runId < b.runId ? -1 : 1)
+    listAnswers: async () => (await store.listAnswers(100)).sort((a, b) => a.runId < b.runId ? -1 : 1)
   }),
   'of a decision only yes or no is kept': (store) => ({
-    listAnswers: async () => (await store.listAnswers()).map(({ decision: { allow }, ...answer }) => ({ ...answer, decision: { allow } }))
+    listAnswers: async () => (await store.listAnswers(100)).map(({ decision: { allow }, ...answer }) => ({ ...answer, decision: { allow } }))
   })
 }

@@ -2,22 +2,23 @@
 import type { Breakage } from './breakage.ts'
 
 /** One method that asks on behalf of the app itself, whoever asks. */
-const ownerless = (method: 'getSession' | 'updateSession' | 'deleteSession' | 'getRun' | 'listRuns' | 'read' | 'readHistory'): Breakage => (store) => ({
+const ownerless = (method: 'getSession' | 'updateSession' | 'deleteSession' | 'getRun' | 'listRuns' | 'read' | 'readEvents' | 'readHistory'): Breakage => (store) => ({
   [method]: (id: string, _owner: unknown, ...rest: unknown[]) => (store[method] as (...args: unknown[]) => unknown)(id, null, ...rest)
 })
 
 /** Breakages of sessions, owners, deletion and instances. */
 export const BROKEN_SESSIONS: Record<string, Breakage> = {
-  ...Object.fromEntries((['getSession', 'updateSession', 'deleteSession', 'getRun', 'listRuns', 'read', 'readHistory'] as const)
+  ...Object.fromEntries((['getSession', 'updateSession', 'deleteSession', 'getRun', 'listRuns', 'read', 'readEvents', 'readHistory'] as const)
     .map((method) => [`${method} does not look at the owner`, ownerless(method)])),
   'listSessions does not look at the owner': (store) => ({ listSessions: (_owner, options) => store.listSessions(null, options) }),
   'a page of sessions can be asked for behind those of others': (store) => ({
-    async listSessions (owner, { limit, before }) {
-      const page = await store.listSessions(null, { limit: Infinity, before })
-      return page.filter((session) => owner === null || session.owner === owner).slice(0, limit)
+    async listSessions (owner, { rows, before }) {
+      const { sessions } = await store.listSessions(null, { rows: Infinity, bytes: Infinity, before })
+      const own = sessions.filter((session) => owner === null || session.owner === owner)
+      return { sessions: own.slice(0, rows), hasMore: own.length > rows }
     }
   }),
-  'listRunningRuns does not look at the owner': (store) => ({ listRunningRuns: () => store.listRunningRuns(null) }),
+  'listRunningRuns does not look at the owner': (store) => ({ listRunningRuns: () => store.listRunningRuns(null, { limit: 100, after: null }) }),
   'startRun does not look at the owner': (store, database) => ({
     startRun: (run) => store.startRun(database.sessions.has(run.sessionId) ? { ...run, owner: null } : run)
   }),
@@ -56,7 +57,17 @@ export const BROKEN_SESSIONS: Record<string, Breakage> = {
       return session && { ...session, updatedAt: new Date(before!).toISOString() }
     }
   }),
-  'sessions are listed oldest first': (store) => ({ listSessions: async (...args) => (await store.listSessions(...args)).reverse() }),
+  'sessions are listed oldest first': (store) => ({
+    async listSessions (...args) {
+      const { sessions, hasMore } = await store.listSessions(...args)
+      return { sessions: sessions.reverse(), hasMore }
+    }
+  }),
+  'a page of sessions does not say that there is more': (store) => ({ listSessions: async (...args) => ({ ...await store.listSessions(...args), hasMore: false }) }),
+  'a page of sessions is bounded in rows alone': (store) => ({ listSessions: (owner, page) => store.listSessions(owner, { ...page, bytes: Infinity }) }),
+  'runs are listed from the newest whatever they come before': (store) => ({ listRuns: (id, owner, page) => store.listRuns(id, owner, { ...page, before: null }) }),
+  'running runs are listed from the oldest whatever they come after': (store) => ({ listRunningRuns: (owner, page) => store.listRunningRuns(owner, { ...page, after: null }) }),
+  'running runs are listed without a limit': (store) => ({ listRunningRuns: (owner, page) => store.listRunningRuns(owner, { ...page, limit: Infinity }) }),
   'a deleted session has no events': (store) => ({ lastSeqs: async (ids) => (await store.lastSeqs(ids)).map((seq) => seq ?? 0) }),
   'leases are not renewed': () => ({ renewLease: async () => {} }),
   'nobody ever dies': () => ({ listOrphanedRuns: async () => [] }),
@@ -70,7 +81,7 @@ export const BROKEN_SESSIONS: Record<string, Breakage> = {
     listOrphanedRuns: async () => [...await store.listOrphanedRuns(), ...await store.listOwnRuns()]
   }),
   'own runs are everybody\'s': (store) => ({
-    listOwnRuns: async () => (await store.listRunningRuns(null)).map(({ runId, sessionId }) => ({ runId, sessionId }))
+    listOwnRuns: async () => (await store.listRunningRuns(null, { limit: 100, after: null })).map(({ runId, sessionId }) => ({ runId, sessionId }))
   }),
   'nobody hears of anything': () => ({ watch: () => () => {} }),
   'who rejects is not called again': (store) => ({ watch: (listener) => store.watch(() => listener().catch(() => {})) }),

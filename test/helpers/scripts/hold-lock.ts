@@ -1,6 +1,8 @@
 /* Holds the instance lock argv[3] of the database argv[2] until it dies. */
 import { InstanceLocks } from '../../../db/instance-lock.ts'
 
-new InstanceLocks(process.argv[2]!).acquire(process.argv[3]!)
+const locks = new InstanceLocks(process.argv[2]!)
+locks.acquire(process.argv[3]!)
 process.stdout.write('held\n')
-process.stdin.resume()
+// As long as somebody refers to it: a lock that is collected is given back.
+process.stdin.on('data', () => locks.release())

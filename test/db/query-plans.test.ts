@@ -1,0 +1,40 @@
+/* Which indexes the lists walk: a million tombstones, or the sessions of others, must cost them nothing. */
+import Database from 'better-sqlite3'
+import { test } from 'tap'
+import { newSession, OWNER } from '../../conformance/store/driven-run.ts'
+import { sqliteStore } from '../../db/sqlite.ts'
+import type { Store } from '../../index.ts'
+
+const PAGE = { rows: 10, bytes: 1_000_000, before: null }
+const LISTS: Record<string, { list: (store: Store) => Promise<unknown>, index: RegExp }> = {
+  'the sessions of an owner': { list: (store) => store.listSessions(OWNER, PAGE), index: /agent_runs_sessions USING INDEX agent_runs_sessions_owned \(owner=\?\)/ },
+  'all sessions': { list: (store) => store.listSessions(null, PAGE), index: /agent_runs_sessions USING INDEX agent_runs_sessions_open/ },
+  'idle sessions': { list: (store) => store.listIdleSessions(Date.now() + 1_000, 10), index: /agent_runs_sessions USING INDEX agent_runs_sessions_touched \(updated_at<\?\)/ },
+  'what is to be purged': { list: (store) => store.purge(), index: /agent_runs_sessions USING COVERING INDEX agent_runs_sessions_deleting/ },
+  'running runs': { list: (store) => store.listRunningRuns(null, { limit: 10, after: null }), index: /agent_runs_runs USING INDEX agent_runs_runs_running/ },
+  'running runs of an owner': { list: (store) => store.listRunningRuns(OWNER, { limit: 10, after: null }), index: /agent_runs_runs USING INDEX agent_runs_runs_running/ },
+  'runs of this instance': { list: (store) => store.listOwnRuns(), index: /agent_runs_runs USING INDEX agent_runs_runs_running/ },
+  'runs of other instances': { list: (store) => store.listOrphanedRuns(), index: /agent_runs_runs USING INDEX agent_runs_runs_running/ },
+  'a session whose turn it is': { list: (store) => store.claimQueuedRun(), index: /agent_runs_runs USING COVERING INDEX agent_runs_runs_queue/ },
+  'runs to be compacted': { list: (store) => store.listCompactableRuns(Date.now(), 10), index: /agent_runs_runs USING INDEX agent_runs_runs_compactable/ }
+}
+
+for (const [name, { list, index }] of Object.entries(LISTS)) {
+  test(`${name}: no tombstone and no run of the past is walked`, async (t) => {
+    const asked: string[] = []
+    const database = new Database(':memory:', { verbose: (sql) => asked.push(String(sql)) })
+    const store = sqliteStore({ database })
+    t.teardown(async () => {
+      await store.close()
+      database.close()
+    })
+    await store.open()
+    await store.createSession(newSession('s'))
+    asked.length = 0
+    await list(store)
+    const [sql] = asked.filter((text) => /^select/i.test(text))
+    const plan = database.prepare<[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all().map(({ detail }) => detail)
+    t.match(plan.join('\n'), index)
+    t.notMatch(plan.join('\n'), /SCAN agent_runs_\w+($|\n)/)
+  })
+}
