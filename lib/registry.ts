@@ -258,6 +258,7 @@ export class RunRegistry {
   /** For transports: a subscription to be started with a sink. A session that does not exist yet is waited for; another's is SESSION_NOT_FOUND. */
   async openSubscription (request: SubscriptionRequest): Promise<Opening> {
     assertSessionId(request.sessionId)
+    ownerOf(request)
     return this.#subscriptions.open(request)
   }
 

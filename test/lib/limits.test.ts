@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { test, type Test } from 'tap'
-import type { Event, Limits, Provider, ProviderEvent } from '../../index.ts'
+import Database from 'better-sqlite3'
+import { type Event, type Limits, type Provider, ProviderError, type ProviderEvent } from '../../index.ts'
 import { sqliteStore } from '../../db/sqlite.ts'
 import { LIMITS } from '../helpers/limits.ts'
 import { openRegistry } from '../helpers/open-registry.ts'
@@ -136,4 +137,95 @@ test('however it is streamed and sealed, the words are those that were said', as
       return shown(events).join('') === (said.get(name) ?? '') && shown(events.filter(({ kind }) => kind === 'text')).join('') === (said.get(name) ?? '')
     }
   ), { numRuns: 150 })
+})
+
+test('a complete is bounded: too much usage costs the run its success, a long error is cut', async (t) => {
+  const usage = (length: number): ProviderEvent => ({ kind: 'complete', usage: { note: 'x'.repeat(length) } })
+  t.match((await run(t, [usage(16_000)], {})).at(-1), { reason: 'finished', usage: { note: /^x+$/ } })
+  const [complete, ...others] = await run(t, [usage(16_384)], {})
+  t.match([complete, others], [{ kind: 'complete', reason: 'failed', error: { code: 'EVENT_TOO_LARGE' } }, []])
+  t.notOk('usage' in complete!)
+  const said = await run(t, [{ kind: 'complete', exitCode: 3, error: { code: 'C'.repeat(1_000), message: 'm'.repeat(1_000_000) } }], {})
+  t.match(said.at(-1), { exitCode: 3, error: { code: `${'C'.repeat(127)}…`, message: `${'m'.repeat(4_095)}…` } })
+  const thrown = await openRegistry(t, { async * run () { throw new ProviderError('m'.repeat(1_000_000)) } })
+  const { runId } = await thrown.startRun({ sessionId: 's', content: 'go' })
+  t.match(await thrown.abortRun({ sessionId: 's', runId }), { error: { message: `${'m'.repeat(4_095)}…` } })
+})
+
+test('a native id that is too long, or one too many, ends its run; the session goes on', async (t) => {
+  const created = (newSessionId: string): ProviderEvent => ({ kind: 'session_created', newSessionId })
+  t.match((await run(t, [created('x'.repeat(512)), delta('fine')], {})).at(-1), { reason: 'finished' })
+  const long = await run(t, [created('x'.repeat(513)), delta('never')], {})
+  t.match(long, [{ kind: 'complete', reason: 'failed', error: { code: 'NATIVE_ID_TOO_LONG' } }])
+  const many = (count: number): ProviderEvent[] => Array.from({ length: count }, (_, index) => created(`native-id-${index}`))
+  t.match((await run(t, [...many(32), created('native-id-0')], {})).at(-1), { reason: 'finished' }, 'the same one again is none more')
+  t.match((await run(t, many(33), {})).at(-1), { reason: 'failed', error: { code: 'TOO_MANY_NATIVE_IDS' } })
+})
+
+test('a session in which an older version kept what is too long takes messages, for every provider', async (t) => {
+  const database = new Database(':memory:')
+  const store = sqliteStore({ database })
+  t.teardown(() => database.close())
+  const seen: Array<string | null> = []
+  const agent: Provider = { async * run ({ providerSessionId }) { seen.push(providerSessionId); yield delta('fine') } }
+  const registry = await openRegistry(t, agent, store)
+  const play = async (): Promise<void> => {
+    const { runId, cursor } = await registry.startRun({ sessionId: 's', content: 'go' })
+    for await (const event of registry.subscribe('s', { after: cursor })) if (event.kind === 'complete' && event.runId === runId) break
+  }
+  await play()
+  const keep = database.prepare("INSERT INTO agent_runs_provider_sessions (session_key, provider, provider_session_id) SELECT key, 'agent', ? FROM agent_runs_sessions")
+  keep.run('(?'.repeat(20_000))
+  for (let index = 0; index < 1_000; index++) keep.run(`native-id-${index}-${'('.repeat(400)}`)
+  keep.run('y'.repeat(40_000))
+  await play()
+  t.strictSame(seen, [null, `native-id-999-${'('.repeat(400)}`])
+})
+
+test('approvals of a run that wait are bounded in sum, too', async (t) => {
+  const refused: unknown[] = []
+  const registry = await openRegistry(t, {
+    async * run ({ requestPermission }) {
+      const ask = (length: number) => requestPermission({ toolName: 'x', input: 'x'.repeat(length) })
+      void ask(600).catch(() => {})
+      await ask(600).catch((error: unknown) => refused.push(error))
+      void ask(200).catch(() => {})
+      yield delta('asked')
+    }
+  }, undefined, { limits: { ...LIMITS, pendingPermissionBytes: 1_000 } })
+  const { cursor } = await registry.startRun({ sessionId: 's', content: 'go' })
+  const kinds: string[] = []
+  for await (const event of registry.subscribe('s', { after: cursor + 1 })) {
+    kinds.push(event.kind)
+    if (event.kind === 'complete') break
+  }
+  t.match(refused, [{ code: 'TOO_MANY_PERMISSIONS' }])
+  t.strictSame(kinds.filter((kind) => kind === 'permission_request').length, 2)
+})
+
+test('what a session is created or changed with is bounded, whoever asks', async (t) => {
+  const registry = await openRegistry(t, { async * run () {} })
+  const fits = { title: 't'.repeat(512), metadata: { note: 'é'.repeat(8_000) } }
+  t.match(await registry.createSession({ id: 's', ...fits }), fits)
+  for (const tooMuch of [{ title: 't'.repeat(513) }, { metadata: { note: 'é'.repeat(8_192) } }, { title: 7 as unknown as string }]) {
+    await t.rejects(registry.createSession(tooMuch), { code: 'INVALID_REQUEST' })
+    await t.rejects(registry.updateSession('s', tooMuch), { code: 'INVALID_REQUEST' })
+  }
+  t.match(await registry.getSession('s'), fits)
+})
+
+test('an owner that is undefined is refused everywhere: it must not come to mean everybody', async (t) => {
+  const registry = await openRegistry(t, { async * run () {} })
+  await registry.createSession({ id: 's', owner: 'alice' })
+  const nobody = { owner: undefined as unknown as string }
+  const calls: Array<() => Promise<unknown>> = [
+    () => registry.createSession(nobody), () => registry.getSession('s', nobody), () => registry.listSessions(nobody), () => registry.updateSession('s', {}, nobody),
+    () => registry.deleteSession('s', nobody), () => registry.startRun({ sessionId: 's', content: 'x', ...nobody }), () => registry.getRun('r', nobody), () => registry.listRuns('s', nobody),
+    () => registry.getActiveRun('s', nobody), () => registry.isProcessing('s', nobody), () => registry.listRunningRuns(nobody), () => registry.abortRun({ sessionId: 's', ...nobody }),
+    () => registry.answerPermission({ sessionId: 's', requestId: 'p', allow: true, ...nobody }), () => registry.getPermission('s', 'p', nobody),
+    () => registry.replayEvents('s', 0, nobody).next(), () => registry.subscribe('s', nobody).next(), () => registry.history('s', nobody),
+    () => registry.readHistory('s', nobody), () => registry.readEvents('s', nobody), () => registry.openSubscription({ sessionId: 's', after: 0, until: null, ...nobody })
+  ]
+  for (const call of calls) await t.rejects(call(), { code: 'INVALID_REQUEST', message: /"owner"/ }, String(call))
+  t.match(await registry.getSession('s', { owner: null }), { owner: 'alice' })
 })
