@@ -27,8 +27,8 @@ export const STREAM_HEADERS = {
 export interface EventStreamOptions {
   /** A peer that takes no byte for this long is cut, in ms; its cursor brings it back. */
   stallTimeoutMs: number
-  /** When the stream ends, in ms since 1970; null = never. */
-  expiresAt: number | null
+  /** Whether the stream is to end, at a time in ms since 1970. */
+  hasEnded: (now: number) => boolean
 }
 
 // A peer that goes away while we write is ordinary; 'close' follows.
@@ -46,14 +46,14 @@ export abstract class EventStream<Chunk> implements Sink<Chunk> {
   /** Past the response, for chunks that are framed already; null if they must go through it. */
   protected readonly socket: Socket | null
   protected subscriber: Subscriber<Chunk> | null = null
-  readonly #expiresAt: number
+  readonly #hasEnded: EventStreamOptions['hasEnded']
   /** Whether anything was written since the last look. */
   #active = true
 
   /** Sends the headers at once. */
-  constructor (response: ServerResponse, headers: OutgoingHttpHeaders, { stallTimeoutMs, expiresAt }: EventStreamOptions) {
+  constructor (response: ServerResponse, headers: OutgoingHttpHeaders, { stallTimeoutMs, hasEnded }: EventStreamOptions) {
     this.#response = response
-    this.#expiresAt = expiresAt ?? Infinity
+    this.#hasEnded = hasEnded
     response.on('error', ignore)
     response.setTimeout(stallTimeoutMs, cutIfStalled)
     response.writeHead(200, { ...headers, ...STREAM_HEADERS })
@@ -85,7 +85,7 @@ export abstract class EventStream<Chunk> implements Sink<Chunk> {
    */
   beat (now: number): void {
     const subscriber = this.subscriber
-    if (now >= this.#expiresAt && subscriber !== null) subscriber.close({ kind: 'stream_closing', sessionId: subscriber.sessionId, retryMs: RETRY_MS })
+    if (subscriber !== null && this.#hasEnded(now)) subscriber.close({ kind: 'stream_closing', sessionId: subscriber.sessionId, retryMs: RETRY_MS })
     // The peer has ended the connection, and Node our side of it: what is not out yet would wait there for somebody to read it.
     else if (!this.#out().writable) this.destroy()
     else if (this.#active) this.#active = false
