@@ -11,7 +11,7 @@ import { describeRoutes } from './openapi.ts'
 import { allowOrigins } from './origins.ts'
 import { hasPlayground, playgroundRoutes } from './playground.ts'
 import { readProviders } from './providers.ts'
-import { readTokens } from './tokens.ts'
+import { TokensFile } from './tokens-file.ts'
 
 /** A peer that sends its request a byte at a time is given up after this long; streams are not affected. */
 const REQUEST_TIMEOUT_MS = 30_000
@@ -55,7 +55,10 @@ export async function buildApp (settings: Settings, log?: { write: (line: string
 
 /** Adds what tokens need to the app; answers the plugin's option. */
 async function identifyByTokens (app: FastifyInstance, path: string, prefix: string): Promise<{ identify: Identify }> {
-  const tokens = readTokens(path)
+  const tokens = await TokensFile.open(path, app.log)
+  app.decorate('tokens', tokens)
+  app.addHook('onReady', () => tokens.watch())
+  app.addHook('onClose', () => tokens.close())
   await app.register(cookie)
   app.addHook('onSend', async (_, reply) => {
     if (reply.statusCode === 401) reply.header('www-authenticate', 'Bearer')

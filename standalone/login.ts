@@ -6,7 +6,7 @@ import { runsError } from '../lib/errors.ts'
 import { validationError } from '../plugins/error-handler.ts'
 import { validatorCompiler } from '../plugins/validator.ts'
 import { refusals } from '../routes/answers.ts'
-import type { Tokens } from './tokens.ts'
+import type { TokensFile } from './tokens-file.ts'
 
 /** The cookie that may carry a token. */
 export const TOKEN_COOKIE = 'agent_runs_token'
@@ -43,7 +43,7 @@ export function tokenOf ({ headers: { authorization = '' }, query, cookies }: Fa
 }
 
 /** POST /login, which keeps a token in a cookie that scripts cannot read, and POST /logout, which forgets it. */
-export async function loginRoutes (fastify: FastifyInstance, { tokens }: { tokens: Tokens }): Promise<void> {
+export async function loginRoutes (fastify: FastifyInstance, { tokens }: { tokens: TokensFile }): Promise<void> {
   fastify.setValidatorCompiler(validatorCompiler)
   fastify.setSchemaErrorFormatter(validationError)
   // The cookie goes where our routes are; a prefix with parameters is no path that a browser knows.
