@@ -9,6 +9,7 @@ import { allowHosts } from './hosts.ts'
 import { loginRoutes, tokenOf } from './login.ts'
 import { describeRoutes } from './openapi.ts'
 import { allowOrigins } from './origins.ts'
+import { answerUnreadable, answerUnrouted, forbidSniffing } from './no-sniffing.ts'
 import { hasPlayground, playgroundRoutes } from './playground.ts'
 import { readProviders } from './providers.ts'
 import { TokensFile } from './tokens-file.ts'
@@ -35,8 +36,11 @@ export async function buildApp (settings: Settings, log?: { write: (line: string
     // An EventSource that reconnects while we close must not get Fastify's 503, which it would take for final.
     return503OnClosing: false,
     // Connections on which nothing was ever asked would keep the server from closing.
-    forceCloseConnections: true
+    forceCloseConnections: true,
+    frameworkErrors: answerUnrouted,
+    clientErrorHandler: answerUnreadable
   })
+  forbidSniffing(app)
   app.setErrorHandler(errorHandler)
   quietNotFound(app)
   allowHosts(app, String(host), allowedHosts as string[])
