@@ -35,8 +35,10 @@ test('an address that tries too often to log in is told to wait, also with the r
     t.equal(headers['set-cookie'], undefined)
   }
   t.equal(await tries(() => ({ remoteAddress: '10.0.0.1' })), TRIES, 'others have their own tries')
-  t.equal((await app.inject({ url: '/sessions', headers: { authorization: `Bearer ${TOKEN}` } })).statusCode, 200, 'nothing else is throttled')
-  t.equal((await app.inject({ method: 'POST', url: '/logout' })).statusCode, 204)
+  for (let count = 0; count <= TRIES; count++) {
+    t.equal((await app.inject({ url: '/sessions', headers: { authorization: `Bearer ${TOKEN}` } })).statusCode, 200, 'nothing else is throttled')
+    t.equal((await app.inject({ method: 'POST', url: '/logout' })).statusCode, 204)
+  }
   later(t, 60_001)
   t.equal((await login(TOKEN)).statusCode, 204)
 })
