@@ -10,6 +10,8 @@ export interface Identity {
   owner: string
   /** Until when that holds, in ms since 1970 or as a Date; then open streams end. Default: for ever. */
   expiresAt?: number | Date | null | undefined
+  /** Aborted when the identity ends before `expiresAt`, as when it is revoked; its open streams end then, too. */
+  signal?: AbortSignal | null | undefined
 }
 
 /** Says who a request comes from; null or nothing at all means nobody. */
@@ -44,8 +46,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Whose sessions this request may see. */
     runsOwner: string
-    /** When that ends, in ms since 1970; null = never. */
-    runsExpiresAt: number | null
+    /** Whether that is over at a time, in ms since 1970. */
+    runsHasEnded: (now: number) => boolean
     /** What a session still has to pass that did not exist when the request was authorized. */
     runsAdmit: Admit | null
     /** Asks `authorize` about a message of a WebSocket; answers what `runsAdmit` is. Rejects with FORBIDDEN, SESSION_NOT_FOUND. */
@@ -68,7 +70,7 @@ const BEFORE_THE_SESSION: ReadonlySet<RunsAction> = new Set(['read', 'send'])
  */
 export function guardRoutes (scope: FastifyInstance, { identify, identifyIn, authorize, onRequest, preHandler }: GuardOptions): void {
   scope.decorateRequest('runsOwner', ANONYMOUS)
-  scope.decorateRequest('runsExpiresAt', null)
+  scope.decorateRequest('runsHasEnded', () => false)
   scope.decorateRequest('runsAdmit', null)
   scope.decorateRequest('runsAuthorize', async function (action, sessionId) {
     return authorize === null ? null : authorizeSession(this, authorize, action, sessionId)
@@ -81,27 +83,33 @@ export function guardRoutes (scope: FastifyInstance, { identify, identifyIn, aut
 }
 
 async function identifyRequest (request: FastifyRequest, identify: Identify): Promise<void> {
-  let identity: { owner: string, expiresAt: number | null } | null = null
+  let identity: KnownIdentity | null = null
   try {
     identity = readIdentity(await identify(request))
   } catch (error) {
     request.log.warn({ err: error }, 'identify failed: the request gets a 401')
   }
-  if (identity === null || (identity.expiresAt !== null && identity.expiresAt <= Date.now())) throw runsError('UNAUTHENTICATED')
+  if (identity === null || identity.hasEnded(Date.now())) throw runsError('UNAUTHENTICATED')
   request.runsOwner = identity.owner
-  request.runsExpiresAt = identity.expiresAt
+  request.runsHasEnded = identity.hasEnded
+}
+
+interface KnownIdentity {
+  owner: string
+  hasEnded: FastifyRequest['runsHasEnded']
 }
 
 /** An identity in one form; null for nobody. Throws TypeError at what an app in JavaScript may answer by mistake. */
-function readIdentity (answer: Identity | string | null | undefined): { owner: string, expiresAt: number | null } | null {
+function readIdentity (answer: Identity | string | null | undefined): KnownIdentity | null {
   if (answer === null || answer === undefined) return null
-  const { owner, expiresAt = null } = typeof answer === 'string' ? { owner: answer } : answer
+  const { owner, expiresAt = null, signal = null } = typeof answer === 'string' ? { owner: answer } : answer
   // That owner is everybody.
   if (owner === ANONYMOUS) return null
   const time = expiresAt instanceof Date ? expiresAt.getTime() : expiresAt
   if (typeof owner !== 'string') throw new TypeError('identify must answer with a string, or an object with the string "owner"')
   if (time !== null && (typeof time !== 'number' || Number.isNaN(time))) throw new TypeError('"expiresAt" must be a number of ms or a valid Date')
-  return { owner, expiresAt: time }
+  if (signal !== null && typeof signal.aborted !== 'boolean') throw new TypeError('"signal" must be an AbortSignal')
+  return { owner, hasEnded: (now) => signal?.aborted === true || (time !== null && now >= time) }
 }
 
 async function authorizeRequest (request: FastifyRequest, authorize: Authorize): Promise<void> {

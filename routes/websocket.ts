@@ -38,7 +38,7 @@ export const websocketRoutes: FastifyPluginAsyncTypebox<{ sockets: SocketConnect
       }
       sockets.open(socket, {
         owner: request.runsOwner,
-        expiresAt: request.runsExpiresAt,
+        hasEnded: request.runsHasEnded,
         authorize: (action, sessionId) => request.runsAuthorize(action, sessionId),
         parse,
         log: request.log

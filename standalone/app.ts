@@ -9,9 +9,10 @@ import { allowHosts } from './hosts.ts'
 import { loginRoutes, tokenOf } from './login.ts'
 import { describeRoutes } from './openapi.ts'
 import { allowOrigins } from './origins.ts'
+import { answerUnreadable, answerUnrouted, forbidSniffing } from './no-sniffing.ts'
 import { hasPlayground, playgroundRoutes } from './playground.ts'
 import { readProviders } from './providers.ts'
-import { readTokens } from './tokens.ts'
+import { TokensFile } from './tokens-file.ts'
 
 /** A peer that sends its request a byte at a time is given up after this long; streams are not affected. */
 const REQUEST_TIMEOUT_MS = 30_000
@@ -35,8 +36,11 @@ export async function buildApp (settings: Settings, log?: { write: (line: string
     // An EventSource that reconnects while we close must not get Fastify's 503, which it would take for final.
     return503OnClosing: false,
     // Connections on which nothing was ever asked would keep the server from closing.
-    forceCloseConnections: true
+    forceCloseConnections: true,
+    frameworkErrors: answerUnrouted,
+    clientErrorHandler: answerUnreadable
   })
+  forbidSniffing(app)
   app.setErrorHandler(errorHandler)
   quietNotFound(app)
   allowHosts(app, String(host), allowedHosts as string[])
@@ -55,7 +59,10 @@ export async function buildApp (settings: Settings, log?: { write: (line: string
 
 /** Adds what tokens need to the app; answers the plugin's option. */
 async function identifyByTokens (app: FastifyInstance, path: string, prefix: string): Promise<{ identify: Identify }> {
-  const tokens = readTokens(path)
+  const tokens = await TokensFile.open(path, app.log)
+  app.decorate('tokens', tokens)
+  app.addHook('onReady', () => tokens.watch())
+  app.addHook('onClose', () => tokens.close())
   await app.register(cookie)
   app.addHook('onSend', async (_, reply) => {
     if (reply.statusCode === 401) reply.header('www-authenticate', 'Bearer')

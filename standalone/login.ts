@@ -1,18 +1,22 @@
 /* How a token comes with a request; and how a browser, whose EventSource and WebSocket cannot send headers, gets a cookie of it. */
 import type {} from '@fastify/cookie'
+import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { runsError } from '../lib/errors.ts'
 import { validationError } from '../plugins/error-handler.ts'
 import { validatorCompiler } from '../plugins/validator.ts'
 import { refusals } from '../routes/answers.ts'
-import type { Tokens } from './tokens.ts'
+import type { TokensFile } from './tokens-file.ts'
 
 /** The cookie that may carry a token. */
 export const TOKEN_COOKIE = 'agent_runs_token'
 
 /** The query parameter that may carry a token. */
 export const TOKEN_PARAMETER = 'access_token'
+
+/** How often one address may try to log in: a network of IPv6 (/64) is one address. */
+const TRIES = { max: 10, timeWindow: 60_000 }
 
 const Login = Type.Object({ token: Type.String() }, { additionalProperties: false })
 
@@ -23,7 +27,7 @@ const LOGIN = {
   summary: 'Keep a token in a cookie, for what cannot set headers',
   tags,
   body: Login,
-  response: { 204: { type: 'null', description: 'Logged in.', headers: CookieIsSet }, ...refusals(['INVALID_REQUEST', 'UNAUTHENTICATED', 'FORBIDDEN', 'BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE']) }
+  response: { 204: { type: 'null', description: 'Logged in.', headers: CookieIsSet }, ...refusals(['INVALID_REQUEST', 'UNAUTHENTICATED', 'FORBIDDEN', 'BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'TOO_MANY_ATTEMPTS']) }
 }
 const LOGOUT = {
   operationId: 'logout',
@@ -43,13 +47,14 @@ export function tokenOf ({ headers: { authorization = '' }, query, cookies }: Fa
 }
 
 /** POST /login, which keeps a token in a cookie that scripts cannot read, and POST /logout, which forgets it. */
-export async function loginRoutes (fastify: FastifyInstance, { tokens }: { tokens: Tokens }): Promise<void> {
+export async function loginRoutes (fastify: FastifyInstance, { tokens }: { tokens: TokensFile }): Promise<void> {
   fastify.setValidatorCompiler(validatorCompiler)
   fastify.setSchemaErrorFormatter(validationError)
+  await fastify.register(rateLimit, { global: false, errorResponseBuilder: (_request, { ttl }) => runsError('TOO_MANY_ATTEMPTS', [], { retryAfter: Math.ceil(ttl / 1_000) }) })
   // The cookie goes where our routes are; a prefix with parameters is no path that a browser knows.
   const path = fastify.prefix === '' || /[:*]/.test(fastify.prefix) ? '/' : fastify.prefix
 
-  fastify.post<{ Body: Type.Static<typeof Login> }>('/login', { schema: LOGIN }, async (request, reply) => {
+  fastify.post<{ Body: Type.Static<typeof Login> }>('/login', { schema: LOGIN, config: { rateLimit: TRIES } }, async (request, reply) => {
     const { token } = request.body
     const identity = tokens.identify(token)
     if (identity === null) throw runsError('UNAUTHENTICATED')

@@ -26,8 +26,8 @@ export const STREAM_HEADERS = {
 export interface EventStreamOptions {
   /** A peer that takes no byte for this long is cut, in ms; its cursor brings it back. */
   stallTimeoutMs: number
-  /** When the stream ends, in ms since 1970; null = never. */
-  expiresAt: number | null
+  /** Whether the stream is to end, at a time in ms since 1970. */
+  hasEnded: (now: number) => boolean
 }
 
 // A peer that goes away while we write is ordinary; 'close' follows.
@@ -43,13 +43,13 @@ export abstract class EventStream<Chunk> implements Sink<Chunk> {
   abstract readonly format: Format<Chunk>
   protected readonly writer: ResponseWriter
   protected subscriber: Subscriber<Chunk> | null = null
-  readonly #expiresAt: number
+  readonly #hasEnded: EventStreamOptions['hasEnded']
   /** Whether anything was written since the last look. */
   #active = true
 
   /** Sends the headers at once. */
-  constructor (response: ServerResponse, headers: OutgoingHttpHeaders, { stallTimeoutMs, expiresAt }: EventStreamOptions) {
-    this.#expiresAt = expiresAt ?? Infinity
+  constructor (response: ServerResponse, headers: OutgoingHttpHeaders, { stallTimeoutMs, hasEnded }: EventStreamOptions) {
+    this.#hasEnded = hasEnded
     response.on('error', ignore)
     response.setTimeout(stallTimeoutMs, cutIfStalled)
     this.writer = new ResponseWriter(response, { ...headers, ...STREAM_HEADERS })
@@ -79,7 +79,7 @@ export abstract class EventStream<Chunk> implements Sink<Chunk> {
    */
   beat (now: number): void {
     const { subscriber, writer } = this
-    if (now >= this.#expiresAt && subscriber !== null) subscriber.close({ kind: 'stream_closing', sessionId: subscriber.sessionId, retryMs: RETRY_MS })
+    if (subscriber !== null && this.#hasEnded(now)) subscriber.close({ kind: 'stream_closing', sessionId: subscriber.sessionId, retryMs: RETRY_MS })
     // The peer has ended the connection, and Node our side of it: unsent bytes would wait there for good.
     else if (!writer.writable) writer.destroy()
     else if (this.#active) this.#active = false

@@ -24,11 +24,11 @@ export class SseConnections {
   }
 
   /**
-   * Turns a response that is still connected into a stream that follows `opening`. It ends at `expiresAt` (ms since 1970),
-   * or up to half of `heartbeatMs` later; null = never. With `telling` it tells a run in a dialect.
+   * Turns a response that is still connected into a stream that follows `opening`. It ends up to half of `heartbeatMs`
+   * after `hasEnded` says so of the time, in ms since 1970. With `telling` it tells a run in a dialect.
    */
-  open (response: ServerResponse, headers: OutgoingHttpHeaders, opening: Opening, expiresAt: number | null, telling: DialectTelling | null = null): void {
-    const options = { stallTimeoutMs: this.#options.stallTimeoutMs, expiresAt }
+  open (response: ServerResponse, headers: OutgoingHttpHeaders, opening: Opening, hasEnded: (now: number) => boolean, telling: DialectTelling | null = null): void {
+    const options = { stallTimeoutMs: this.#options.stallTimeoutMs, hasEnded }
     const connection = telling === null ? new SseConnection(response, headers, options) : new DialectConnection(response, headers, options, telling)
     this.#open.add(connection)
     this.#heartbeat ??= this.#startHeartbeat()

@@ -30,8 +30,8 @@ const RETRY_MS = 1_000
 
 /** Who opened a socket. */
 export interface SocketRequester extends Requester {
-  /** When their identity ends, in ms since 1970; null = never. */
-  expiresAt: number | null
+  /** Whether their identity has ended, at a time in ms since 1970. */
+  hasEnded: (now: number) => boolean
   /** Reads JSON; throws if it is none. */
   parse: (text: string) => unknown
   log: Logger
@@ -112,7 +112,7 @@ export class SocketConnection implements Wire {
   /** Asks a peer for a sign of life; cuts one that gave none, and ends a socket whose time is over. */
   beat (): void {
     const { heartbeatMs, stallTimeoutMs } = this.#options
-    if (this.#expired()) return this.#expire()
+    if (this.#requester.hasEnded(Date.now())) return this.#expire()
     const silence = performance.now() - this.#pingedAt
     if (this.#ping === null) {
       if (silence < heartbeatMs || this.#socket.readyState !== this.#socket.OPEN) return
@@ -167,7 +167,7 @@ export class SocketConnection implements Wire {
   }
 
   async #take (data: Buffer, isBinary: boolean): Promise<void> {
-    if (this.#expired()) return this.#expire()
+    if (this.#requester.hasEnded(Date.now())) return this.#expire()
     let reference: Reference = {}
     try {
       if (isBinary) throw runsError('INVALID_MESSAGE', ['A message must be text.'])
@@ -208,10 +208,6 @@ export class SocketConnection implements Wire {
   #shown (error: unknown): RunsError {
     if (!isRunsError(error) || error.statusCode >= 500) this.#requester.log.error({ err: error }, 'a message of a WebSocket could not be served')
     return isRunsError(error) ? error : runsError('INTERNAL_ERROR')
-  }
-
-  #expired (): boolean {
-    return this.#requester.expiresAt !== null && Date.now() >= this.#requester.expiresAt
   }
 
   #expire (): void {

@@ -11,6 +11,10 @@ interface Credentials { name: string, password: string }
 /** `exp` is in seconds since 1970. */
 interface Claims { sub: string, exp: number }
 
+declare module '@fastify/jwt' {
+  interface FastifyJWT { user: Claims }
+}
+
 const CREDENTIALS = {
   type: 'object', required: ['name', 'password'], properties: { name: { type: 'string' }, password: { type: 'string' } }
 }
@@ -40,9 +44,8 @@ await app.register(agentRuns, {
   store: process.env['DATABASE'] ?? ':memory:',
   // A token that expires ends its streams at most half of this later.
   heartbeatMs: 5_000,
-  identify: async (request) => {
-    const { sub, exp } = await request.jwtVerify<Claims>()
-    return { owner: sub, expiresAt: exp * 1_000 }
-  }
+  // Before the body is read; a request without a valid token gets its 401 here.
+  onRequest: [async (request) => { await request.jwtVerify() }],
+  identify: ({ user: { sub, exp } }) => ({ owner: sub, expiresAt: exp * 1_000 })
 })
 await app.listen({ port: Number(process.env['PORT'] ?? 3000) })

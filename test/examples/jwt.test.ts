@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { test } from 'tap'
 import { postJson, SseClient } from '../helpers/read-sse.ts'
 import { startExample } from '../helpers/start-example.ts'
@@ -40,4 +41,21 @@ test('examples/jwt: a token that expires ends its stream, and the run goes on fo
   t.match(await again.frame('chat_subscribed'), { isProcessing: true, cursor: 2 })
   t.equal((await postJson(`${url}/sessions/hers/abort`, {}, cookie)).status, 200)
   t.strictSame((await again.ended()).kinds, ['chat_subscribed', 'complete'])
+})
+
+test('examples/jwt: a request without a valid token is refused before its body is read', async (t) => {
+  const { url } = await startExample(t, 'jwt', tempDir(t))
+  for (const headers of [{}, { authorization: 'Bearer wrong' }]) {
+    const { status } = await postJson(`${url}/sessions/hers/messages`, { content: 'x'.repeat(2_000_000) }, headers)
+    t.equal(status, 401, 'and not 413')
+  }
+})
+
+test('examples/jwt: what docs/security.md shows of it is what it does', (t) => {
+  const [docs, example] = ['docs/security.md', 'examples/jwt/server.ts'].map((path) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8'))
+  const [, shown] = /```ts\n(declare module '@fastify\/jwt'.*?)```/s.exec(docs!)!
+  const hooks = shown!.split('\n').filter((line) => /^ {2}(onRequest|identify)/.test(line))
+  t.equal(hooks.length, 2)
+  for (const line of hooks) t.ok(example!.includes(`\n${line}\n`), line)
+  t.end()
 })

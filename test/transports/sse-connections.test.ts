@@ -32,7 +32,7 @@ test('a silent stream gets comments without blank lines, and no event is made of
 
 test('a socket that is still full gets no comments: they would pile up for a peer that never reads', (t) => {
   const response = Object.assign(new PassThrough(), { writeHead () {}, flushHeaders () {}, setTimeout () {} })
-  const connection = new SseConnection(response as unknown as ServerResponse, {}, { stallTimeoutMs: 1_000, expiresAt: null })
+  const connection = new SseConnection(response as unknown as ServerResponse, {}, { stallTimeoutMs: 1_000, hasEnded: () => false })
   const beats = (): number => {
     const before = response.writableLength + response.readableLength
     for (let beat = 0; beat < 10; beat++) connection.beat(0)
