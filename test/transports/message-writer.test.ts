@@ -35,7 +35,7 @@ async function connect (t: Test, way: (socket: WebSocket) => WebSocket, stallTim
   const frames: Array<Frame | SocketFrame | { kind: string, seq: number }> = []
   client.on('message', (data) => frames.push(JSON.parse((data as Buffer).toString()) as Frame))
   const [[peer]] = await Promise.all([once(server, 'connection') as Promise<[WebSocket]>, once(client, 'open')])
-  const connection = new SocketConnection(way(peer), runs, { owner: '', expiresAt: null, parse: JSON.parse, log: silentLogger, authorize: async () => null }, { heartbeatMs: 15_000, stallTimeoutMs, limits: LIMITS }, () => {})
+  const connection = new SocketConnection(way(peer), runs, { owner: '', hasEnded: () => false, parse: JSON.parse, log: silentLogger, authorize: async () => null }, { heartbeatMs: 15_000, stallTimeoutMs, limits: LIMITS }, () => {})
   const until = async (holds: () => boolean): Promise<void> => { while (!holds()) await once(client, 'message') }
   const send = (message: object): void => client.send(JSON.stringify(message))
   const tcp = (client as unknown as { _socket: Socket })._socket
