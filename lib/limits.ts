@@ -1,5 +1,7 @@
 /* How much of everything there may be; docs/limits.md says what follows for each route, frame and background task. */
 
+/** Parts of a message's content. */
+export const MAX_PARTS = 1_000
 /** Bytes of a session's metadata as JSON. */
 export const MAX_METADATA_BYTES = 16 * 1024
 /** Characters of a session's title. */
@@ -38,6 +40,10 @@ export interface Limits {
   bodyBytes: number
   /** The same where a dialect is spoken. */
   dialectBodyBytes: number
+  /** Values of a request's body, as many as it has commas and opening brackets. */
+  bodyValues: number
+  /** Bytes of a message's content and options as JSON, however they come. */
+  contentBytes: number
   /** Bytes of what a provider puts into one event. */
   eventBytes: number
   /** Bytes of streamed text after which a message is sealed, and what follows goes on as the next. */

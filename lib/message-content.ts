@@ -1,5 +1,6 @@
 /* What a message may hold: checked alike for those who post it and those who call the registry. */
 import Type, { type Static } from 'typebox'
+import { MAX_PARTS } from './limits.ts'
 
 const closed = { additionalProperties: false }
 const binary = {
@@ -16,7 +17,7 @@ const messagePartSchema = Type.Union([
 ])
 
 /** Plain text, or parts; neither may be empty. */
-export const messageContentSchema = Type.Union([Type.String({ minLength: 1 }), Type.Array(messagePartSchema, { minItems: 1 })])
+export const messageContentSchema = Type.Union([Type.String({ minLength: 1 }), Type.Array(messagePartSchema, { minItems: 1, maxItems: MAX_PARTS })])
 
 export type MessagePart = Static<typeof messagePartSchema>
 /** What a client posts: plain text, or parts. */

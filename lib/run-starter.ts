@@ -84,14 +84,17 @@ export class RunStarter {
     assertContent(content)
     if (session === null && !createOnMessage) throw runsError('SESSION_NOT_FOUND', [sessionId])
     const provider = this.#providerName(request.provider, session)
-    assertOptions(this.#options.providers.get(provider)!, options)
+    const optionBytes = assertOptions(this.#options.providers.get(provider)!, options)
+    const message = pendingEvent('text', { role: 'user', messageId: randomUUID(), content })
+    // It is stored, kept with whatever waits, and sent to every reader in one piece.
+    if (Buffer.byteLength(message.fields) + optionBytes > limits.contentBytes) throw runsError('MESSAGE_TOO_LARGE')
 
     const { run, cursor, promotion } = await this.#accept({
       runId,
       sessionId,
       owner,
       provider,
-      message: pendingEvent('text', { role: 'user', messageId: randomUUID(), content }),
+      message,
       options,
       createSession: createOnMessage,
       onBusy,
@@ -159,18 +162,18 @@ function assertContent (content: MessageContent): void {
   if (!Value.Check(messageContentSchema, content)) throw runsError('INVALID_REQUEST', ['A message\'s content must be text or parts, and not empty.'])
 }
 
-function assertOptions (provider: Provider, options: Record<string, unknown>): void {
+/** Throws INVALID_OPTIONS for what the provider does not take; answers how many bytes they are as JSON. */
+function assertOptions (provider: Provider, options: Record<string, unknown>): number {
+  let bytes: number
   try {
-    JSON.stringify(options)
+    bytes = Buffer.byteLength(JSON.stringify(options))
   } catch {
     throw runsError('INVALID_OPTIONS', ['they must be JSON, and not too deep.'])
   }
-  if (provider.optionsSchema === undefined) {
-    if (Object.keys(options).length > 0) throw runsError('INVALID_OPTIONS', ['this provider takes none.'])
-    return
-  }
-  const [problem] = Value.Errors(provider.optionsSchema, options)
+  if (provider.optionsSchema === undefined && Object.keys(options).length > 0) throw runsError('INVALID_OPTIONS', ['this provider takes none.'])
+  const [problem] = provider.optionsSchema === undefined ? [] : Value.Errors(provider.optionsSchema, options)
   if (problem !== undefined) throw runsError('INVALID_OPTIONS', [`options${problem.instancePath} ${problem.message}.`])
+  return bytes
 }
 
 function checkedKey (key: string): string {

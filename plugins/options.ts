@@ -73,6 +73,8 @@ export const OPTIONS = Type.Object({
     socketMessageBytes: Type.Integer({ description: 'Bytes of one message over a WebSocket; a longer one closes it with 1009. What is longer can be posted.', default: MIB / 4, ...count, maximum: 2 ** 31 - 1 }),
     bodyBytes: Type.Integer({ description: 'Bytes of a request\'s body; more are BODY_TOO_LARGE.', default: MIB, ...count }),
     dialectBodyBytes: Type.Integer({ description: 'The same where a dialect is spoken, whose clients send the whole conversation with each message.', default: 16 * MIB, ...count }),
+    bodyValues: Type.Integer({ description: 'Values of a request\'s body, as many as it has commas and opening brackets; more are BODY_TOO_COMPLEX.', default: 100_000, ...count }),
+    contentBytes: Type.Integer({ description: 'Bytes of a message\'s content and options as JSON, however they come; more are MESSAGE_TOO_LARGE.', default: 4 * MIB, ...count }),
     eventBytes: Type.Integer({ description: 'Bytes of one event of a provider; more end its run as failed.', default: MIB, ...count }),
     messageBytes: Type.Integer({ description: 'Bytes of streamed text after which a message is kept as it is, and what follows goes on as the next.', default: MIB, ...count }),
     maxEventsPerRun: Type.Integer({ description: 'Events of a provider in one run; more end it as failed.', default: 100_000, ...count }),

@@ -16,6 +16,7 @@ import { SocketConnections } from '../transports/websocket-connections.ts'
 import { mountDialects } from './dialects.ts'
 import { errorHandler, validationError } from './error-handler.ts'
 import { guardRoutes } from './guard.ts'
+import { readJsonBodies } from './json-body.ts'
 import { type AgentRunsOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { budgetRequests } from './request-budget.ts'
 import { serializerCompiler } from './serializer.ts'
@@ -72,6 +73,7 @@ async function mountRoutes (scope: FastifyInstance, { sse, sockets }: { sse: Sse
   scope.register(fp(streamReplies), { sse })
   // A form or a page of another origin can post text without asking first.
   scope.removeContentTypeParser('text/plain')
+  readJsonBodies(scope, limits.bodyValues)
   // Events are JSON of others: no browser is to take an answer for anything else.
   scope.addHook('onRequest', async (_request, reply) => { reply.header('x-content-type-options', 'nosniff') })
   if (websocket) scope.addHook('onRequest', serveUpgradeAsPlain)

@@ -94,7 +94,7 @@ const ALWAYS: ErrorCode[] = ['INVALID_REQUEST', 'UNAUTHENTICATED', 'FORBIDDEN', 
 export const SESSION_ERRORS: ErrorCode[] = ['SESSION_NOT_FOUND', 'SESSION_DELETED']
 
 /** What routes with a body may answer. */
-export const BODY_ERRORS: ErrorCode[] = ['BODY_TOO_LARGE', 'UNSUPPORTED_MEDIA_TYPE', 'TOO_MANY_REQUEST_BYTES']
+export const BODY_ERRORS: ErrorCode[] = ['BODY_TOO_LARGE', 'BODY_TOO_COMPLEX', 'UNSUPPORTED_MEDIA_TYPE', 'TOO_MANY_REQUEST_BYTES']
 
 /** The `response` of a route: what it answers when all is well (null: nothing), and the codes of its errors. */
 export function answers (well: Record<number, TSchema | 'stream' | null>, ...errors: ErrorCode[]): Record<number, unknown> {

@@ -1,8 +1,8 @@
 /* The history in whole runs, as clients need it that keep messages and not events. */
 import { hasCode } from '../lib/errors.ts'
-import type { Event } from '../lib/event.ts'
+import { type Event, parseEvent, type StoredEvent } from '../lib/event.ts'
+import { MAX_PAGE_BYTES } from '../lib/limits.ts'
 import type { RunRegistry } from '../lib/registry.ts'
-import type { History } from '../lib/registry-answers.ts'
 import type { Owner } from '../lib/types.ts'
 
 /** How much is read at once of a run that a page has cut. */
@@ -16,31 +16,37 @@ export interface RunsPage {
   cursor: number
 }
 
-const NOTHING: History = { events: [], hasMore: false, cursor: 0, isProcessing: false }
-
 /**
- * The newest runs before a seq, `limit` events and what else their runs have; without `before` the newest of all. Of a session
- * that does not exist, nothing: clients ask before there is anything.
+ * The newest runs before a seq, `limit` events and what else their runs have; without `before` the newest of all. A run of more
+ * than 4 MiB is cut: the page before this one goes on with it. Of a session that does not exist, nothing: clients ask before
+ * there is anything.
  */
 export async function readRuns (runs: RunRegistry, sessionId: string, { owner, before, limit }: { owner: Owner, before: number | null, limit: number }): Promise<RunsPage> {
-  const page = await runs.history(sessionId, { owner, before, limit }).catch((error: unknown) => {
-    if (hasCode(error, 'SESSION_NOT_FOUND')) return NOTHING
+  const page = await runs.readHistory(sessionId, { owner, before, limit }).catch((error: unknown) => {
+    if (hasCode(error, 'SESSION_NOT_FOUND')) return null
     throw error
   })
+  if (page === null) return { events: [], hasMore: false, cursor: 0 }
   let { hasMore } = page
-  const events = [...page.events]
-  while (hasMore && events.length > 0 && !isMessage(events[0]!)) {
-    const older = await runs.history(sessionId, { owner, before: events[0]!.seq, limit: REST })
-    // All of the older page is of the same run, or its end is.
-    events.unshift(...fromLastMessage(older.events))
-    hasMore = older.hasMore || events[0]!.seq > (older.events[0]?.seq ?? 0)
+  const events = page.events.map(parseEvent)
+  let rest = MAX_PAGE_BYTES - bytesOf(page.events)
+  while (hasMore && rest > 0 && events.length > 0 && !isMessage(events[0]!)) {
+    const older = await runs.readHistory(sessionId, { owner, before: events[0]!.seq, limit: REST })
     if (older.events.length === 0) break
+    rest -= bytesOf(older.events)
+    // All of the older page is of the same run, or its end is.
+    events.unshift(...fromLastMessage(older.events.map(parseEvent)))
+    hasMore = older.hasMore || events[0]!.seq > older.events[0]!.seq
   }
-  if (before === null && page.isProcessing) {
+  if (before === null && page.session.isProcessing) {
     const [first] = (await runs.readEvents(sessionId, { owner, after: page.cursor, limit: 1 })).events
-    if (first?.kind === 'text') events.push(JSON.parse(first.json) as Event)
+    if (first?.kind === 'text') events.push(parseEvent(first))
   }
   return { events, hasMore, cursor: page.cursor }
+}
+
+function bytesOf (events: StoredEvent[]): number {
+  return events.reduce((bytes, { json }) => bytes + json.length, 0)
 }
 
 function isMessage (event: Event): boolean {

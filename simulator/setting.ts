@@ -78,6 +78,8 @@ export function drawSetting (prng: Prng): Setting {
       socketMessageBytes: 262_144,
       bodyBytes: 1_000_000,
       dialectBodyBytes: 1_000_000,
+      bodyValues: 100_000,
+      contentBytes: 4_000_000,
       eventBytes: 1_000_000,
       messageBytes: prng.pick([60, 1_000_000, 1_000_000]),
       pendingPermissions: prng.pick([1, 2, 100, 100]),

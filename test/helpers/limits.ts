@@ -12,6 +12,8 @@ export const LIMITS: Limits = {
   socketMessageBytes: 262_144,
   bodyBytes: 1_000_000,
   dialectBodyBytes: 1_000_000,
+  bodyValues: 100_000,
+  contentBytes: 4_000_000,
   eventBytes: 1_000_000,
   messageBytes: 1_000_000,
   pendingPermissions: 100,

@@ -49,6 +49,8 @@ test('with a provider and nothing else, every option has its documented default'
       socketMessageBytes: 262_144,
       bodyBytes: 1_048_576,
       dialectBodyBytes: 16_777_216,
+      bodyValues: 100_000,
+      contentBytes: 4_194_304,
       eventBytes: 1_048_576,
       messageBytes: 1_048_576,
       maxEventsPerRun: 100_000,

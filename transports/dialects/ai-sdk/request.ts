@@ -1,6 +1,7 @@
 /* What `useChat` posts. */
 import Type, { type Static } from 'typebox'
 import { Value } from 'typebox/value'
+import { MAX_PARTS } from '../../../lib/limits.ts'
 import type { MessagePart } from '../../../lib/message-content.ts'
 import { messageProperties } from '../../../lib/request-schemas.ts'
 import { problemOf } from '../../../lib/validation-problem.ts'
@@ -20,7 +21,10 @@ export const aiSdkRequestSchema = Type.Object({
 
 export type AiSdkRequest = Static<typeof aiSdkRequestSchema>
 
-const LastMessage = Type.Object({ id: Type.Optional(Type.String()), role: Type.String(), parts: Type.Array(Type.Object({ type: Type.String() })) })
+/** Parts of an assistant's message, which a client may send back: one for each step of a run. */
+const MAX_HELD_PARTS = 10_000
+
+const LastMessage = Type.Object({ id: Type.Optional(Type.String()), role: Type.String(), parts: Type.Array(Type.Object({ type: Type.String() }), { maxItems: MAX_HELD_PARTS }) })
 const TextPart = Type.Object({ type: Type.Literal('text'), text: Type.String() })
 const FilePart = Type.Object({ type: Type.Literal('file'), mediaType: Type.String({ minLength: 1 }), url: Type.String({ minLength: 1 }), filename: Type.Optional(Type.String()) })
 // Of what was denied elsewhere a client holds an approval, too, but no answer.
@@ -55,6 +59,7 @@ export function readAiSdkRequest ({ id, messages, trigger, messageId, provider, 
     if (answers.length === 0) throw invalid('The last message is an assistant\'s without a response to an approval: there is nothing to do. Results of tools that clients execute are not supported.')
     return { sessionId, answers }
   }
+  if (last.parts.length > MAX_PARTS) throw invalid(`The last message has more than ${MAX_PARTS} parts.`)
   if (last.role !== 'user') throw invalid(`The last message must be the user's, or an assistant's with responses to approvals, not one of the role "${last.role}".`)
   const idempotencyKey = keyOf(last, trigger, messageId)
   return {

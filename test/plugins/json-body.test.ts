@@ -1,0 +1,56 @@
+/* Bodies that would be slow to parse or to check, whatever their bytes. */
+import fc from 'fast-check'
+import { test } from 'tap'
+import { hasMoreValues } from '../../plugins/json-body.ts'
+import { buildApp } from '../helpers/build-app.ts'
+import { scriptedProvider } from '../helpers/scripted-provider.ts'
+
+/** How many values JSON has: itself, and what its arrays and objects hold; an empty one counts as if it held something. */
+function valuesOf (value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 0
+  const held = Object.values(value)
+  return 1 + Math.max(0, held.length - 1) + held.reduce((sum: number, each) => sum + valuesOf(each), 0)
+}
+
+test('values are counted outside of strings, whatever those hold', (t) => {
+  t.doesNotThrow(() => fc.assert(fc.property(fc.jsonValue({ stringUnit: 'binary' }), fc.constantFrom('', '\\', '"', '\\"', ',', '[{,'), (value, text) => {
+    const json = JSON.stringify([value, text])
+    const values = 1 + valuesOf([value, text])
+    return !hasMoreValues(json, values) && hasMoreValues(json, values - 1)
+  }), { numRuns: 2_000 }))
+  t.equal(hasMoreValues('"never closed, [', 1), false)
+  t.end()
+})
+
+test('a body of too many values is refused by a code on every route, one of much text is not', async (t) => {
+  const app = await buildApp(t, { providers: { agent: scriptedProvider() }, limits: { bodyValues: 50 } })
+  const many = `[${'0,'.repeat(60)}0]`
+  const bodies: Record<string, string> = {
+    '/sessions': `{"metadata":{"x":${many}}}`,
+    '/sessions/s/messages': `{"content":"x","options":{"x":${many}}}`,
+    '/ai-sdk': `{"id":"s","messages":${many}}`,
+    '/ag-ui': `{"threadId":"s","runId":"r","messages":${many}}`
+  }
+  for (const [url, payload] of Object.entries(bodies)) {
+    const response = await app.inject({ method: 'POST', url, headers: { 'content-type': 'application/json' }, payload })
+    t.match([response.statusCode, response.json()], [413, { code: 'BODY_TOO_COMPLEX' }], url)
+  }
+  const prose = await app.inject({ method: 'POST', url: '/sessions', payload: { metadata: { text: 'a, b [c] {d}, '.repeat(500) } } })
+  t.equal(prose.statusCode, 201)
+})
+
+test('a message is bounded in bytes and parts, whichever way it comes', async (t) => {
+  const app = await buildApp(t, { providers: { agent: scriptedProvider() }, limits: { contentBytes: 10_000 } })
+  const text = (length: number) => 'é'.repeat(length / 2)
+  const send = async (content: unknown): Promise<unknown> => {
+    const response = await app.inject({ method: 'POST', url: '/sessions/s/messages', payload: { content, onBusy: 'queue' } })
+    return response.json<{ code?: string }>().code ?? response.statusCode
+  }
+  t.strictSame([await send(text(9_000)), await send(text(10_000)), await send([{ type: 'image', mimeType: 'image/png', data: 'A'.repeat(10_000) }])], [202, 'MESSAGE_TOO_LARGE', 'MESSAGE_TOO_LARGE'])
+  t.equal(await send(Array.from({ length: 1_001 }, () => ({ type: 'text', text: 'x' }))), 'INVALID_REQUEST')
+  const chat = await app.inject({ method: 'POST', url: '/ai-sdk', payload: { id: 'chat', messages: [{ id: 'm', role: 'user', parts: [{ type: 'text', text: text(10_000) }] }] } })
+  t.match(chat.json(), { code: 'MESSAGE_TOO_LARGE' })
+  const parts = await app.inject({ method: 'POST', url: '/ai-sdk', payload: { id: 'chat', messages: [{ id: 'm', role: 'user', parts: Array.from({ length: 1_001 }, () => ({ type: 'text', text: 'x' })) }] } })
+  t.match(parts.json(), { code: 'INVALID_REQUEST', message: /1000 parts/ })
+  t.equal(await app.runs.getSession('chat'), null)
+})
