@@ -1,4 +1,5 @@
-/* Each entry of the package but the client imports this first: native modules crash an older Node without a word. */
+/* Each entry of the package but the client imports this first, before anything native is loaded. */
 import { nodeProblem } from './node-problem.ts'
 
-if (nodeProblem !== null) throw new Error(nodeProblem)
+const problem = nodeProblem(process.versions.node)
+if (problem !== null) throw new Error(problem)

@@ -1,7 +1,8 @@
 /* The server imports this first: people at a terminal are told without a stack. */
 import { nodeProblem } from '../lib/node-problem.ts'
 
-if (nodeProblem !== null) {
-  process.stderr.write(`${nodeProblem}\n`)
+const problem = nodeProblem(process.versions.node)
+if (problem !== null) {
+  process.stderr.write(`${problem}\n`)
   process.exit(1)
 }

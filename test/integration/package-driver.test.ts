@@ -71,7 +71,7 @@ const WAYS: Record<string, { reason: RegExp, breaks: (driver: string) => void }>
 }
 
 for (const [way, { reason, breaks }] of Object.entries(WAYS)) {
-  test(`better-sqlite3 ${way}`, { skip, timeout: 120_000 }, (t) => {
+  test(`better-sqlite3 ${way}`, { skip, timeout: 300_000 }, (t) => {
     const project = copy(t)
     const driver = join(project, 'node_modules/better-sqlite3')
     cpSync(driver, join(project, 'node_modules/hosts-sqlite'), { recursive: true })

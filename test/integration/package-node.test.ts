@@ -8,7 +8,7 @@ import { ENV, npmProject } from '../helpers/packed-package.ts'
 import { assertReadmeRuns } from '../helpers/readme-app.ts'
 
 const installed = npmProject()
-const REFUSAL = /^fastify-agent-runs needs Node 22 or newer; this is v20\.\d+\.\d+\.$/
+const REFUSAL = /^fastify-agent-runs needs Node 22\.14 or newer; this is v20\.\d+\.\d+\.$/
 
 interface Outcome {
   status: number | null
@@ -18,7 +18,7 @@ interface Outcome {
 
 {
   const { skip, path } = nodeVersion('20')
-  test('on an older Node', { skip: installed.skip || skip, timeout: 120_000 }, async (t) => {
+  test('on an older Node', { skip: installed.skip || skip, timeout: 300_000 }, async (t) => {
     const project = installed.copy(t)
     const run = (...args: string[]): Outcome => spawnSync(path, args, { cwd: project, env: ENV, encoding: 'utf8' })
     const root = join(project, 'node_modules/fastify-agent-runs')
@@ -57,5 +57,5 @@ interface Outcome {
 
 for (const major of ['22', '26'] as const) {
   const { skip, path } = nodeVersion(major)
-  test(`the README's app runs on Node ${major}`, { skip: installed.skip || skip, timeout: 120_000 }, (t) => assertReadmeRuns(t, installed.copy(t), path))
+  test(`the README's app runs on Node ${major}`, { skip: installed.skip || skip, timeout: 300_000 }, (t) => assertReadmeRuns(t, installed.copy(t), path))
 }

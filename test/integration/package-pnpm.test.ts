@@ -12,7 +12,7 @@ const pnpm = join(ROOT, 'node_modules/pnpm/bin/pnpm.cjs')
 const skip = install(project, process.execPath, [pnpm, 'add', '--ignore-scripts', '--prefer-offline', packedPackage(), 'fastify'])
 
 // Where a package finds only what it names itself.
-test('the packed package, installed by pnpm', { skip, timeout: 120_000 }, async (t) => {
+test('the packed package, installed by pnpm', { skip, timeout: 300_000 }, async (t) => {
   t.notOk(existsSync(join(project, 'node_modules/better-sqlite3')), 'what it depends on is not the project\'s')
   await t.test('runs the README\'s app as an ES module, in CommonJS and in TypeScript', (t) => assertReadmeRuns(t, project))
   await t.test('has a bin', (t) => {

@@ -93,7 +93,7 @@ document.title = String(transcript.cursor)
 `
 
 const ESM = ['all.mts', 'consumer.mts']
-const COMMONJS = ['all.cts', 'requiring.cts']
+const COMMONJS = ['all.cts', 'readme.cts', 'requiring.cts']
 // With `module` node16 and node18 the compiler refuses CommonJS, as those versions of Node did.
 const SETTINGS: Record<string, { files: string[], options: ts.CompilerOptions }> = {
   'module node16': { files: ESM, options: { module: ts.ModuleKind.Node16 } },
@@ -115,6 +115,7 @@ test('the types of the packed package', { skip, timeout: 300_000 }, async (t) =>
     'all.mts': names.map((name, index) => `import * as entry${index} from '${name}'\nvoid entry${index}\n`).join(''),
     'all.cts': names.map((name, index) => `import entry${index} = require('${name}')\nvoid entry${index}\n`).join(''),
     'consumer.mts': snippet('ts') + CONSUMER,
+    'readme.cts': snippet('ts'),
     'requiring.cts': REQUIRING,
     'host.mts': HOST,
     'browser.mts': BROWSER

@@ -27,7 +27,7 @@ async function assertPlayground (t: Test, url: string): Promise<void> {
   for (const hidden of ['/playground/client/index.d.ts', '/playground/client/index.ts', '/playground/index.html']) t.equal((await fetch(new URL(hidden, url))).status, 404, hidden)
 }
 
-test('the packed package, installed by npm', { skip, timeout: 120_000 }, async (t) => {
+test('the packed package, installed by npm', { skip, timeout: 300_000 }, async (t) => {
   const project = copy(t)
   const root = join(project, 'node_modules/fastify-agent-runs')
 
