@@ -1,4 +1,5 @@
 /* The public surface. */
+import './lib/node-version.ts'
 import agentRuns from './plugins/run-registry.ts'
 
 export default agentRuns

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /* The standalone server: `npm start`, or the bin `fastify-agent-runs`. The process: arguments, signals, exit codes. */
+import './standalone/node-version.ts'
 import { buildApp } from './standalone/app.ts'
 import { readSettings, UsageError } from './standalone/flags.ts'
 import { greeting, usage } from './standalone/words.ts'

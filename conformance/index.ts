@@ -1,4 +1,6 @@
 /* What stores and providers are proved with. */
+import '../lib/node-version.ts'
+
 export type { StoreHarness, TestDatabase, TestRunner } from './harness.ts'
 export { MemoryDatabase } from './memory-database.ts'
 export { memoryStore, type MemoryStoreOptions } from './memory-store.ts'

@@ -1,10 +1,12 @@
 /* One SQLite connection: how it is opened, how it is told to wait, what its errors mean, how others' commits are seen. */
 import { closeSync, openSync, statSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import SqliteDatabase, { type Database, type Transaction } from 'better-sqlite3'
+import type { Database, Transaction } from 'better-sqlite3'
 import { isRunsError, type RunsError, runsError } from '../lib/errors.ts'
+import { loadDriver } from './driver.ts'
 import { migrate } from './migrate.ts'
 import { prepareQueries, type Queries } from './queries.ts'
+import type { Durability, HostDatabase } from './sqlite-options.ts'
 
 /** A busy database blocks the event loop for at most this long; longer waits happen between turns. */
 const BUSY_TIMEOUT_MS = 100
@@ -17,9 +19,6 @@ const CACHE_KIB = 64 * 1024
 const WATCH_INTERVAL_MS = 200
 
 export const MEMORY = ':memory:'
-
-/** `normal` survives the death of the process; `full` a power loss too, at the price of an fsync per commit. */
-export type Durability = 'normal' | 'full'
 
 type Work = (queries: Queries) => unknown
 
@@ -52,14 +51,15 @@ export class Connection {
     this.#inode = owned && database.name !== MEMORY ? statSync(database.name).ino : null
   }
 
-  /** Opens the database at `path`, creating and migrating it as need be. Rejects with STORE_INVALID, STORE_SCHEMA_NEWER. */
+  /** Opens the database at `path`, creating and migrating it as need be. Rejects with STORE_INVALID, STORE_SCHEMA_NEWER, STORE_DRIVER_MISSING. */
   static async open (path: string, durability: Durability): Promise<Connection> {
+    const Driver = await loadDriver()
     // Others may be creating it at this moment: switching to WAL does not wait for a lock as statements do.
     return whenFree(() => {
       let database: Database | undefined
       try {
         createPrivate(path)
-        database = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS })
+        database = new Driver(path, { timeout: BUSY_TIMEOUT_MS })
         database.pragma('journal_mode = WAL')
         // What is deleted or compacted is not to be found in the file.
         database.pragma('secure_delete = ON')
@@ -78,8 +78,10 @@ export class Connection {
     })
   }
 
-  /** Uses a database that somebody else opened, set up, and will close. Rejects as `open`. */
-  static async use (database: Database): Promise<Connection> {
+  /** Uses a database that somebody else opened, set up, and will close. Rejects with STORE_INVALID, STORE_SCHEMA_NEWER. */
+  static async use (host: HostDatabase): Promise<Connection> {
+    // Of all that it can do we use no more than what is asked for.
+    const database = host as Database
     return whenFree(() => {
       try {
         assertUsable(database)
@@ -201,11 +203,12 @@ function unavailable (why: string): RunsError {
 // SQLite's own words may name files and tables: they stay in the cause.
 function toRunsError (error: unknown): unknown {
   if (isUnavailable(error)) return runsError('STORE_UNAVAILABLE', [], { cause: error })
-  return error instanceof SqliteDatabase.SqliteError ? runsError('STORE_FAILED', [], { cause: error }) : error
+  return sqliteCode(error) === '' ? error : runsError('STORE_FAILED', [], { cause: error })
 }
 
+// Not by its class: a host's database may be of another copy of better-sqlite3.
 function sqliteCode (error: unknown): string {
-  return error instanceof SqliteDatabase.SqliteError ? error.code : ''
+  return error instanceof Error && error.name === 'SqliteError' && 'code' in error ? String(error.code) : ''
 }
 
 function isBusy (error: unknown): boolean {

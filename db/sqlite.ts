@@ -1,15 +1,15 @@
 /* The embedded store: SQLite by better-sqlite3, one file, any number of processes on one machine. */
+import '../lib/node-version.ts'
 import { randomUUID } from 'node:crypto'
 import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
-import type { Database } from 'better-sqlite3'
 import { runsError } from '../lib/errors.ts'
 import type {
   AppendAnswer, AppendGroup, ClosedRun, EventsPage, HistoryPage, LogPage, NewRun, NewSession, PageLimit, PermissionAnswer, PermissionState, Promotion, RunStart, SessionPatch, SessionsPage, Store
 } from '../lib/store.ts'
 import { ANONYMOUS, type Owner, type PermissionDecision, type RunEnding, type RunningRun, type RunState, type SessionState } from '../lib/types.ts'
-import { Connection, type Durability, MEMORY } from './connection.ts'
-import { InstanceLocks } from './instance-lock.ts'
+import { Connection, MEMORY } from './connection.ts'
+import type { InstanceLocks } from './instance-lock.ts'
 import { Leases } from './leases.ts'
 import { compactRun } from './compaction.ts'
 import { appendGroup, readEvents, readHistory, readLog, type RunKeys } from './log.ts'
@@ -20,22 +20,11 @@ import type { Queries, SessionRow } from './queries.ts'
 import { toRunningRun, toRunState, toSessionState } from './rows.ts'
 import { closeRun, ended, endedAgain, promote, takeIn } from './runs.ts'
 import { beginDeletion, createSession, insertSession, isIdle, listSessions, owned, ownedHead, updateSession } from './sessions.ts'
+import type { SqliteStoreOptions } from './sqlite-options.ts'
+
+export type * from './sqlite-options.ts'
 
 const LEASE_MS = 30_000
-
-export interface SqliteStoreOptions {
-  /** The database file, created if it does not exist, or ':memory:'. Default './agent-runs.db'. */
-  path?: string
-  /**
-   * In place of `path`, a better-sqlite3 database that you opened and will close: our tables go beside yours. Its
-   * pragmas stay as they are; use WAL, and a busy timeout of at most 250 ms, as it blocks the event loop.
-   */
-  database?: Database
-  /** 'normal' (default): a commit survives the death of the process. 'full': a power loss too; slower. For `path`. */
-  durability?: Durability
-  /** An instance that gives no sign of life for this long is taken for dead, in ms. Default 30,000. */
-  leaseMs?: number
-}
 
 /** A store in a SQLite file of its own, or in a database of yours. */
 export const sqliteStore = (options: SqliteStoreOptions = {}): Store => new SqliteStore(options)
@@ -70,7 +59,11 @@ class SqliteStore implements Store {
     const { path, database, durability = 'normal' } = this.#options
     this.#connection = database === undefined ? await Connection.open(path!, durability) : await Connection.use(database)
     // By its real name: whoever opens the file by another path must find the same locks.
-    if (database === undefined && path !== MEMORY) this.#locks = new InstanceLocks(realpathSync(path!))
+    if (database === undefined && path !== MEMORY) {
+      // It needs the driver, which is there now.
+      const { InstanceLocks } = await import('./instance-lock.ts')
+      this.#locks = new InstanceLocks(realpathSync(path!))
+    }
     this.#locks?.acquire(this.instanceId)
     const driving = await this.#write((queries) => {
       queries.deleteIdleInstances.run()

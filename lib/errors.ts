@@ -54,6 +54,7 @@ const TABLE = {
   WEBSOCKET_CONFLICT: [500, 'fastify-agent-runs shares the server with something else that takes WebSocket upgrades. Register @fastify/websocket once, in a scope around, and before fastify-agent-runs; or set "websocket: false".'],
   STORE_IN_USE: [500, 'The store object is used by another registration. Give each its own; they may share a database.'],
   STORE_SCHEMA_NEWER: [500, 'The database %s was written by a newer fastify-agent-runs (migration "%s"). Upgrade the package.'],
+  STORE_DRIVER_MISSING: [500, 'The built-in store needs the native module better-sqlite3, which cannot be loaded on %s (%s). Install it again on this platform ("npm ci", or "pnpm install --force"), compile it where it has no prebuilt file ("npm rebuild better-sqlite3"), or pass a "store" of your own.'],
   STORE_INVALID: [500, 'The database %s cannot be used: %s']
 } as const satisfies Record<string, readonly [status: number, message: string, retryAfter?: number]>
 

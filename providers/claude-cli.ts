@@ -1,4 +1,5 @@
 /* Claude Code by its command line: `claude -p --output-format stream-json`, one process for each message. */
+import '../lib/node-version.ts'
 import type { Logger } from '../lib/logger.ts'
 import type { Provider } from '../lib/provider.ts'
 import { endingOf } from './claude/ending.ts'

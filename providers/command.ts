@@ -1,4 +1,5 @@
 /* Runs a command line agent: one process per message. */
+import '../lib/node-version.ts'
 import { type Provider, ProviderError, type ProviderEvent, type RunContext } from '../lib/provider.ts'
 import type { MessageContent } from '../lib/message-content.ts'
 import { CommandOutput, type ReadLine } from './command-output.ts'

@@ -5,7 +5,8 @@ import { existsSync, realpathSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { delimiter, dirname } from 'node:path'
 
-const OLDEST = 22
+// As in package.json: below it the driver of the database crashes.
+const OLDEST = [22, 14]
 const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP']
 
 const [first, ...rest] = process.argv.slice(2)
@@ -14,7 +15,7 @@ const args = existsSync(tool) ? [realpathSync(tool), ...rest] : [first, ...rest]
 
 const node = findNode()
 if (node === null) {
-  process.stderr.write(`This repository needs Node ${OLDEST} or newer. Yours is ${process.version}, and scripts/node has none for ${process.platform} ${process.arch}.\n`)
+  process.stderr.write(`This repository needs Node ${OLDEST.join('.')} or newer. Yours is ${process.version}, and scripts/node has none for ${process.platform} ${process.arch}.\n`)
   process.exit(1)
 }
 // What the command starts by the name `node` is the same Node.
@@ -35,7 +36,8 @@ function findNode () {
 
 function isNewEnough (path) {
   const version = path === process.execPath ? process.version : spawnSync(path, ['--version'], { encoding: 'utf8' }).stdout
-  return Number(/^v(\d+)\./.exec(version ?? '')?.[1] ?? 0) >= OLDEST
+  const [, major = 0, minor = 0] = /^v(\d+)\.(\d+)/.exec(version ?? '') ?? []
+  return Number(major) > OLDEST[0] || (Number(major) === OLDEST[0] && Number(minor) >= OLDEST[1])
 }
 
 function pinned () {

@@ -1,4 +1,5 @@
 /* Agents that speak the Agent Client Protocol: Claude Code, Codex, Gemini CLI, OpenCode, Goose, … */
+import '../../lib/node-version.ts'
 import type * as Sdk from '@agentclientprotocol/sdk'
 import Type from 'typebox'
 import { eventQueue } from '../../lib/event-queue.ts'

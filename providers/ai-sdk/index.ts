@@ -1,4 +1,5 @@
 /* Agents made with the AI SDK (`ai`, 5 and 6), with the session's log as their memory. */
+import '../../lib/node-version.ts'
 import type { TSchema } from 'typebox'
 import type { Provider, ProviderEvent, RunContext } from '../../lib/provider.ts'
 import { type AiMessage, messagesOf } from './messages.ts'

@@ -1,4 +1,5 @@
 /* Claude Code by its Agent SDK: one process for each message, one native session for each of ours. */
+import '../../lib/node-version.ts'
 import Type from 'typebox'
 import type { Provider, ProviderEvent, RunContext } from '../../lib/provider.ts'
 import { loadPeer } from '../load-peer.ts'

@@ -5,17 +5,7 @@ import type { ProviderEvent } from '../../lib/provider.ts'
 import { newCallId } from '../call-id.ts'
 import type { Usage } from '../usage.ts'
 import type { ChatMessage, ChatToolCall } from './messages.ts'
-
-/** A call as the model made it. */
-export interface ModelCall {
-  /** Ours: those of some services are empty, or come again with each answer. */
-  id: string
-  name: string
-  /** What it wrote, which should be a JSON object. */
-  json: string
-  /** What the service wants to see again with it. */
-  extra: Record<string, unknown>
-}
+import type { ModelCall } from './model-call.ts'
 
 type Delta = ChatCompletionChunk.Choice.Delta & { reasoning_content?: unknown, reasoning?: unknown }
 type CallDelta = ChatCompletionChunk.Choice.Delta.ToolCall

@@ -1,4 +1,5 @@
 /* Models behind any endpoint that speaks OpenAI's Chat Completions API, with the session's log as their memory. */
+import '../../lib/node-version.ts'
 import type OpenAI from 'openai'
 import Type from 'typebox'
 import { type Provider, ProviderError, type ProviderEvent, type RunContext } from '../../lib/provider.ts'

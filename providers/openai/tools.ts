@@ -1,8 +1,9 @@
 /* Tools of the app's own: asked for leave where they need it, and run. */
 import { eventQueue, type EventQueue } from '../../lib/event-queue.ts'
 import { ProviderError, type ProviderEvent, type RunContext } from '../../lib/provider.ts'
-import { isObject, type ModelCall } from './answer.ts'
+import { isObject } from './answer.ts'
 import { type ChatMessage, resultText } from './messages.ts'
+import type { ModelCall } from './model-call.ts'
 
 /** A tool that the model may call. */
 export interface Tool {

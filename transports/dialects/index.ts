@@ -1,4 +1,6 @@
 /* The public surface of `fastify-agent-runs/dialects`. */
+import '../../lib/node-version.ts'
+
 export { agUiDialect } from './ag-ui/index.ts'
 export { aiSdkDialect } from './ai-sdk/index.ts'
 export type { Dialect, DialectEncoder, DialectRequest, DialectStream } from './dialect.ts'
