@@ -11,8 +11,7 @@ const CODES: ReadonlySet<ClientErrorCode> = new Set(['INTERNAL_ERROR', 'STORE_FA
  */
 export function isPassing ({ code, statusCode, retryAfter }: RunsClientError, worked: boolean): boolean {
   if (code === 'NETWORK' || code === 'BAD_FRAME') return true
-  // What is too large comes again with the next connection.
-  if (code === 'CLOSED' || code === 'HOLE' || code === 'RESPONSE_TOO_LARGE') return false
+  if (code === 'CLOSED' || code === 'HOLE') return false
   if (statusCode === null) return CODES.has(code) || retryAfter !== undefined
   if (statusCode >= 500 || STATUSES.has(statusCode)) return true
   return worked && (code === 'NOT_A_STREAM' || code === 'HTTP_ERROR')

@@ -74,6 +74,31 @@ test('comments and events without end are no piece: they have no bound', async (
   t.ok(bytes > 2_000_000)
 })
 
+test('wherever a stream is cut into pieces, its frames are the same: lines that end in CR LF, texts of many bytes a character', async (t) => {
+  const events = Array.from({ length: 300 }, (_, index) => ({ ...delta(index + 1), content: 'é€😀'.repeat(index % 50) }))
+  const lines = [subscribed(), ...events, { kind: 'session_deleted', sessionId: 's' }].map((frame) => JSON.stringify(frame, null, 1).split('\n').map((line) => `data: ${line}\r\n`).join('') + '\r\n')
+  const bytes = Buffer.from(lines.join(''))
+  for (const size of [7, 4_095, 4_096, 4_097, bytes.length]) {
+    const { error } = await refused(t, (_request, response) => { response.writeHead(200, { 'content-type': 'text/event-stream' }).end(bytes) }, async (url, fetch) => {
+      const cut: typeof fetch = async (input, init) => {
+        const whole = Buffer.from(await (await fetch(input, init)).arrayBuffer())
+        let from = 0
+        const body = new ReadableStream({
+          pull (controller) {
+            if (from >= whole.length) return controller.close()
+            controller.enqueue(whole.subarray(from, from += size))
+          }
+        })
+        return new Response(body, { headers: { 'content-type': 'text/event-stream' } })
+      }
+      const contents: string[] = []
+      for await (const item of follow(url, { fetch: cut })) if (item.kind === 'stream_delta') contents.push(item.content)
+      t.strictSame(contents, events.map(({ content }) => content), `in pieces of ${size}`)
+    })
+    t.equal(error, null)
+  }
+})
+
 test('an error whose body does not end is read to 64 KiB, and is a failure as others are', async (t) => {
   for (const status of [500, 404]) {
     const states: string[] = []

@@ -129,6 +129,28 @@ test('answers that nobody waits for change nothing, and are not answered', async
   client.close()
 })
 
+test('confirmations that were not asked for open no way for what is of an old subscription', async (t) => {
+  const server = await SocketServer.open(t)
+  const client = createClient(server.url, { transport: 'websocket', WebSocket, ...soon })
+  const other = client.subscribe('other', () => {})
+  const first = client.follow('s')
+  const some = take(first, 1)
+  const peer = await server.next()
+  await peer.subscribed()
+  await peer.subscribed()
+  peer.send(...Array.from({ length: 5 }, () => ({ kind: 'chat_unsubscribed', sessionId: 's' })), subscribed())
+  t.strictSame(await some, ['chat_subscribed'])
+  peer.held = []
+  await first.return(undefined)
+  const second = client.follow('s', { cursor: 1 })
+  const next = take(second, 2)
+  t.strictSame(await peer.subscribed(), { s: 1 })
+  peer.send(subscribed(), delta(1), ...peer.held, subscribed({ cursor: 1 }), delta(2))
+  t.strictSame(await next, ['chat_subscribed', 2])
+  client.close()
+  await other.closed
+})
+
 test('a message that is not text is no frame', async (t) => {
   const server = await SocketServer.open(t)
   const client = createClient(server.url, { transport: 'websocket', WebSocket, retry: { attempts: 0 } })

@@ -6,6 +6,7 @@ import { type ConnectionState, createClient, follow, type FollowOptions } from '
 import { delta, gap, subscribed } from '../helpers/client-frames.ts'
 import { heldPauses } from '../helpers/held-pauses.ts'
 import { hostileServer, onWire, stream } from '../helpers/hostile-server.ts'
+import { latch } from '../helpers/latch.ts'
 import { SocketServer } from '../helpers/socket-server.ts'
 import { takeAll } from '../helpers/taken.ts'
 
@@ -96,7 +97,7 @@ for (const [text, least] of [
 const FIVE_MINUTES = 300_000
 
 for (const [header, least] of [
-  ['0', 500], ['120', 120_000], ['301', FIVE_MINUTES], ['99999999', FIVE_MINUTES], ['9'.repeat(400), FIVE_MINUTES], ['-1', 500], ['1e9', 500], ['Infinity', 500], ['soon', 500], ['0x10', 500], ['', 500],
+  ['0', 500], ['120', 120_000], ['301', FIVE_MINUTES], ['99999999', FIVE_MINUTES], ['9'.repeat(400), FIVE_MINUTES], ['-1', 500], ['1e9', 500], ['Infinity', 500], ['soon', 500], ['0x10', 500], ['', 500], ['2099-10-21T07:28:00Z', 500],
   ['Wed, 21 Oct 2099 07:28:00 GMT', FIVE_MINUTES], ['Wed, 21 Oct 2015 07:28:00 GMT', 500], ['Wed, 99 Oct 2099 99:28:00 GMT', 500]
 ] as const) {
   test(`Retry-After: ${header.slice(0, 60)}: the wait is ${least} ms, of a stream and of a request`, async (t) => {
@@ -189,6 +190,40 @@ test('a WebSocket that was of use is made anew soon', async (t) => {
   }
   client.close()
   t.strictSame(await all, ['chat_subscribed', 1, 'chat_subscribed', 2, 'chat_subscribed', 3])
+})
+
+test('a WebSocket that has held for ten seconds is made anew soon, and so is one that has answered', async (t) => {
+  const server = await SocketServer.open(t)
+  const pauses = heldPauses(t)
+  let time = 0
+  const { now } = performance
+  performance.now = () => time
+  t.teardown(() => { performance.now = now })
+  const client = createClient(server.url, { transport: 'websocket', WebSocket })
+  let live = latch()
+  const all = takeAll(client.follow('s', { onState: ({ status }) => { if (status === 'live') live.open() } }))
+  for (const [kind, own, ofSocket] of [['hello', 500, 500], ['hello', 1_000, 1_000], ['answer', 2_000, 500], ['hello', 4_000, 1_000], ['hold', 500, 500]] as const) {
+    const peer = await server.next()
+    await peer.subscribed()
+    peer.send(subscribed())
+    if (kind === 'answer') {
+      const sent = client.send('s', 'x')
+      const { requestId } = await peer.next()
+      peer.send({ kind: 'chat_accepted', requestId, sessionId: 's', runId: 'r', cursor: 0, status: 'running' })
+      await sent
+    }
+    await live.promise
+    live = latch()
+    if (kind === 'hold') time += 10_000
+    peer.close(1000)
+    for (const least of [own, ofSocket]) {
+      const { ms, end } = await pauses.next()
+      assertWaits(t, [ms], [least])
+      end()
+    }
+  }
+  client.close()
+  await all
 })
 
 for (const [retryAfter, least] of [[60, 60_000], [1e300, FIVE_MINUTES], [0, 500]] as const) {
