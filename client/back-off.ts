@@ -6,7 +6,7 @@ const LONGEST_MS = 2 ** 31 - 1
 /** The longest that a server can make a client wait beyond the longest wait of its own. */
 const LONGEST_ASKED_MS = 5 * 60_000
 
-/** A connection that has held for so long works, though nothing new came: one of a silent session that a proxy cuts now and then. */
+/** A connection that was open for so long counts as a success without a new event: a proxy may cut those of a silent session. */
 export const HOLDS_MS = 10_000
 
 export class BackOff {
@@ -18,7 +18,7 @@ export class BackOff {
   #failures = 0
 
   constructor ({ minMs = 500, maxMs = 30_000, attempts = Infinity }: RetryOptions = {}) {
-    // Nothing, doubled, would stay nothing.
+    // Zero doubled stays zero.
     this.#minMs = this.#firstMs = Math.max(1, minMs)
     this.#maxMs = maxMs
     this.#attempts = attempts

@@ -1,13 +1,13 @@
-/* The body of an HTTP answer, as far as it is wanted. */
+/* The body of an HTTP answer, up to a bound. */
 
 const FIRST_BYTES = 16 * 1024
 
 /** The text of `response`; null if it has more than `maxBytes`: then reading stops, and the connection is given up. */
 export async function boundedText (response: Response, maxBytes: number): Promise<string | null> {
-  // There are worlds without streams, such as React Native.
+  // Some runtimes, such as React Native, have no body streams.
   const reader = (response.body as Response['body'] | undefined)?.getReader()
   if (reader === undefined) return boundedAtOnce(await response.text(), maxBytes)
-  // One piece of memory: a body of a million tiny chunks would take many times its size as strings.
+  // One buffer: as strings, a body of a million tiny chunks would take many times its size.
   let bytes = new Uint8Array(FIRST_BYTES)
   let length = 0
   for (;;) {

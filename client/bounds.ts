@@ -1,7 +1,7 @@
-/* How much of what a server sends is taken: a server that is broken, or means harm, takes no more memory than that. */
+/* How much the client reads of what a server sends: the bound on the memory that a broken or hostile server can take. */
 import { RunsClientError } from './errors.ts'
 
-/** The default of `maxResponseBytes`: a page of the server's, and one event, several times over. */
+/** The default of `maxResponseBytes`. A page of the server has about 4 MiB and one event. */
 export const MAX_RESPONSE_BYTES = 16 * 1024 * 1024
 /** The body of an answer that is an error. */
 export const MAX_ERROR_BYTES = 64 * 1024

@@ -8,7 +8,7 @@ import type { ConnectionOptions } from './options.ts'
 import { requestHeaders } from './request-headers.ts'
 import { Watch } from './watch.ts'
 
-/** The parser gets so many characters at once: the time it takes grows with their square, where lines end in CR. */
+/** Characters that the parser gets at once: where lines end in CR, its time is quadratic in their number. */
 const PIECE = 4 * 1024
 const LINE_END = /[\r\n]/
 
@@ -61,7 +61,7 @@ async function * frames (reader: ReadableStreamDefaultReader<Uint8Array>, watch:
     if (done) return
     const text = decoder.decode(value, { stream: true })
     held += text
-    // Each piece of an unfinished line costs memory of its own, however short it is.
+    // The parser keeps each fragment of an unfinished line as a string of its own: few long ones take less memory.
     if (held.length < PIECE && !LINE_END.test(text)) continue
     for (let from = 0; from < held.length; from += PIECE) {
       parser.feed(held.slice(from, from + PIECE))

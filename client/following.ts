@@ -64,7 +64,7 @@ class Following {
   #state: ConnectionState['status'] | null = null
   /** Whether a frame ever came. */
   #worked = false
-  /** The highest seq that ever came: a log that is read again and again from its beginning gets nowhere. */
+  /** The highest seq that ever came. Reading a log from its beginning again is no progress. */
   #furthest = 0
   /** When this connection brought its first frame, by `performance.now`; null before. */
   #since: number | null = null
@@ -134,7 +134,7 @@ class Following {
     return this.#over || this.#reading.isOver || this.#signal.aborted
   }
 
-  /** Only what is new makes waits short again: a server that closes each connection at once may say hello on each. */
+  /** Only a new event makes waits short again: a server may send `chat_subscribed` on each connection and close it. */
   #noteProgress (item: StreamItem): void {
     if (!('seq' in item) || item.seq <= this.#furthest) return
     this.#furthest = item.seq

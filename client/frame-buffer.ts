@@ -21,7 +21,7 @@ export class FrameBuffer {
   /** Adds a frame; `size` is its length. False if that was the last one for which there is room: what follows has to be asked for again. */
   push (frame: object, size: number): boolean {
     if (this.#ended) return false
-    // Not the first: behind a `chat_subscribed` of any length there is room for an event, so that who comes back gets on.
+    // The first does not count: a `chat_subscribed` of any length must leave room for an event, else the session makes no progress.
     if (this.#frames.length > 0) this.#size += size
     this.#frames.push({ frame, size })
     this.#wake()

@@ -1,4 +1,4 @@
-/* Whether what came is what it says: behind this, frames have the fields and types that ours have. */
+/* Checks the types of what a server sent; the code behind relies on them. */
 import type { Event } from '../lib/event.ts'
 import type { Frame } from '../lib/frames.ts'
 

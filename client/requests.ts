@@ -87,7 +87,7 @@ export class Requests {
       const answer: unknown = JSON.parse(text)
       if (isObject(answer)) return { status, body: answer as T }
     } catch {
-      // It is said below.
+      // Reported below.
     }
     throw new RunsClientError('HTTP_ERROR', 'The answer is not a JSON object.', { statusCode: status })
   }

@@ -1,6 +1,6 @@
 /* When a server says that another try makes sense. */
 
-/** A day: what is more is no answer, and would be more than timers take. */
+/** A day. Much longer times overflow timers. */
 const MOST_SECONDS = 86_400
 
 /** What a body or a frame says: from 0 to a day; undefined if it is no such number. */
@@ -12,6 +12,6 @@ export function seconds (value: unknown): number | undefined {
 export function secondsOfHeader (header: string | null): number | undefined {
   const text = header?.trim() ?? ''
   if (/^\d+$/.test(text)) return seconds(Number(text))
-  // Date.parse reads much that is no date of HTTP.
+  // Date.parse accepts much that is no HTTP date.
   return text.endsWith(' GMT') ? seconds(Math.max(0, Date.parse(text) - Date.now()) / 1_000) : undefined
 }

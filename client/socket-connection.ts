@@ -69,7 +69,7 @@ export class SocketConnection {
     const { WebSocket, url, idleTimeoutMs, maxResponseBytes } = this.#options = options
     this.opened = new Promise((resolve, reject) => { this.#settleOpened = (error) => error === null ? resolve() : reject(error) })
     this.opened.catch(() => {})
-    // That of React Native warns of options that it does not know.
+    // React Native's WebSocket warns of options that it does not know.
     const isWs = 'terminate' in (WebSocket as { prototype: object }).prototype
     const socket = this.#socket = isWs ? new WebSocket(url, undefined, { maxPayload: maxResponseBytes }) : new WebSocket(url)
     socket.onopen = () => {
@@ -78,7 +78,7 @@ export class SocketConnection {
       this.#settleOpened(null)
     }
     socket.onmessage = ({ data }: { data: unknown }) => this.#take(data)
-    // Of anything else 'close' says as much, and it follows.
+    // Every other error is followed by 'close'.
     socket.onerror = ({ error }: { error?: { code?: unknown } | null }) => { if (error?.code === TOO_LARGE) this.#end(this.#tooLarge()) }
     socket.onclose = ({ code }: { code: number }) => this.#end(FINAL[code]?.() ?? new RunsClientError('NETWORK', `The WebSocket is closed (${code}).`))
     this.#looking = setInterval(() => this.#look(), idleTimeoutMs / LOOKS)
@@ -178,7 +178,7 @@ export class SocketConnection {
   #accepted (frame: Exclude<SocketFrame, ProtocolErrorFrame>): void {
     const waiting = this.#answered('requestId' in frame ? frame.requestId : undefined)
     if (waiting === undefined) return
-    // Whoever sends follows the session, too: nobody asked for that.
+    // The server subscribes a socket that sends to the session; leave it if it is not followed here.
     if (frame.kind === 'chat_accepted' && !this.follows(frame.sessionId)) this.#fence(frame.sessionId, null)
     waiting.resolve(frame)
   }
@@ -217,7 +217,7 @@ export class SocketConnection {
   #end (error: RunsClientError): void {
     if (this.#error !== null) return
     this.#finish(error)
-    // Who does not keep to the protocol need not say goodbye either, and could go on until then.
+    // A peer that broke the protocol may ignore the closing handshake, and go on sending.
     this.#socket.terminate?.()
     this.#options.ended(this.#openedAt === null ? null : performance.now() - this.#openedAt)
   }

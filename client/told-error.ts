@@ -1,9 +1,9 @@
-/* An error in a server's words, over HTTP or a WebSocket: nothing of it is believed that is not what it should be. */
+/* An error as a server sent it, over HTTP or a WebSocket. Fields of the wrong type are dropped. */
 import type { ErrorCode } from '../lib/errors.ts'
 import { CLIENT_CODES, RunsClientError } from './errors.ts'
 import { seconds } from './retry-after.ts'
 
-/** What it may consist of, and where it comes from. */
+/** The fields as they came, and where they came from. */
 export interface Told {
   code?: unknown
   message?: unknown

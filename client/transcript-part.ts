@@ -148,7 +148,7 @@ export function endedPart (part: TranscriptPart): TranscriptPart {
   return 'streaming' in part && part.streaming ? { ...part, streaming: false } : part
 }
 
-// An object from a server may be one that cannot be made a string.
+// Converting an object to a string may throw.
 function keyOf (type: string, id: unknown): string | null {
   return typeof id === 'string' ? `${type}:${id}` : null
 }

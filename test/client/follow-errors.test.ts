@@ -141,7 +141,7 @@ test('a connection on which nothing comes is given up: before the answer, and be
 test('headers that never come are given up like an answer that does not', async (t) => {
   const server = await StreamServer.open(t)
   let asked = 0
-  const items = follow(server.url, { ...soon, idleTimeoutMs: 20, headers: () => ++asked === 1 ? new Promise(() => {}) : {} })
+  const items = follow(server.url, { ...soon, idleTimeoutMs: 200, headers: () => ++asked === 1 ? new Promise(() => {}) : {} })
   const some = take(items, 1)
   const second = await server.next()
   second.stream(subscribed())

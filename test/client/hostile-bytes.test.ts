@@ -1,4 +1,4 @@
-/* A server that sends more than there can be: what the client reads of it is bounded, and told. */
+/* A server that sends too much over HTTP: the client stops reading at a bound, and says so. */
 import { createGzip, gzipSync } from 'node:zlib'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { test, type Test } from 'tap'
@@ -61,7 +61,7 @@ test('without an option it is 16 MiB: an event below it comes, and one above it 
   t.equal(requests, 1)
 })
 
-test('comments and events without end are no piece: they have no bound', async (t) => {
+test('the bound is per event: a stream of any number of events and comments has none', async (t) => {
   const { error, bytes } = await refused(t,
     (_request, response) => {
       stream(response, onWire(subscribed()))
@@ -162,7 +162,7 @@ test('a page where a stream should be is not read', async (t) => {
   t.match({ bytes, cancelled }, { bytes: 0, cancelled: 1 })
 })
 
-test('where bodies are no streams they are bounded once they are there', async (t) => {
+test('in runtimes without body streams a body is measured once it was read', async (t) => {
   const bodies = (text: string) => async (): Promise<Response> => Object.defineProperty(new Response(text), 'body', { value: undefined })
   const ask = (text: string): Promise<unknown> => createClient('http://127.0.0.1:1', { fetch: bodies(text), maxResponseBytes: 100 }).listSessions()
   t.strictSame(await ask('{"sessions":[]}'), [])

@@ -1,4 +1,4 @@
-/* Frames whose fields are not what they should be: nothing crashes, the cursor stays, and nothing is asked for again and again. */
+/* Frames with fields of the wrong type: nothing crashes, the cursor stays, and the client backs off. */
 import fc from 'fast-check'
 import { test } from 'tap'
 import { WebSocket } from 'ws'
@@ -27,7 +27,7 @@ const WRONG: unknown[] = [
   { kind: 'session_deleted' }, { kind: 'session_deleted', sessionId: 7 }
 ]
 
-test('over Server-Sent Events each is BAD_FRAME: what came before counts, and what comes behind is asked for again', async (t) => {
+test('over Server-Sent Events a frame with a wrong field is BAD_FRAME; the client goes on from the last event before it', async (t) => {
   for (const wrong of WRONG) {
     const states: string[] = []
     const server = await hostileServer(t, (_request, response) => {
@@ -42,7 +42,7 @@ test('over Server-Sent Events each is BAD_FRAME: what came before counts, and wh
   }
 })
 
-test('over a WebSocket it is that, or of no session, or ends the connection; others are followed on', async (t) => {
+test('over a WebSocket a frame with a wrong field is BAD_FRAME of its session, is ignored if it has none, and what is no frame ends the connection', async (t) => {
   const server = await SocketServer.open(t)
   const client = createClient(server.url, { transport: 'websocket', WebSocket, ...soon })
   const other = client.follow('other')
@@ -87,7 +87,7 @@ test('over a WebSocket it is that, or of no session, or ends the connection; oth
 for (const [name, wrong] of [
   ['without a code', { error: 'no' }], ['with a code that is no text', { code: 7, error: 'no' }], ['without words', { code: 'STORE_FAILED' }], ['with a code of the client\'s', { code: 'NETWORK', error: 'no' }], ['of nothing', {}]
 ] as const) {
-  test(`a refusal ${name} is no frame, whatever it is of`, async (t) => {
+  test(`a refusal ${name} is BAD_FRAME, with and without a session or a request`, async (t) => {
     for (const of of [{}, { sessionId: 's' }, { requestId: '#1' }, { requestId: 7 }]) {
       const server = await SocketServer.open(t)
       const client = createClient(server.url, { transport: 'websocket', WebSocket, retry: { minMs: 1, maxMs: 1, attempts: 0 } })
@@ -103,7 +103,7 @@ for (const [name, wrong] of [
   })
 }
 
-test('answers that nobody waits for change nothing, and are not answered', async (t) => {
+test('answers that were not asked for are ignored: the client sends nothing, and its subscription stands', async (t) => {
   const server = await SocketServer.open(t)
   const client = createClient(server.url, { transport: 'websocket', WebSocket, ...soon })
   const some = take(client.follow('s'), 2)
@@ -120,7 +120,7 @@ test('answers that nobody waits for change nothing, and are not answered', async
   }
   peer.send(subscribed(), delta(1))
   t.strictSame(await some, ['chat_subscribed', 1])
-  // What it says next comes behind all that it would have said.
+  // The socket keeps the order: an answer to a frame above would have come before this.
   const sent = client.send('s', 'x')
   const { requestId } = await peer.next()
   t.equal(peer.unsubscriptions, told)
@@ -129,7 +129,7 @@ test('answers that nobody waits for change nothing, and are not answered', async
   client.close()
 })
 
-test('confirmations that were not asked for open no way for what is of an old subscription', async (t) => {
+test('frames of an old subscription are dropped, also after confirmations that were not asked for', async (t) => {
   const server = await SocketServer.open(t)
   const client = createClient(server.url, { transport: 'websocket', WebSocket, ...soon })
   const other = client.subscribe('other', () => {})
@@ -184,7 +184,7 @@ const anyFrame = fc.oneof(anything, fc.record({
   content: anything
 }, { requiredKeys: [] }))
 
-test('whatever comes, the cursor is a seq, goes on by events that were given on, and back where a frame says so; and folding takes what is given on', (t) => {
+test('random frames: the cursor stays a seq and moves by new events and by frames that say so, and fold takes all that is given on', (t) => {
   fc.assert(fc.property(fc.array(anyFrame, { maxLength: 12 }), fc.constantFrom<number | 'latest'>(0, 3, 'latest'), (frames, start) => {
     const reading = new Reading({ cursor: start, until: 'complete' })
     let transcript = emptyTranscript
@@ -209,7 +209,7 @@ test('whatever comes, the cursor is a seq, goes on by events that were given on,
   t.end()
 })
 
-test('an event whose fields are not what its kind says folds to what can be had of it', (t) => {
+test('fold ignores the fields of an event that have the wrong type', (t) => {
   const unprintable = { toString: null, valueOf: null }
   const kinds = ['text', 'stream_delta', 'stream_end', 'thinking', 'thinking_delta', 'tool_use', 'tool_update', 'tool_result', 'permission_request', 'permission_resolved', 'permission_cancelled', 'plan', 'usage', 'status', 'error', 'custom', 'complete'] as const
   for (const field of [unprintable, null, undefined, 7, []]) {

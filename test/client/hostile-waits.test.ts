@@ -1,4 +1,4 @@
-/* A server that wants the client back at once, or never: how often it is asked is for the client's back-off to say. */
+/* A server that wants the client back at once, or never: the client's back-off decides how often it is asked. */
 import type { ServerResponse } from 'node:http'
 import { test, type Test } from 'tap'
 import { WebSocket } from 'ws'
@@ -13,7 +13,7 @@ import { takeAll } from '../helpers/taken.ts'
 const closing = (retryMs?: unknown): object => ({ kind: 'stream_closing', sessionId: 's', retryMs })
 const GROWING = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]
 
-/** Whether waits are as long as they must be, and up to half as long again. */
+/** Each wait has its least length, and up to half of it more. */
 function assertWaits (t: Test, waits: number[], least: number[]): void {
   t.ok(waits.length === least.length && waits.every((ms, index) => ms >= least[index]! && ms <= 1.5 * least[index]!), JSON.stringify({ waits, least }))
 }

@@ -1,4 +1,4 @@
-/* A server that sends more over a WebSocket than there can be, or than anybody takes. */
+/* A server that sends too much over a WebSocket, in one message or faster than the consumer takes it. */
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
@@ -57,7 +57,7 @@ function endless (socket: WebSocket): void {
   more()
 }
 
-test('a message that does not end is given up at the bound, and is the end of all that wait for something', async (t) => {
+test('a message that does not end is cut at the bound, and ends everything that uses the WebSocket', async (t) => {
   const server = await bareServer(t, endless)
   const client = createClient(server.url, { ...soon, maxResponseBytes: MIB })
   const errors = await Promise.all([takeAll(client.follow('s')), takeAll(client.follow('other')), client.send('s', 'x')].map((all) => all.then(() => null, ({ code }: RunsClientError) => code)))
@@ -96,7 +96,7 @@ for (const [name, Constructor] of [['ws', WebSocket], ['Node', GlobalWebSocket]]
   })
 }
 
-test('a server that breaks the protocol, and hears no goodbye, is cut off: with ws, which can do that', async (t) => {
+test('with ws, a server that breaks the protocol and ignores the closing handshake is cut off', async (t) => {
   const server = await bareServer(t, (socket) => {
     socket.pause()
     socket.send('{')
@@ -114,7 +114,7 @@ test('a server that breaks the protocol, and hears no goodbye, is cut off: with 
   t.ok(server.bytes < 32 * MIB, `${server.bytes}`)
 })
 
-test('of what nobody takes a megabyte is kept, or eight thousand frames, behind the first', async (t) => {
+test('a buffer keeps 1 MiB or 8,192 frames behind the first', async (t) => {
   const filled = (size: number): number => {
     const buffer = new FrameBuffer()
     let frames = 1
@@ -129,7 +129,7 @@ test('of what nobody takes a megabyte is kept, or eight thousand frames, behind 
   t.equal(filled(0), 8 * KIB)
 })
 
-test('what was taken makes room for as much', async (t) => {
+test('frames that were taken make room for new ones', async (t) => {
   const buffer = new FrameBuffer()
   const frames = buffer.frames()
   for (let rounds = 0; rounds < 20; rounds++) {
@@ -139,7 +139,7 @@ test('what was taken makes room for as much', async (t) => {
   t.ok(buffer.isOpen)
 })
 
-test('frames without end that nobody takes are left out, and the session is left until somebody does', async (t) => {
+test('while the consumer takes nothing, frames beyond the buffer are dropped, and asked for later', async (t) => {
   const server = await SocketServer.open(t)
   const client = createClient(server.url, soon)
   const items = client.follow('s')
@@ -167,7 +167,7 @@ test('frames without end that nobody takes are left out, and the session is left
   t.equal(server.handshakes, 1)
 })
 
-test('approvals that take more than a megabyte do not keep a session from going on', async (t) => {
+test('a chat_subscribed above 1 MiB does not keep a session from going on', async (t) => {
   const server = await SocketServer.open(t)
   const client = createClient(server.url, soon)
   const items = client.follow('s')
@@ -181,7 +181,7 @@ test('approvals that take more than a megabyte do not keep a session from going 
   t.equal(server.handshakes, 1)
 })
 
-test('a session that fills the room with nothing new is asked for ever less often', async (t) => {
+test('a session that fills the buffer without a new event is asked for ever less often', async (t) => {
   const server = await SocketServer.open(t)
   const pauses = heldPauses(t)
   const client = createClient(server.url, { ...soon, retry: { minMs: 500 } })

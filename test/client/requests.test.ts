@@ -185,7 +185,7 @@ test('what is no id never leaves the client', async (t) => {
 test('a request that is not answered is given up, and made again', async (t) => {
   const server = await StreamServer.open(t)
   const timers = openTimers(t)
-  const sent = createClient(server.url, { ...soon, idleTimeoutMs: 30 }).send('s', 'hello')
+  const sent = createClient(server.url, { ...soon, idleTimeoutMs: 200 }).send('s', 'hello')
   const first = await server.next()
   await first.closed
   const second = await server.next()

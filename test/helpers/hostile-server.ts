@@ -4,7 +4,7 @@ import { createServer, type RequestListener, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net'
 import type { Test } from 'tap'
 
-/** Nothing floods more than that: a client without bounds fails its test, and leaves the machine alone. */
+/** A flood ends here, so that a client without bounds fails its test and does not exhaust the machine. */
 const FLOOD_BYTES = 64 * 1024 * 1024
 
 export interface HostileServer {
