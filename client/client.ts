@@ -8,6 +8,7 @@ import { RunsClientError } from './errors.ts'
 import { followLog } from './following.ts'
 import { HttpTransport } from './http-transport.ts'
 import { newIdempotencyKey } from './idempotency-key.ts'
+import { isEvent, isObject } from './known-frame.ts'
 import type { ClientOptions, SubscriptionOptions } from './options.ts'
 import { Requests } from './requests.ts'
 import { resolvedUrl } from './resolved-url.ts'
@@ -132,11 +133,13 @@ class Client implements RunsClient {
 
   async history (sessionId: string, { before, limit, signal }: CallOptions & { before?: number, limit?: number } = {}): Promise<HistoryPage> {
     assertSessionId(sessionId)
-    return this.#get(['sessions', sessionId, 'messages'], { before, limit }, signal)
+    const page = await this.#get<HistoryPage>(['sessions', sessionId, 'messages'], { before, limit }, signal)
+    assertList(page.events, isEvent)
+    return page
   }
 
   async listSessions ({ limit, before, signal }: CallOptions & { limit?: number, before?: string } = {}): Promise<SessionView[]> {
-    return (await this.#get<{ sessions: SessionView[] }>(['sessions'], { limit, before }, signal)).sessions
+    return assertList((await this.#get<{ sessions: SessionView[] }>(['sessions'], { limit, before }, signal)).sessions)
   }
 
   async createSession (session: NewSession = {}, { signal }: CallOptions = {}): Promise<SessionView> {
@@ -170,7 +173,7 @@ class Client implements RunsClient {
 
   async listRuns (sessionId: string, { limit, signal }: CallOptions & { limit?: number } = {}): Promise<RunState[]> {
     assertSessionId(sessionId)
-    return (await this.#get<{ runs: RunState[] }>(['sessions', sessionId, 'runs'], { limit }, signal)).runs
+    return assertList((await this.#get<{ runs: RunState[] }>(['sessions', sessionId, 'runs'], { limit }, signal)).runs)
   }
 
   close (): void {
@@ -184,4 +187,10 @@ class Client implements RunsClient {
   #assertOpen (): void {
     if (this.#closed.signal.aborted) throw new RunsClientError('CLOSED', 'The client was closed.')
   }
+}
+
+/** `list`, if a server has sent one of what it should; else throws HTTP_ERROR. */
+function assertList<T> (list: T[], isItem: (item: unknown) => boolean = isObject): T[] {
+  if (!Array.isArray(list) || !list.every(isItem)) throw new RunsClientError('HTTP_ERROR', 'The answer is not what was asked for.', { statusCode: 200 })
+  return list
 }

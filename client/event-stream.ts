@@ -1,11 +1,16 @@
 /* One HTTP answer that is a stream of Server-Sent Events, read no faster than its frames are taken. */
 import { createParser } from 'eventsource-parser'
+import { MAX_RESPONSE_BYTES, tooLarge } from './bounds.ts'
 import { RunsClientError } from './errors.ts'
 import type { Attempt } from './following.ts'
 import { httpError } from './http-error.ts'
 import type { ConnectionOptions } from './options.ts'
 import { requestHeaders } from './request-headers.ts'
 import { Watch } from './watch.ts'
+
+/** Characters that the parser gets at once: where lines end in CR, its time is quadratic in their number. */
+const PIECE = 4 * 1024
+const LINE_END = /[\r\n]/
 
 /**
  * Asks for the stream at `url` after a cursor, and yields what its frames hold. The cursor goes in the query: a header of our own
@@ -21,7 +26,7 @@ export async function * eventStream (url: URL, options: ConnectionOptions, attem
     if (response.status !== 200 || body === null || !isStream(response)) {
       throw new RunsClientError('NOT_A_STREAM', `The answer of ${response.url} is no event stream.`, { statusCode: response.status })
     }
-    yield * frames(body.getReader(), watch, attempt)
+    yield * frames(body.getReader(), watch, attempt, options.maxResponseBytes)
   } finally {
     watch.end()
   }
@@ -40,19 +45,31 @@ async function open (url: URL, options: ConnectionOptions, { cursor, untilComple
   return await fetch(target, { headers, signal, ...(credentials !== undefined && { credentials }) })
 }
 
-async function * frames (reader: ReadableStreamDefaultReader<Uint8Array>, watch: Watch, attempt: Attempt): AsyncGenerator<unknown> {
+async function * frames (reader: ReadableStreamDefaultReader<Uint8Array>, watch: Watch, attempt: Attempt, maxBufferSize = MAX_RESPONSE_BYTES): AsyncGenerator<unknown> {
   const decoder = new TextDecoder()
   let arrived: unknown[] = []
+  let isTooLarge = false
   const parser = createParser({
+    maxBufferSize,
     onEvent: ({ data }) => { arrived.push(parsed(data)) },
-    onRetry: (retryMs) => attempt.suggest(retryMs)
+    onRetry: (retryMs) => attempt.suggest(retryMs),
+    onError: ({ type }) => { isTooLarge ||= type === 'max-buffer-size-exceeded' }
   })
+  let held = ''
   for (;;) {
     const { done, value } = await watch.over(reader.read())
     if (done) return
-    parser.feed(decoder.decode(value, { stream: true }))
-    yield * arrived
-    arrived = []
+    const text = decoder.decode(value, { stream: true })
+    held += text
+    // The parser keeps each fragment of an unfinished line as a string of its own: few long ones take less memory.
+    if (held.length < PIECE && !LINE_END.test(text)) continue
+    for (let from = 0; from < held.length; from += PIECE) {
+      parser.feed(held.slice(from, from + PIECE))
+      yield * arrived
+      arrived = []
+      if (isTooLarge) throw tooLarge('An event', maxBufferSize, 200)
+    }
+    held = ''
   }
 }
 

@@ -1,6 +1,7 @@
 /* A session followed over one connection after the other. */
-import { BackOff } from './back-off.ts'
+import { BackOff, HOLDS_MS } from './back-off.ts'
 import { RunsClientError } from './errors.ts'
+import { isObject } from './known-frame.ts'
 import { LinkedAbort } from './linked-abort.ts'
 import type { ConnectionState, RetryOptions, SubscriptionOptions } from './options.ts'
 import { isPassing } from './passing-errors.ts'
@@ -10,13 +11,14 @@ import type { StreamItem } from './stream-item.ts'
 
 /** What one connection is to bring, and whom it tells what is no frame. */
 export interface Attempt {
+  /** After what to read: it moves with what is taken. */
   readonly cursor: number | 'latest'
   /** Whether nothing is wanted behind the `complete` that is next. */
   readonly untilComplete: boolean
   /** Nobody takes anything any more. */
   readonly signal: AbortSignal
   /** The server wants the first wait to be so long. */
-  suggest (retryMs: number): void
+  suggest (retryMs: unknown): void
   /** The server says that there is nothing more, and will not be. */
   over (): void
 }
@@ -62,6 +64,10 @@ class Following {
   #state: ConnectionState['status'] | null = null
   /** Whether a frame ever came. */
   #worked = false
+  /** The highest seq that ever came. Reading a log from its beginning again is no progress. */
+  #furthest = 0
+  /** When this connection brought its first frame, by `performance.now`; null before. */
+  #since: number | null = null
   /** The cursor behind which something was missing. */
   #hole: number | 'latest' | null = null
   #over = false
@@ -99,23 +105,24 @@ class Following {
   /** What one connection brings that is new. */
   async * #connection (): AsyncGenerator<StreamItem> {
     const reading = this.#reading
+    this.#since = null
     const attempt: Attempt = {
-      cursor: reading.cursor,
+      get cursor () { return reading.cursor },
       untilComplete: this.#options.until === 'complete',
       signal: this.#signal,
       suggest: (retryMs) => this.#backOff.suggest(retryMs),
       over: () => { this.#over = true }
     }
     for await (const frame of this.#connect(attempt)) {
-      const closing = closingOf(frame)
-      if (closing !== null) {
-        this.#backOff.suggest(closing)
+      if (isClosing(frame)) {
+        this.#backOff.suggest(frame.retryMs)
         return
       }
       const item = reading.take(frame)
       this.#worked = true
-      this.#backOff.succeeded()
+      this.#since ??= performance.now()
       if (item !== null) {
+        this.#noteProgress(item)
         this.#tellProgress(item)
         yield item
       }
@@ -127,9 +134,17 @@ class Following {
     return this.#over || this.#reading.isOver || this.#signal.aborted
   }
 
+  /** Only a new event makes waits short again: a server may send `chat_subscribed` on each connection and close it. */
+  #noteProgress (item: StreamItem): void {
+    if (!('seq' in item) || item.seq <= this.#furthest) return
+    this.#furthest = item.seq
+    this.#backOff.succeeded()
+  }
+
   /** Waits until it is time to come back; throws `error` if there is no use in that. */
   async #wait (error: RunsClientError): Promise<void> {
     if (!this.#isPassing(error)) throw error
+    if (this.#since !== null && performance.now() - this.#since >= HOLDS_MS) this.#backOff.succeeded()
     const delayMs = this.#backOff.failed((error.retryAfter ?? 0) * 1_000)
     if (delayMs === null) throw error
     this.#tell({ status: 'waiting', error, attempt: this.#backOff.failures, delayMs })
@@ -158,8 +173,7 @@ class Following {
   }
 }
 
-/** When the server wants the client back, if it says that it closes; else null. */
-function closingOf (frame: unknown): number | null {
-  if (typeof frame !== 'object' || frame === null || !('kind' in frame) || frame.kind !== 'stream_closing') return null
-  return 'retryMs' in frame && typeof frame.retryMs === 'number' && frame.retryMs >= 0 ? frame.retryMs : 0
+/** Whether the server says that it closes. */
+function isClosing (frame: unknown): frame is { retryMs: unknown } {
+  return isObject(frame) && frame['kind'] === 'stream_closing'
 }

@@ -15,9 +15,9 @@ export type ConnectionState =
 
 /** When a connection that was lost is made anew. */
 export interface RetryOptions {
-  /** The first wait, in ms, unless the server says otherwise. Each failure in a row doubles it. Default: 500. */
+  /** The first wait, in ms, unless the server wants a longer one. Each failure in a row doubles it. Default: 500. */
   minMs?: number
-  /** The longest wait, in ms, whatever the server suggests, unless it insists (`Retry-After`). Default: 30,000. */
+  /** The longest wait, in ms, whatever the server suggests, unless it insists (`Retry-After`): then up to five minutes. Default: 30,000. */
   maxMs?: number
   /** How many failures in a row are forgiven. Default: any number of connections; four of a request. */
   attempts?: number
@@ -37,6 +37,8 @@ export interface ConnectionOptions {
   retry?: RetryOptions | undefined
   /** A connection on which no byte comes for so long is given up, in ms. Default: 45,000; the server's heartbeat is 15,000. */
   idleTimeoutMs?: number | undefined
+  /** What is longer ends with RESPONSE_TOO_LARGE: one event, one message of a WebSocket, the body of one answer. Default: 16 MiB. */
+  maxResponseBytes?: number | undefined
 }
 
 /** From where, and how long, a session is followed. */
@@ -53,13 +55,15 @@ export interface SubscriptionOptions {
 /** Of one stream by its URL. */
 export interface FollowOptions extends ConnectionOptions, SubscriptionOptions {}
 
-/** What the client needs of a WebSocket: the browser's, Node's from 22 on, or that of the package ws. */
-export type WebSocketConstructor = new (url: string) => WebSocketLike
+/** What the client needs of a WebSocket: the browser's, Node's, or that of the package ws, which heeds `maxPayload`. */
+export type WebSocketConstructor = new (url: string, protocols?: undefined, options?: { maxPayload: number }) => WebSocketLike
 
 /** See `WebSocketConstructor`. */
 export interface WebSocketLike {
   send (text: string): void
   close (): void
+  /** Of ws: does not wait for the peer. */
+  terminate?: () => void
   onopen: ((event: never) => void) | null
   onmessage: ((event: never) => void) | null
   onerror: ((event: never) => void) | null
@@ -69,7 +73,7 @@ export interface WebSocketLike {
 export interface ClientOptions extends ConnectionOptions {
   /** Over what sessions are followed, and messages sent. The rest is HTTP either way. Default: 'sse'. */
   transport?: 'sse' | 'websocket' | undefined
-  /** Default: the global one, which Node has from 22 on. */
+  /** Default: the global one. That of the package ws refuses a message that is too large before it is there. */
   WebSocket?: WebSocketConstructor | undefined
   /** Asked for each WebSocket, so that the URL can hold a fresh ticket. Default: `/ws` where the plugin is mounted. */
   socketUrl?: (() => string | Promise<string>) | undefined

@@ -3,8 +3,9 @@
  * it ends.
  */
 import type { Event } from '../lib/event.ts'
-import type { Frame, GapFrame, SubscribedFrame } from '../lib/frames.ts'
+import type { GapFrame, SubscribedFrame } from '../lib/frames.ts'
 import { RunsClientError } from './errors.ts'
+import { isFrame } from './known-frame.ts'
 import type { SubscriptionOptions } from './options.ts'
 import type { StreamItem } from './stream-item.ts'
 
@@ -107,10 +108,4 @@ export class Reading {
     }
     return frame
   }
-}
-
-/** Whether it is a JSON object with a kind; and an event, if it has a seq. */
-function isFrame (value: unknown): value is Event | Frame {
-  if (typeof value !== 'object' || value === null || !('kind' in value) || typeof value.kind !== 'string') return false
-  return !('seq' in value) || (Number.isSafeInteger(value.seq) && (value.seq as number) > 0)
 }

@@ -1,6 +1,9 @@
 /* Requests over HTTP, and their answers in JSON. */
+import { boundedText } from './bounded-text.ts'
+import { MAX_RESPONSE_BYTES, tooLarge } from './bounds.ts'
 import { RunsClientError } from './errors.ts'
 import { httpError } from './http-error.ts'
+import { isObject } from './known-frame.ts'
 import type { ConnectionOptions } from './options.ts'
 import { repeated } from './repeated.ts'
 import { requestHeaders } from './request-headers.ts'
@@ -20,7 +23,7 @@ export interface JsonRequest {
   mayRepeat?: boolean
 }
 
-/** An answer that is a success; `body` is null where there is none. */
+/** An answer that is a success; `body` is a JSON object, and null of a 204. */
 export interface JsonAnswer<T> {
   status: number
   body: T
@@ -66,7 +69,7 @@ export class Requests {
   }
 
   async #fetched<T> (url: URL, { method = 'GET', path, body, headers = {} }: Omit<JsonRequest, 'signal'>, signal: AbortSignal): Promise<JsonAnswer<T>> {
-    const { fetch = globalThis.fetch, credentials } = this.#options
+    const { fetch = globalThis.fetch, credentials, maxResponseBytes = MAX_RESPONSE_BYTES } = this.#options
     const hasBody = body !== undefined
     const response = await fetch(url, {
       method,
@@ -76,11 +79,16 @@ export class Requests {
       ...(credentials !== undefined && { credentials })
     })
     if (!response.ok) throw await httpError(response, path[0] === 'sessions' ? path[1] : undefined)
-    const text = await response.text()
+    const { status } = response
+    const text = await boundedText(response, maxResponseBytes)
+    if (text === null) throw tooLarge('The answer', maxResponseBytes, status)
+    if (status === 204) return { status, body: null as T }
     try {
-      return { status: response.status, body: (text === '' ? null : JSON.parse(text)) as T }
-    } catch (cause) {
-      throw new RunsClientError('HTTP_ERROR', 'The answer is not JSON.', { statusCode: response.status, cause })
+      const answer: unknown = JSON.parse(text)
+      if (isObject(answer)) return { status, body: answer as T }
+    } catch {
+      // Reported below.
     }
+    throw new RunsClientError('HTTP_ERROR', 'The answer is not a JSON object.', { statusCode: status })
   }
 }

@@ -1,5 +1,6 @@
 /* The one WebSocket of a client: there while somebody needs it, and made anew, not too often, for whoever comes back. */
-import { BackOff } from './back-off.ts'
+import { BackOff, HOLDS_MS } from './back-off.ts'
+import { MAX_RESPONSE_BYTES } from './bounds.ts'
 import { RunsClientError } from './errors.ts'
 import { httpError } from './http-error.ts'
 import { LinkedAbort } from './linked-abort.ts'
@@ -31,7 +32,7 @@ export class SharedSocket {
   readonly #backOff: BackOff
   #current: Current | null = null
   #users = 0
-  /** When the next may be tried, after one that could not be opened; by `performance.now`. */
+  /** When the next may be tried, after one that could not be opened, or was lost; by `performance.now`. */
   #notBefore = 0
 
   /** Throws TypeError if there is no WebSocket. */
@@ -80,25 +81,41 @@ export class SharedSocket {
   }
 
   async #connect (stop: AbortSignal, over: () => void): Promise<SocketConnection> {
-    const watch = new Watch(stop, this.#options.idleTimeoutMs)
+    const { idleTimeoutMs = IDLE_TIMEOUT_MS, maxResponseBytes = MAX_RESPONSE_BYTES } = this.#options
+    const watch = new Watch(stop, idleTimeoutMs)
     try {
       await pause(this.#notBefore - performance.now(), stop)
       const url = await watch.over(this.#url())
-      const connection = new SocketConnection(this.#WebSocket, url.href, this.#options.idleTimeoutMs ?? IDLE_TIMEOUT_MS, over)
+      const connection = new SocketConnection({
+        WebSocket: this.#WebSocket,
+        url: url.href,
+        idleTimeoutMs,
+        maxResponseBytes,
+        served: () => this.#backOff.succeeded(),
+        ended: (heldMs) => {
+          if (heldMs !== null && heldMs >= HOLDS_MS) this.#backOff.succeeded()
+          // One that was never open is counted below.
+          if (heldMs !== null) this.#failed()
+          over()
+        }
+      })
       stop.addEventListener('abort', () => connection.close(), { once: true })
       await watch.over(connection.opened)
-      this.#backOff.succeeded()
       return connection
     } catch (error) {
       // That nobody needs it any more says nothing about the next.
       if (stop.aborted) throw error
-      this.#notBefore = performance.now() + this.#backOff.failed()!
+      this.#failed()
       const reason = await this.#refusal(watch).catch(() => null)
       over()
       throw reason ?? error
     } finally {
       watch.end()
     }
+  }
+
+  #failed (): void {
+    this.#notBefore = performance.now() + this.#backOff.failed()!
   }
 
   async #url (): Promise<URL> {

@@ -4,10 +4,13 @@
  */
 import type { Event } from '../lib/event.ts'
 import type { Frame, ProtocolErrorFrame, SocketFrame } from '../lib/frames.ts'
+import { tooLarge } from './bounds.ts'
 import { RunsClientError } from './errors.ts'
 import { FrameBuffer } from './frame-buffer.ts'
 import { newIdempotencyKey } from './idempotency-key.ts'
+import { isObject } from './known-frame.ts'
 import type { WebSocketConstructor, WebSocketLike } from './options.ts'
+import { toldError } from './told-error.ts'
 
 /** What the server may close with that coming back does not change. */
 const FINAL: Partial<Record<number, () => RunsClientError>> = {
@@ -16,6 +19,20 @@ const FINAL: Partial<Record<number, () => RunsClientError>> = {
 }
 /** Of these the peer must be heard within the idle timeout: silence, a question, and its answer. */
 const LOOKS = 3
+
+/** How ws says that a message is longer than `maxPayload`. */
+const TOO_LARGE = 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
+
+export interface SocketConnectionOptions {
+  WebSocket: WebSocketConstructor
+  url: string
+  idleTimeoutMs: number
+  maxResponseBytes: number
+  /** Called when the server has answered something, or brought an event: it is of use. */
+  served: () => void
+  /** Called once, when it has ended, or could not be opened; not if it was closed. `heldMs` is how long it was open; null = never. */
+  ended: (heldMs: number | null) => void
+}
 
 /** An answer that somebody waits for. */
 interface Waiting {
@@ -36,29 +53,33 @@ export class SocketConnection {
   /** Resolves when it is open; rejects with what became of it otherwise. */
   readonly opened: Promise<void>
   readonly #socket: WebSocketLike
-  readonly #ended: (error: RunsClientError) => void
+  readonly #options: SocketConnectionOptions
   readonly #sessions = new Map<string, Followed>()
   readonly #waiting: Waiting[] = []
   readonly #looking: ReturnType<typeof setInterval>
   /** A session that nobody has: that we do not follow it is an answer, and so a sign of life. */
   readonly #nobodys = `probe-${newIdempotencyKey()}`
   #silentLooks = 0
+  #openedAt: number | null = null
   #error: RunsClientError | null = null
   #settleOpened!: (error: RunsClientError | null) => void
 
-  /** Connects. `ended` is called once, when it has ended, or could not be opened; not if it was closed. */
-  constructor (WebSocket: WebSocketConstructor, url: string, idleTimeoutMs: number, ended: (error: RunsClientError) => void) {
-    this.#ended = ended
+  /** Connects. */
+  constructor (options: SocketConnectionOptions) {
+    const { WebSocket, url, idleTimeoutMs, maxResponseBytes } = this.#options = options
     this.opened = new Promise((resolve, reject) => { this.#settleOpened = (error) => error === null ? resolve() : reject(error) })
     this.opened.catch(() => {})
-    const socket = this.#socket = new WebSocket(url)
+    // React Native's WebSocket warns of options that it does not know.
+    const isWs = 'terminate' in (WebSocket as { prototype: object }).prototype
+    const socket = this.#socket = isWs ? new WebSocket(url, undefined, { maxPayload: maxResponseBytes }) : new WebSocket(url)
     socket.onopen = () => {
       this.#silentLooks = 0
+      this.#openedAt = performance.now()
       this.#settleOpened(null)
     }
     socket.onmessage = ({ data }: { data: unknown }) => this.#take(data)
-    // 'close' follows, and says as much.
-    socket.onerror = () => {}
+    // Every other error is followed by 'close'.
+    socket.onerror = ({ error }: { error?: { code?: unknown } | null }) => { if (error?.code === TOO_LARGE) this.#end(this.#tooLarge()) }
     socket.onclose = ({ code }: { code: number }) => this.#end(FINAL[code]?.() ?? new RunsClientError('NETWORK', `The WebSocket is closed (${code}).`))
     this.#looking = setInterval(() => this.#look(), idleTimeoutMs / LOOKS)
   }
@@ -118,18 +139,16 @@ export class SocketConnection {
   #take (data: unknown): void {
     if (this.#error !== null) return
     this.#silentLooks = 0
+    if (typeof data === 'string' && data.length > this.#options.maxResponseBytes) return this.#end(this.#tooLarge())
     const frame = parsed(data)
-    if (frame === null) return this.#end(new RunsClientError('BAD_FRAME', 'The server sent what is no frame.'))
+    if (frame === null) return this.#end(badFrame())
     switch (frame.kind) {
       case 'chat_unsubscribed':
         return this.#unfenced(frame.sessionId)
       case 'chat_accepted':
-        // Nobody asked for what follows.
-        if (!this.follows(frame.sessionId)) this.#fence(frame.sessionId, null)
-        return this.#answered(frame.requestId)?.resolve(frame)
       case 'chat_aborted':
       case 'permission_accepted':
-        return this.#answered(frame.requestId)?.resolve(frame)
+        return this.#accepted(frame)
       case 'protocol_error':
         return this.#refused(frame)
       default:
@@ -137,9 +156,13 @@ export class SocketConnection {
     }
   }
 
+  #tooLarge (): RunsClientError {
+    return tooLarge('A message of the WebSocket', this.#options.maxResponseBytes)
+  }
+
   #unfenced (sessionId: string): void {
     const followed = this.#sessions.get(sessionId)
-    if (followed === undefined) return
+    if (followed === undefined || followed.fences === 0) return
     followed.fences--
     if (followed.fences === 0 && followed.buffer === null) this.#sessions.delete(sessionId)
   }
@@ -147,11 +170,22 @@ export class SocketConnection {
   /** Takes out who waits for the next answer of that name. */
   #answered (requestId: string | undefined): Waiting | undefined {
     const index = this.#waiting.findIndex((waiting) => waiting.requestId === requestId)
-    return index === -1 ? undefined : this.#waiting.splice(index, 1)[0]
+    if (index === -1) return undefined
+    this.#options.served()
+    return this.#waiting.splice(index, 1)[0]
+  }
+
+  #accepted (frame: Exclude<SocketFrame, ProtocolErrorFrame>): void {
+    const waiting = this.#answered('requestId' in frame ? frame.requestId : undefined)
+    if (waiting === undefined) return
+    // The server subscribes a socket that sends to the session; leave it if it is not followed here.
+    if (frame.kind === 'chat_accepted' && !this.follows(frame.sessionId)) this.#fence(frame.sessionId, null)
+    waiting.resolve(frame)
   }
 
   #refused ({ code, error: message, requestId, sessionId, runId, retryAfter }: ProtocolErrorFrame): void {
-    const error = new RunsClientError(code, message, { runId, retryAfter, sessionId })
+    const error = toldError({ code, message, runId, retryAfter, sessionId, statusCode: null })
+    if (error === null) return this.#end(badFrame())
     if (requestId !== undefined) return this.#answered(requestId)?.reject(error)
     // What is about nothing that we know of is about all; the server closes, or we have said what it does not understand.
     if (sessionId === undefined) return this.#end(new RunsClientError(code, message))
@@ -162,6 +196,7 @@ export class SocketConnection {
   #followed (frame: Event | Frame, size: number): void {
     const followed = this.#sessions.get(frame.sessionId)
     if (followed === undefined || followed.buffer === null || followed.fences > 0) return
+    if ('seq' in frame) this.#options.served()
     // Where there is no room for more the server goes on, until it is told.
     if (!followed.buffer.push(frame, size)) this.#fence(frame.sessionId, null)
   }
@@ -182,7 +217,9 @@ export class SocketConnection {
   #end (error: RunsClientError): void {
     if (this.#error !== null) return
     this.#finish(error)
-    this.#ended(error)
+    // A peer that broke the protocol may ignore the closing handshake, and go on sending.
+    this.#socket.terminate?.()
+    this.#options.ended(this.#openedAt === null ? null : performance.now() - this.#openedAt)
   }
 
   #finish (error: RunsClientError): void {
@@ -199,9 +236,13 @@ export class SocketConnection {
 
 function parsed (data: unknown): Event | Frame | SocketFrame | null {
   try {
-    const value: unknown = JSON.parse(data as string)
-    return typeof value === 'object' && value !== null && 'kind' in value && typeof value.kind === 'string' ? value as Event : null
+    const value: unknown = typeof data === 'string' ? JSON.parse(data) : null
+    return isObject(value) && typeof value['kind'] === 'string' ? value as unknown as Event : null
   } catch {
     return null
   }
+}
+
+function badFrame (): RunsClientError {
+  return new RunsClientError('BAD_FRAME', 'The server sent what is no frame.')
 }

@@ -86,17 +86,16 @@ function isLong (message: object): boolean {
 }
 
 /** What comes of a session after a cursor. Of what nobody takes no more is kept than there is room for: the rest is asked for later. */
-async function * frames (connection: SocketConnection, sessionId: string, { cursor: after, signal }: Attempt): AsyncGenerator<unknown> {
-  for (let cursor = after; !signal.aborted;) {
-    const buffer = connection.follow(sessionId, cursor)
+async function * frames (connection: SocketConnection, sessionId: string, attempt: Attempt): AsyncGenerator<unknown> {
+  const { signal } = attempt
+  // A buffer that was filled without a new event ends the connection, so that the back-off applies.
+  for (let before: Attempt['cursor'] | null = null; !signal.aborted && before !== attempt.cursor;) {
+    before = attempt.cursor
+    const buffer = connection.follow(sessionId, before)
     const leave = (): void => connection.unfollow(sessionId, buffer)
     signal.addEventListener('abort', leave)
     try {
-      for await (const frame of buffer.frames()) {
-        if ('seq' in frame) cursor = frame.seq as number
-        else if ('kind' in frame && frame.kind === 'chat_subscribed' && 'cursor' in frame) cursor = frame.cursor as number
-        yield frame
-      }
+      yield * buffer.frames()
     } finally {
       signal.removeEventListener('abort', leave)
       leave()

@@ -73,23 +73,23 @@ export interface CustomPart {
   data: unknown
 }
 
-/** The key, within its run, of the part that an event is about; null if it is about none. */
+/** The key, within its run, of the part that an event is about; null if it is about none, or does not say which. */
 export function partKey (event: Event): string | null {
   switch (event.kind) {
     case 'text':
     case 'stream_delta':
-      return `text:${event.messageId}`
+      return keyOf('text', event.messageId)
     case 'thinking':
     case 'thinking_delta':
-      return `thinking:${event.messageId}`
+      return keyOf('thinking', event.messageId)
     case 'tool_use':
     case 'tool_update':
     case 'tool_result':
-      return `tool:${event.toolId}`
+      return keyOf('tool', event.toolId)
     case 'permission_request':
     case 'permission_resolved':
     case 'permission_cancelled':
-      return `permission:${event.requestId}`
+      return keyOf('permission', event.requestId)
     case 'plan':
       return 'plan'
     case 'error':
@@ -148,6 +148,11 @@ export function endedPart (part: TranscriptPart): TranscriptPart {
   return 'streaming' in part && part.streaming ? { ...part, streaming: false } : part
 }
 
+// Converting an object to a string may throw.
+function keyOf (type: string, id: unknown): string | null {
+  return typeof id === 'string' ? `${type}:${id}` : null
+}
+
 // Parts that a client has not seen the beginning of, as it came later, have to be made up.
 function toolPart (key: string, part: TranscriptPart | undefined, toolId: string): ToolPart {
   return part?.type === 'tool' ? part : { type: 'tool', key, toolId, toolName: '', input: null, status: null, update: null, result: null }
@@ -158,5 +163,6 @@ function permissionPart (key: string, part: TranscriptPart | undefined, requestI
 }
 
 function appended (before: MessageContent, { content, snapshot }: EventOf<'stream_delta' | 'thinking_delta'>): string {
-  return snapshot === true || typeof before !== 'string' ? content : before + content
+  const text = typeof content === 'string' ? content : ''
+  return snapshot === true || typeof before !== 'string' ? text : before + text
 }

@@ -63,7 +63,7 @@ test('an answer that is no stream is the end of one that never worked, and passe
   t.strictSame(later.states, ['connecting 0', 'live', 'waiting 1 NETWORK', 'connecting 1', 'waiting 2 NOT_A_STREAM', 'connecting 2', 'closed FORBIDDEN'])
 })
 
-test('Retry-After is heeded, also beyond the longest wait; one that is no number of seconds is not', async (t) => {
+test('Retry-After is heeded, also beyond the longest wait, for up to five minutes', async (t) => {
   const server = await StreamServer.open(t)
   const delayFor = async (answer: (asked: Asked) => void): Promise<number> => {
     const waited = latch<ConnectionState>()
@@ -78,9 +78,7 @@ test('Retry-After is heeded, also beyond the longest wait; one that is no number
   between(await delayFor((asked) => asked.answer(429, '', { 'retry-after': '120' })), 120_000)
   between(await delayFor((asked) => asked.answer(503, '', { 'retry-after': '7' })), 7_000)
   between(await delayFor((asked) => asked.refuse(429, 'TOO_MANY_SUBSCRIBERS', { retryAfter: 5 })), 5_000)
-  between(await delayFor((asked) => asked.answer(503, '', { 'retry-after': 'Wed, 21 Oct 2099 07:28:00 GMT' })), 1)
-  // No timer is as long as that: one that is asked for it ends at once.
-  t.equal(await delayFor((asked) => asked.answer(503, '', { 'retry-after': '99999999' })), 2 ** 31 - 1)
+  between(await delayFor((asked) => asked.answer(503, '', { 'retry-after': '99999999' })), 300_000)
 })
 
 test('only so many failures in a row are forgiven', async (t) => {
@@ -131,7 +129,7 @@ for (const [name, text] of [['no JSON', 'data: {"kind":\n\n'], ['no object', 'da
 }
 
 test('a connection on which nothing comes is given up: before the answer, and behind it', async (t) => {
-  const { given, states } = await played(t, { idleTimeoutMs: 40 },
+  const { given, states } = await played(t, { idleTimeoutMs: 200 },
     () => {},
     (asked) => { asked.stream(subscribed(), delta(1)) },
     (asked) => asked.answer(204)
@@ -143,7 +141,7 @@ test('a connection on which nothing comes is given up: before the answer, and be
 test('headers that never come are given up like an answer that does not', async (t) => {
   const server = await StreamServer.open(t)
   let asked = 0
-  const items = follow(server.url, { ...soon, idleTimeoutMs: 20, headers: () => ++asked === 1 ? new Promise(() => {}) : {} })
+  const items = follow(server.url, { ...soon, idleTimeoutMs: 200, headers: () => ++asked === 1 ? new Promise(() => {}) : {} })
   const some = take(items, 1)
   const second = await server.next()
   second.stream(subscribed())

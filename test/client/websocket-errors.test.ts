@@ -99,7 +99,7 @@ test('many sessions that lost their WebSocket do not each try for a new one', as
 
 test('a silent connection is asked for a sign of life, and given up if there is none', async (t) => {
   const server = await SocketServer.open(t)
-  const client = connect(server, { idleTimeoutMs: 60 })
+  const client = connect(server, { idleTimeoutMs: 300 })
   const states: string[] = []
   const some = take(client.follow('s', { onState: (state) => states.push(stateShortly(state)) }), 2)
   const first = await server.next()

@@ -16,6 +16,8 @@ export class Peer {
   readonly #wanted: Array<Latch<Told>> = []
   /** How many unsubscriptions of sessions that nobody has were answered. */
   probes = 0
+  /** How many sessions it was told to leave. */
+  unsubscriptions = 0
   /** Whether those are answered. */
   answersProbes = true
   readonly closed: Promise<unknown>
@@ -63,7 +65,8 @@ export class Peer {
     return this
   }
 
-  text (text: string): void {
+  /** Sends what is no frame, as text, or as bytes. */
+  text (text: string | Buffer): void {
     this.#socket.send(text)
   }
 
@@ -81,6 +84,7 @@ export class Peer {
         this.#followed.add(sessionId)
         continue
       }
+      this.unsubscriptions++
       const isProbe = sessionId.startsWith('probe-')
       if (isProbe) this.probes++
       if (this.#followed.delete(sessionId)) this.#leaving(sessionId).open()
