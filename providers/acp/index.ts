@@ -93,9 +93,9 @@ async function * open (agent: Agent, providerSessionId: string | null): AsyncGen
 }
 
 /** Why the agent stopped, as the end of a run. */
-function ending (stopReason: string): { exitCode: number, error?: { code: string, message: string } } {
+function ending (stopReason: unknown): { exitCode: number, error?: { code: string, message: string } } {
   if (stopReason === 'end_turn') return { exitCode: 0 }
   // An agent may give any text, or none.
-  const reason = /^[a-z_]{1,40}$/.test(stopReason) ? stopReason : 'failed'
+  const reason = typeof stopReason === 'string' && /^[a-z_]{1,40}$/.test(stopReason) ? stopReason : 'failed'
   return { exitCode: 1, error: { code: `AGENT_${reason.toUpperCase()}`, message: `The agent stopped: ${reason}.` } }
 }
