@@ -8,7 +8,7 @@ import type { ResultMessage, SdkMessage } from './claude/sdk.ts'
 import { command, type CommandOptions } from './command.ts'
 import type { ReadLine } from './command-output.ts'
 
-export interface ClaudeCliOptions extends Pick<CommandOptions, 'cwd' | 'env' | 'killGraceMs'> {
+export interface ClaudeCliOptions extends Pick<CommandOptions, 'cwd' | 'env' | 'inheritEnv' | 'killGraceMs' | 'killOrphans'> {
   /** The program. Default 'claude'. */
   command?: string
   /** More arguments, such as `['--model', 'sonnet', '--allowedTools', 'Read']`. Default none. */

@@ -5,7 +5,7 @@ import type { Provider, ProviderEvent } from '../lib/provider.ts'
 import { command, type CommandOptions } from './command.ts'
 import type { ReadLine } from './command-output.ts'
 
-export interface CodexCliOptions extends Pick<CommandOptions, 'cwd' | 'env' | 'killGraceMs'> {
+export interface CodexCliOptions extends Pick<CommandOptions, 'cwd' | 'env' | 'inheritEnv' | 'killGraceMs' | 'killOrphans'> {
   /** The program. Default 'codex'. */
   command?: string
   /** More arguments of `codex exec`, such as `['--sandbox', 'workspace-write']`. Default none: it may only read. */
@@ -41,7 +41,7 @@ export function codexLines (): ReadLine {
     const item = line['item'] as Item | undefined
     switch (line['type']) {
       case 'thread.started':
-        return [{ kind: 'session_created', newSessionId: String(line['thread_id']) }]
+        return typeof line['thread_id'] === 'string' ? [{ kind: 'session_created', newSessionId: line['thread_id'] }] : []
       case 'item.started':
       case 'item.updated':
       case 'item.completed':

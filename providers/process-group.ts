@@ -1,5 +1,5 @@
 /* A child process that leads its own group, so that all it started dies with it; also what has left the group. */
-import { type ChildProcessWithoutNullStreams, spawn, type SpawnOptionsWithoutStdio } from 'node:child_process'
+import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { killStrays, strayMark } from './strays.ts'
 
@@ -20,10 +20,11 @@ export class ProcessGroup {
   #stderr = ''
   #killTimer: NodeJS.Timeout | undefined
 
-  constructor (command: string, args: readonly string[], options: SpawnOptionsWithoutStdio, killGraceMs: number) {
+  /** Starts the command. Throws what `spawn` throws: NUL characters in a text, arguments that are too long. */
+  constructor (command: string, args: readonly string[], { cwd, env }: { cwd?: string | undefined, env: NodeJS.ProcessEnv }, killGraceMs: number) {
     this.#killGraceMs = killGraceMs
     const mark = strayMark()
-    this.child = spawn(command, args, { ...options, env: { ...options.env ?? process.env, ...mark }, detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
+    this.child = spawn(command, args, { cwd, env: { ...env, ...mark }, detached: true, stdio: ['pipe', 'pipe', 'pipe'] })
     this.exited = new Promise((resolve, reject) => {
       this.child.on('error', reject)
       this.child.on('exit', (code, signal) => {
@@ -35,8 +36,8 @@ export class ProcessGroup {
     })
     // Whoever does not wait is not to die of it.
     this.exited.catch(() => {})
-    // A command that does not read its input closes the pipe.
-    this.child.stdin.on('error', () => {})
+    // A command that does not read its input closes the pipe; and an error of any pipe that has no listener ends the server.
+    for (const pipe of [this.child.stdin, this.child.stdout, this.child.stderr]) pipe.on('error', () => {})
     this.child.stderr.setEncoding('utf8').on('data', (text: string) => { this.#stderr = (this.#stderr + text).slice(-STDERR_TAIL) })
   }
 
@@ -61,9 +62,8 @@ export class ProcessGroup {
     if (this.child.pid === undefined) return
     try {
       process.kill(-this.child.pid, signal)
-    } catch (error) {
-      // The group is gone already.
-      if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error
+    } catch {
+      // The group is gone already, or became another user's. Thrown from a timer or a listener, it would end the server.
     }
   }
 }

@@ -4,79 +4,92 @@
  * there is nothing to read it from.
  */
 import { randomUUID } from 'node:crypto'
-import { readFileSync, readlinkSync } from 'node:fs'
-import { readdir, readFile } from 'node:fs/promises'
+import { type Carrier, ProcessTable } from './process-table.ts'
 
-const VARIABLE = 'FASTIFY_AGENT_RUNS_PROCESS'
-/** Who starts new ones faster than they die is not caught up with. */
+export interface OrphanOptions {
+  /**
+   * Whether to look, once in the life of this process, for agents whose server is dead, and to kill them. They may be of any
+   * server on the machine that this process may kill. Linux only. Default false.
+   */
+  killOrphans?: boolean
+}
+
+/** The variable that every process of an agent inherits. */
+export const STRAY_VARIABLE = 'FASTIFY_AGENT_RUNS_PROCESS'
+/** Processes that start others faster than they die are given up after so many rounds. */
 const ROUNDS = 10
 
-/** The mark of one agent, for its environment: which server it is of, and which of that server's agents. */
-export function strayMark (): Record<string, string> {
-  return { [VARIABLE]: `${SERVER}:${randomUUID()}` }
+const table = new ProcessTable()
+const NAMESPACE = table.namespace
+const SERVER = [NAMESPACE, process.pid, table.startOf(process.pid)].join(':')
+
+/** What the searches work with; tests have some of their own. */
+interface Means {
+  table: ProcessTable
+  kill: (pid: number) => void
 }
 
-/** Kills whatever still carries the mark. To be called when the agent itself is gone. Never rejects. */
-export async function killStrays (mark: Record<string, string>): Promise<void> {
-  await killCarriers((value) => value === mark[VARIABLE])
-}
+const MEANS: Means = { table, kill: (pid) => process.kill(pid, 'SIGKILL') }
 
 let orphansKilled: Promise<void> | undefined
 
-/** Kills the agents of servers that are dead, once in the life of this process. Never rejects. */
-export function killOrphans (): Promise<void> {
-  orphansKilled ??= killCarriers((value) => {
-    const [namespace, pid, started] = value.split(':')
-    // Elsewhere pids mean other processes.
-    return namespace === NAMESPACE && startOf(Number(pid)) !== started
-  })
-  return orphansKilled
+/** To be called by each provider that starts processes, before it does. Never throws. */
+export function lookAfterStrays ({ killOrphans: asked = false }: OrphanOptions): void {
+  // A server that was started by an agent passes no mark on: what it starts besides its own agents is no agent's.
+  delete process.env[STRAY_VARIABLE]
+  if (asked) orphansKilled ??= killOrphans()
 }
 
-async function killCarriers (isStray: (value: string) => boolean): Promise<void> {
-  if (!IS_LINUX) return
+/** The mark of one agent, for its environment: which server it is of, and which of that server's agents. */
+export function strayMark (): Record<string, string> {
+  return { [STRAY_VARIABLE]: `${SERVER}:${randomUUID()}` }
+}
+
+/** Kills whatever still carries the mark. To be called when the agent itself is gone. Never rejects. */
+export async function killStrays (mark: Record<string, string>, means = MEANS): Promise<void> {
+  await killCarriers((value) => value === mark[STRAY_VARIABLE], means)
+}
+
+/** Kills the agents of servers that are dead. Never rejects. */
+export async function killOrphans (means = MEANS): Promise<void> {
+  // The mark that this process was started with: what carries the same is what it lives among.
+  const inherited = means.table.valueOf(process.pid, STRAY_VARIABLE)
+  await killCarriers((value) => {
+    const [namespace, pid, started] = value.split(':')
+    // Elsewhere pids mean other processes.
+    return value !== inherited && namespace !== '' && namespace === NAMESPACE && isDead(means.table, Number(pid), started)
+  }, means)
+}
+
+/** Whether a process has gone; false where it cannot be told. */
+function isDead (table: ProcessTable, pid: number, started: string | undefined): boolean {
+  if (!started) return false
+  const start = table.startOf(pid)
+  if (start !== '') return start !== started
+  try {
+    process.kill(pid, 0)
+    return false
+  } catch (error) {
+    // Otherwise it is there, but not for us to see.
+    return error instanceof Error && 'code' in error && error.code === 'ESRCH'
+  }
+}
+
+/** Kills what carries such a mark, but never this process nor an ancestor of it. */
+async function killCarriers (isStray: (value: string) => boolean, { table, kill }: Means): Promise<void> {
+  const family = table.familyOf(process.pid)
+  const areStrays = ({ pid, value }: Carrier): boolean => isStray(value) && !family.has(pid)
   for (let round = 0; round < ROUNDS; round++) {
-    const carriers = (await markedProcesses()).filter(({ value }) => isStray(value))
-    if (carriers.length === 0) return
-    for (const { pid } of carriers) {
+    const strays = (await table.carriersOf(STRAY_VARIABLE)).filter(areStrays)
+    if (strays.length === 0) return
+    for (const { pid, value } of strays) {
+      // Its pid may mean another process by now.
+      if (table.valueOf(pid, STRAY_VARIABLE) !== value) continue
       try {
-        process.kill(pid, 'SIGKILL')
+        kill(pid)
       } catch {
         // It is gone already.
       }
     }
   }
 }
-
-async function markedProcesses (): Promise<Array<{ pid: number, value: string }>> {
-  const pids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name))
-  const marked = await Promise.all(pids.map(async (pid) => {
-    // Those of other users cannot be read, nor can those that end meanwhile; the dead that nobody has buried have none.
-    const environment = await readFile(`/proc/${pid}/environ`, 'latin1').catch(() => '')
-    const entry = environment.split('\0').find((each) => each.startsWith(`${VARIABLE}=`))
-    return entry === undefined ? [] : [{ pid: Number(pid), value: entry.slice(VARIABLE.length + 1) }]
-  }))
-  return marked.flat()
-}
-
-/** When a process started, so that another one under its pid is not taken for it; '' if there is none. */
-function startOf (pid: number): string {
-  try {
-    // Behind the name, which may hold anything: the 22nd field of all.
-    return readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)!.split(' ')[19]!
-  } catch {
-    return ''
-  }
-}
-
-function namespaceOf (): string {
-  try {
-    return readlinkSync('/proc/self/ns/pid').replace(/\D/g, '')
-  } catch {
-    return ''
-  }
-}
-
-const IS_LINUX = process.platform === 'linux'
-const NAMESPACE = IS_LINUX ? namespaceOf() : ''
-const SERVER = [NAMESPACE, process.pid, IS_LINUX ? startOf(process.pid) : ''].join(':')

@@ -1,6 +1,7 @@
 /* The standalone server's flags and environment: every option of the plugin, and a few of its own. */
 import { parseArgs } from 'node:util'
 import { OPTIONS, type OptionSchema } from '../plugins/options.ts'
+import { VARIABLES } from '../providers/environment.ts'
 import { readHosts } from './hosts.ts'
 import { readOrigins } from './origins.ts'
 
@@ -30,6 +31,7 @@ const SERVER: Record<string, Setting> = {
   model: { flag: 'model', description: 'The model, of the providers "openai" and "claude".', read: asIs },
   baseUrl: { flag: 'base-url', description: 'The endpoint of the provider "openai", such as http://127.0.0.1:11434/v1; the key is in OPENAI_API_KEY.', read: asIs },
   config: { flag: 'config', description: 'A JSON file that says what runs, for several providers at once; see docs/providers.md.', read: asIs },
+  inheritEnv: { flag: 'inherit-env', description: 'Variables of the server\'s environment that agents get besides PATH, HOME and their like, with commas between them; PREFIX_* = all that start so, * = all but the server\'s own settings (AGENT_RUNS_…).', default: [], read: readVariables },
   tokens: { flag: 'tokens', description: 'A JSON file of who may use the server: [{ "token", "owner", "expiresAt"? }, …]. Without it, whoever reaches it may do everything.', read: asIs },
   corsOrigin: { flag: 'cors-origin', description: 'Origins whose pages may use the server, such as https://app.example, with commas between them.', default: [], read: readOrigins },
   allowedHosts: { flag: 'allowed-hosts', description: 'Names under which the server may be called, with commas between them, beside that of --host and those of this machine; * = any.', default: [], read: readHosts },
@@ -42,6 +44,8 @@ export const SETTINGS: Record<string, Setting> = { ...SERVER, ...pluginSettings(
 
 export interface Settings {
   values: Record<string, unknown>
+  /** The variables of the server's environment that agents are to get besides the base set. */
+  inheritEnv: string[]
   /** What stands after `--`. */
   command: string[]
   help: boolean
@@ -65,12 +69,16 @@ export function readSettings (args: string[], env: NodeJS.ProcessEnv): Settings 
       throw new UsageError(`${given[flag] === undefined ? variable : `--${flag}`} is "${text}": ${(error as Error).message}`)
     }
   }
-  return { values, command: end === -1 ? [] : args.slice(end + 1), help: given['help'] === true }
+  const { inheritEnv, ...rest } = values
+  return { values: rest, inheritEnv: inheritEnv as string[], command: end === -1 ? [] : args.slice(end + 1), help: given['help'] === true }
 }
+
+/** How the variables begin that stand for flags. */
+export const OWN_PREFIX = 'AGENT_RUNS_'
 
 /** The variable that stands for a flag. */
 export function variableOf (flag: string): string {
-  return `AGENT_RUNS_${flag.toUpperCase().replaceAll('-', '_')}`
+  return `${OWN_PREFIX}${flag.toUpperCase().replaceAll('-', '_')}`
 }
 
 function parse (args: string[]): Record<string, string | boolean | undefined> {
@@ -94,6 +102,14 @@ function pluginSettings (schemas: Record<string, OptionSchema>, group?: string):
 
 function kebab (name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)
+}
+
+function readVariables (list: string): string[] {
+  return list.split(',').map((each) => {
+    const name = each.trim()
+    if (!new RegExp(VARIABLES).test(name)) throw new Error('it must be names of variables with commas between them, PREFIX_* or *.')
+    return name
+  })
 }
 
 function toInteger (text: string): number {

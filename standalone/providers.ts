@@ -5,11 +5,13 @@ import { Value } from 'typebox/value'
 import type { Provider } from '../index.ts'
 import { problemOf } from '../lib/validation-problem.ts'
 import { acp } from '../providers/acp/index.ts'
+import { BASE_ENVIRONMENT } from '../providers/base-environment.ts'
 import { claude, type ClaudeOptions } from '../providers/claude/index.ts'
 import { command } from '../providers/command.ts'
 import { echo } from '../providers/echo.ts'
+import { VARIABLES, variablesNamed } from '../providers/environment.ts'
 import { openai } from '../providers/openai/index.ts'
-import { type Settings, UsageError } from './flags.ts'
+import { OWN_PREFIX, type Settings, UsageError } from './flags.ts'
 
 const closed = { additionalProperties: false }
 const text = (description: string) => Type.Optional(Type.String({ description }))
@@ -22,14 +24,19 @@ const program = {
   command: Type.String({ description: 'The program, found by PATH; never passed to a shell.', minLength: 1 }),
   args: texts('Its arguments.'),
   cwd: text('Where it works, as an absolute path. Default: where the server does.'),
-  env: map('Variables that are added to the server\'s environment.'),
+  env: map('Variables that are added to what it gets of the server\'s environment.'),
+  inheritEnv: Type.Optional(Type.Array(Type.String({ pattern: VARIABLES }), { description: 'Variables of the server\'s environment that it gets besides PATH, HOME and their like, and those of --inherit-env. PREFIX_* = all that start so, * = all but the server\'s own settings (AGENT_RUNS_…).' })),
   killGraceMs: ms('How long it may take to end after SIGTERM.')
 }
 
 /** What a file may say of one agent. */
 const AGENTS = {
   echo: Type.Object({ type: Type.Literal('echo'), delayMs: ms('The pause between two deltas.') }, closed),
-  command: Type.Object({ type: Type.Literal('command'), ...program }, closed),
+  command: Type.Object({
+    type: Type.Literal('command'),
+    ...program,
+    allowLeadingDash: Type.Optional(Type.Boolean({ description: 'Whether a message that begins with "-" may take the place of the argument {message}. Only behind "--", with a program that knows it.' }))
+  }, closed),
   acp: Type.Object({
     type: Type.Literal('acp'),
     ...program,
@@ -54,6 +61,7 @@ const AGENTS = {
     models: texts('Models that clients may choose.'),
     cwd: program.cwd,
     env: program.env,
+    inheritEnv: program.inheritEnv,
     systemPrompt: text('What the agent is told before everything else.'),
     permissionMode: Type.Optional(Type.Union(['default', 'acceptEdits', 'plan', 'dontAsk', 'auto', 'bypassPermissions'].map((mode) => Type.Literal(mode)))),
     allowedTools: texts('Tools that run without being asked for.'),
@@ -75,14 +83,15 @@ export const CONFIG = Type.Object({
 }, closed)
 
 /** The agents that settings ask for, and which of them answers by default. Throws UsageError. */
-export function readProviders ({ values, command: argv }: Settings): { providers: Record<string, Provider>, defaultProvider?: string } {
+export function readProviders ({ values, inheritEnv, command: argv }: Settings): { providers: Record<string, Provider>, defaultProvider?: string } {
   const { config, provider, baseUrl, model, defaultProvider } = values as Record<string, string | undefined>
   if (config !== undefined) {
     if (provider !== undefined || argv.length > 0 || baseUrl !== undefined || model !== undefined) throw new UsageError('--config says what runs: it goes with no --provider, --model, --base-url, nor a command.')
-    return { ...fromFile(config), ...(defaultProvider !== undefined && { defaultProvider }) }
+    return { ...fromFile(config, inheritEnv), ...(defaultProvider !== undefined && { defaultProvider }) }
   }
   const type = provider ?? (argv.length > 0 ? 'command' : 'echo')
-  return { providers: { [type]: create(fromFlags(type, argv, baseUrl, model)) } }
+  if (inheritEnv.length > 0 && (type === 'echo' || type === 'openai')) throw new UsageError(`The provider "${type}" takes no --inherit-env.`)
+  return { providers: { [type]: create(fromFlags(type, argv, baseUrl, model), inheritEnv) } }
 }
 
 function fromFlags (type: string, [program, ...args]: string[], baseUrl: string | undefined, model: string | undefined): AgentConfig {
@@ -96,7 +105,7 @@ function fromFlags (type: string, [program, ...args]: string[], baseUrl: string 
   return { type, ...(program !== undefined && { command: program, args }), ...(baseUrl !== undefined && { baseUrl }), ...(model !== undefined && { model }) } as AgentConfig
 }
 
-function fromFile (path: string): { providers: Record<string, Provider>, defaultProvider?: string } {
+function fromFile (path: string, inheritEnv: string[]): { providers: Record<string, Provider>, defaultProvider?: string } {
   const config = parsed(path)
   const { providers } = config as { providers?: Record<string, { type?: string }> }
   // A union says only that nothing fits; the agent's own schema says what.
@@ -108,7 +117,7 @@ function fromFile (path: string): { providers: Record<string, Provider>, default
   if (!Value.Check(CONFIG, config)) throw new UsageError(`${path}: ${problemOf('the file', Value.Errors(CONFIG, config))}.`)
   const { defaultProvider } = config
   return {
-    providers: Object.fromEntries(Object.entries(config.providers).map(([name, agent]) => [name, create(agent as AgentConfig)])),
+    providers: Object.fromEntries(Object.entries(config.providers).map(([name, agent]) => [name, create(agent as AgentConfig, inheritEnv)])),
     ...(defaultProvider !== undefined && { defaultProvider })
   }
 }
@@ -121,7 +130,13 @@ function parsed (path: string): unknown {
   }
 }
 
-function create (config: AgentConfig): Provider {
+/** The variables of the server's environment that agents get; the server's own settings only by their names. */
+export function inheritedVariables (named: readonly string[]): string[] {
+  return variablesNamed([...BASE_ENVIRONMENT, ...named]).filter((name) => !name.toUpperCase().startsWith(OWN_PREFIX) || named.includes(name))
+}
+
+function create (config: AgentConfig, inheritEnv: string[]): Provider {
+  const started = ({ inheritEnv: more = [] }: { inheritEnv?: string[] }) => ({ inheritEnv: inheritedVariables([...inheritEnv, ...more]), killOrphans: true })
   switch (config.type) {
     case 'echo': {
       const { type, ...options } = config
@@ -129,11 +144,11 @@ function create (config: AgentConfig): Provider {
     }
     case 'command': {
       const { type, ...options } = config
-      return command(options)
+      return command({ ...options, ...started(options) })
     }
     case 'acp': {
       const { type, ...options } = config
-      return acp(options)
+      return acp({ ...options, ...started(options) })
     }
     case 'openai': {
       const { type, apiKeyEnv, ...options } = config
@@ -143,7 +158,7 @@ function create (config: AgentConfig): Provider {
     }
     case 'claude': {
       const { type, ...options } = config
-      return claude(options as ClaudeOptions)
+      return claude({ ...options as ClaudeOptions, ...started(options) })
     }
   }
 }

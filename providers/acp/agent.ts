@@ -7,6 +7,8 @@ import { atMost } from '../../lib/at-most.ts'
 import type { EventQueue } from '../../lib/event-queue.ts'
 import type { Logger } from '../../lib/logger.ts'
 import { ProviderError, type RunContext } from '../../lib/provider.ts'
+import type { AllowUrl } from '../client-url.ts'
+import { LineLimit } from '../line-limit.ts'
 import { ProcessGroup } from '../process-group.ts'
 import { askPermission } from './permission.ts'
 import { promptOf } from './prompt.ts'
@@ -14,11 +16,15 @@ import { UpdateMapper } from './updates.ts'
 
 type Sdk = typeof acp
 
+/** Of what an agent says of an error, in characters: it goes to the clients. */
+const ERROR_LENGTH = 4_096
+
 export interface AgentOptions {
   command: string
   args: readonly string[]
   cwd: string
   env: Record<string, string | undefined>
+  allowUrl: AllowUrl | undefined
   mcpServers: readonly unknown[]
   log: Logger
   /** How long it may take to start, in ms. */
@@ -47,16 +53,26 @@ export class Agent {
   /** Whether nobody may use it any more. */
   #over = false
 
+  /** Starts the agent. Throws a ProviderError AGENT_NOT_STARTED for what no program can be given, such as a NUL in a path. */
   constructor (sdk: Sdk, options: AgentOptions) {
     const { command, args, cwd, env, killGraceMs } = options
     this.#sdk = sdk
     this.#options = options
-    this.#group = new ProcessGroup(command, args, { cwd, env: { ...process.env, ...env } }, killGraceMs)
+    try {
+      this.#group = new ProcessGroup(command, args, { cwd, env }, killGraceMs)
+    } catch (error) {
+      throw this.#notStarted(error)
+    }
     const { stdin, stdout } = this.#group.child
     this.#connection = sdk.client({ name: 'fastify-agent-runs' })
       .onNotification(sdk.methods.client.session.update, ({ params }) => this.#update(params))
       .onRequest(sdk.methods.client.session.requestPermission, ({ params, signal }) => this.#ask(params, signal))
       .connect(sdk.ndJsonStream(Writable.toWeb(stdin) as WritableStream<Uint8Array>, this.#input(stdout)))
+    // It can be spoken to no more: the next message gets another one.
+    void this.#connection.closed.then(() => {
+      this.#over = true
+      this.#group.kill()
+    })
     this.exited = this.#group.exited.catch(() => 127).then((exitCode) => {
       this.#over = true
       this.#connection.close()
@@ -87,13 +103,14 @@ export class Agent {
     this.#capabilities = agentCapabilities
     if (nativeId !== null && await this.#resume(nativeId)) return 'resumed'
     const { sessionId } = await this.#within(this.#options.startTimeoutMs, this.#connection.agent.request(agent.session.new, this.#place))
+    if (typeof sessionId !== 'string' || sessionId === '') throw new ProviderError('The agent opened a session without an id.', { code: 'AGENT_INCOMPATIBLE' })
     this.#nativeId = sessionId
     return nativeId === null ? 'new' : 'lost'
   }
 
   /** Takes one turn: what the agent does goes to `queue`; resolves with why it stopped. */
   async prompt (context: RunContext, queue: EventQueue): Promise<{ stopReason: acp.StopReason, usage: Record<string, unknown> | undefined }> {
-    const prompt = promptOf(context.content, this.#capabilities.promptCapabilities ?? {})
+    const prompt = promptOf(context.content, this.#capabilities.promptCapabilities ?? {}, this.#options.allowUrl)
     const turn = { context, queue, mapper: new UpdateMapper() }
     this.#turn = turn
     try {
@@ -153,15 +170,23 @@ export class Agent {
     return askPermission(context, queue, mapper.tool(request.toolCall.toolCallId), request, signal)
   }
 
-  /** The agent's words, read no faster than the log takes what they say. */
+  /** The agent's words, read no faster than the log takes what they say, and no line of them without an end. */
   #input (stdout: Readable): ReadableStream<Uint8Array> {
     const chunks = stdout[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>
+    const limit = new LineLimit()
     return new ReadableStream<Uint8Array>({
       pull: async (controller) => {
         await this.#turn?.queue.room()
         const { done, value } = await chunks.next()
-        if (done === true) controller.close()
-        else controller.enqueue(value)
+        if (done === true) return controller.close()
+        try {
+          limit.take(value)
+        } catch (error) {
+          // Nobody would read to its end, and close it.
+          stdout.destroy()
+          throw error
+        }
+        controller.enqueue(value)
       },
       cancel: () => { stdout.destroy() }
     }, { highWaterMark: 0 })
@@ -180,16 +205,21 @@ export class Agent {
     try {
       return await work
     } catch (error) {
-      if (this.#group.child.pid === undefined) throw new ProviderError(`"${this.#options.command}" cannot be started.`, { code: 'AGENT_NOT_STARTED', exitCode: 127, cause: error })
+      if (this.#group.child.pid === undefined) throw this.#notStarted(error)
       if (error instanceof this.#sdk.RequestError && !this.#connection.signal.aborted) {
         this.#options.log.warn({ err: error, data: error.data, stderr: this.#group.stderrTail }, 'the agent refused a request')
-        throw new ProviderError(error.message, { code: error.code === -32_000 ? 'AGENT_NOT_AUTHENTICATED' : 'AGENT_FAILED', cause: error })
+        throw new ProviderError(error.message.slice(0, ERROR_LENGTH), { code: error.code === -32_000 ? 'AGENT_NOT_AUTHENTICATED' : 'AGENT_FAILED', cause: error })
       }
       this.#group.kill()
       const exitCode = await this.exited
+      if (error instanceof ProviderError) throw error
       const tail = this.#group.stderrTail
       throw new ProviderError(`The agent ended with code ${exitCode}${tail === '' ? '.' : `: ${tail}`}`, { code: 'AGENT_EXITED', exitCode, cause: error })
     }
+  }
+
+  #notStarted (cause: unknown): ProviderError {
+    return new ProviderError(`"${this.#options.command}" cannot be started.`, { code: 'AGENT_NOT_STARTED', exitCode: 127, cause })
   }
 }
 

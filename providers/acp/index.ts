@@ -4,20 +4,20 @@ import type * as Sdk from '@agentclientprotocol/sdk'
 import Type from 'typebox'
 import { eventQueue } from '../../lib/event-queue.ts'
 import type { Provider, ProviderEvent, RunContext } from '../../lib/provider.ts'
+import type { UrlOptions } from '../client-url.ts'
+import { environmentOf, type EnvironmentOptions } from '../environment.ts'
 import { loadPeer } from '../load-peer.ts'
-import { killOrphans } from '../strays.ts'
+import { lookAfterStrays, type OrphanOptions } from '../strays.ts'
 import { Agent } from './agent.ts'
 import { WarmAgents } from './warm-agents.ts'
 
-export interface AcpOptions {
+export interface AcpOptions extends EnvironmentOptions, OrphanOptions, UrlOptions {
   /** The agent's program, found by PATH. Never passed to a shell. */
   command: string
   /** Its arguments. Default none. */
   args?: readonly string[]
   /** Where it works, as an absolute path, or how to tell by the run. Default: the server's working directory. */
   cwd?: string | ((context: Pick<RunContext, 'session' | 'context'>) => string)
-  /** Variables that are added to the server's environment; `undefined` takes one out of it. */
-  env?: Record<string, string | undefined>
   /** MCP servers that the agent is to use, as the protocol has them. Default none. */
   mcpServers?: readonly unknown[]
   /** How long an agent is kept for its session's next message, in ms; 0 = not at all. Default 300,000. */
@@ -40,9 +40,9 @@ export interface AcpOptions {
  * `@agentclientprotocol/sdk`.
  */
 export function acp (options: AcpOptions): Provider {
-  const { command, args = [], cwd = process.cwd(), env = {}, mcpServers = [], idleMs = 300_000, maxAgents = 16, startTimeoutMs = 60_000, cancelGraceMs = 2_000, killGraceMs = 1_000, sdk: load = () => import('@agentclientprotocol/sdk') } = options
+  const { command, args = [], cwd = process.cwd(), allowUrl, mcpServers = [], idleMs = 300_000, maxAgents = 16, startTimeoutMs = 60_000, cancelGraceMs = 2_000, killGraceMs = 1_000, sdk: load = () => import('@agentclientprotocol/sdk') } = options
   const agents = new WarmAgents({ idleMs, maxAgents })
-  void killOrphans()
+  lookAfterStrays(options)
 
   async function * run (context: RunContext): AsyncGenerator<ProviderEvent> {
     const { session, signal, providerSessionId, log } = context
@@ -50,7 +50,7 @@ export function acp (options: AcpOptions): Provider {
     const sdk = await loadPeer(load, '@agentclientprotocol/sdk', 'acp') as typeof Sdk
     const place = typeof cwd === 'function' ? cwd(context) : cwd
     const { agent, isNew } = await agents.take(session.id, providerSessionId, () => new Agent(sdk, {
-      command, args, cwd: place, env, mcpServers, log, startTimeoutMs, cancelGraceMs, killGraceMs
+      command, args, cwd: place, env: environmentOf(options), allowUrl, mcpServers, log, startTimeoutMs, cancelGraceMs, killGraceMs
     }))
     const queue = eventQueue()
     let turn: Promise<void> | null = null
@@ -94,7 +94,9 @@ async function * open (agent: Agent, providerSessionId: string | null): AsyncGen
 }
 
 /** Why the agent stopped, as the end of a run. */
-function ending (stopReason: string): { exitCode: number, error?: { code: string, message: string } } {
+function ending (stopReason: unknown): { exitCode: number, error?: { code: string, message: string } } {
   if (stopReason === 'end_turn') return { exitCode: 0 }
-  return { exitCode: 1, error: { code: `AGENT_${stopReason.toUpperCase()}`, message: `The agent stopped: ${stopReason}.` } }
+  // An agent may give any text, or none.
+  const reason = typeof stopReason === 'string' && /^[a-z_]{1,40}$/.test(stopReason) ? stopReason : 'failed'
+  return { exitCode: 1, error: { code: `AGENT_${reason.toUpperCase()}`, message: `The agent stopped: ${reason}.` } }
 }

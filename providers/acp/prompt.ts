@@ -2,21 +2,25 @@
 import type { ContentBlock, PromptCapabilities } from '@agentclientprotocol/sdk'
 import type { MessageContent, MessagePart } from '../../lib/message-content.ts'
 import { ProviderError } from '../../lib/provider.ts'
+import { type AllowUrl, clientUrl } from '../client-url.ts'
 
 /** The blocks of a message. Throws a ProviderError UNSUPPORTED_CONTENT for what the agent does not take. */
-export function promptOf (content: MessageContent, capabilities: PromptCapabilities): ContentBlock[] {
+export function promptOf (content: MessageContent, capabilities: PromptCapabilities, allowUrl?: AllowUrl): ContentBlock[] {
   if (typeof content === 'string') return [{ type: 'text', text: content }]
-  return content.map((part) => blockOf(part, capabilities))
+  return content.map((part) => blockOf(part, capabilities, allowUrl))
 }
 
-function blockOf (part: MessagePart, { image = false, embeddedContext = false }: PromptCapabilities): ContentBlock {
+function blockOf (part: MessagePart, { image = false, embeddedContext = false }: PromptCapabilities, allowUrl: AllowUrl | undefined): ContentBlock {
   if (part.type === 'text') return { type: 'text', text: part.text }
   const { mimeType, name } = part as Exclude<MessagePart, { type: 'text' }>
   // Every agent has to take links.
-  if ('url' in part) return { type: 'resource_link', uri: part.url, mimeType, name: name ?? part.url }
+  if ('url' in part) {
+    const uri = clientUrl(part.url, allowUrl)
+    return { type: 'resource_link', uri, mimeType, name: name ?? uri }
+  }
   if (part.type === 'image' && image) return { type: 'image', data: part.data, mimeType }
   if (part.type === 'file' && embeddedContext) {
-    return { type: 'resource', resource: { uri: `attachment:///${encodeURIComponent(name ?? 'file')}`, mimeType, blob: part.data } }
+    return { type: 'resource', resource: { uri: `attachment:///${encodeURIComponent((name ?? 'file').toWellFormed())}`, mimeType, blob: part.data } }
   }
   throw new ProviderError(`The agent takes no ${String(part.type)} in a message.`, { code: 'UNSUPPORTED_CONTENT' })
 }

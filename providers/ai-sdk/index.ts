@@ -4,6 +4,7 @@ import type { TSchema } from 'typebox'
 import type { Provider, ProviderEvent, RunContext } from '../../lib/provider.ts'
 import { type AiMessage, messagesOf } from './messages.ts'
 import { type ApprovalRequest, PartMapper, type StreamPart } from './parts.ts'
+import type { UrlOptions } from '../client-url.ts'
 import { conversationOf } from '../conversation.ts'
 
 export type { AiAssistantPart, AiJson, AiMessage, AiToolResult, AiUserPart } from './messages.ts'
@@ -23,7 +24,7 @@ export interface AiSdkResult {
   response?: PromiseLike<{ messages: readonly unknown[] }>
 }
 
-export interface AiSdkOptions {
+export interface AiSdkOptions extends UrlOptions {
   /** Asks the model: `({ messages, signal }) => streamText({ model, messages, abortSignal: signal })`. */
   stream: (request: AiSdkRequest) => AiSdkResult | PromiseLike<AiSdkResult>
   /** What clients may put into a message's `options`. Default: nothing. */
@@ -35,14 +36,14 @@ export interface AiSdkOptions {
  * (AI SDK 6) ask for it here. Fails with the codes of the `openai` provider as far as the SDK tells what went wrong, with
  * MODEL_ABORTED if the SDK stopped by itself, and else with MODEL_FAILED; what was wrong is in the log.
  */
-export function aiSdk ({ stream, optionsSchema }: AiSdkOptions): Provider {
+export function aiSdk ({ stream, optionsSchema, allowUrl }: AiSdkOptions): Provider {
   async function * run (context: RunContext): AsyncGenerator<ProviderEvent> {
     const { content, options, session, context: trusted, log, runId } = context
     const ended = new AbortController()
     const signal = AbortSignal.any([context.signal, ended.signal])
     const mapper = new PartMapper((error, what) => log.warn({ err: error, runId }, what))
     signal.throwIfAborted()
-    let messages = messagesOf(await conversationOf(context))
+    let messages = messagesOf(await conversationOf(context), allowUrl)
     try {
       for (;;) {
         const result = await stream({ messages, content, options, context: trusted, session, signal })

@@ -1,6 +1,7 @@
 /* Turns of a conversation → messages of the AI SDK. */
 import type { MessageContent, MessagePart } from '../../lib/message-content.ts'
 import { ProviderError } from '../../lib/provider.ts'
+import { type AllowUrl, clientUrl } from '../client-url.ts'
 import type { AssistantTurn, ToolCall, Turn } from '../conversation.ts'
 
 export type AiJson = null | string | number | boolean | AiJson[] | { [key: string]: AiJson }
@@ -32,10 +33,10 @@ export type AiMessage =
  * ProviderError UNSUPPORTED_CONTENT if the newest turn holds what the SDK has no place for; in older ones a note takes its
  * place, as the session would be stuck with it.
  */
-export function messagesOf (turns: Turn[]): AiMessage[] {
+export function messagesOf (turns: Turn[], allowUrl?: AllowUrl): AiMessage[] {
   return turns.flatMap((turn, i) => {
     if (turn.role === 'assistant') return spoken(turn)
-    return { role: 'user' as const, content: contentOf(turn.content, i === turns.length - 1) }
+    return { role: 'user' as const, content: contentOf(turn.content, i === turns.length - 1, allowUrl) }
   })
 }
 
@@ -57,26 +58,24 @@ function outputOf (content: unknown, isError: boolean): AiToolResult['output'] {
   return typeof content === 'string' ? { type: 'text', value: content } : { type: 'json', value: (content ?? null) as AiJson }
 }
 
-function contentOf (content: MessageContent, isNewest: boolean): string | AiUserPart[] {
+function contentOf (content: MessageContent, isNewest: boolean, allowUrl: AllowUrl | undefined): string | AiUserPart[] {
   if (typeof content === 'string') return content
   return content.map((part) => {
-    const taken = partOf(part)
-    if (taken !== null) return taken
-    if (isNewest) throw new ProviderError(`The model takes no such ${String(part.type)} in a message.`, { code: 'UNSUPPORTED_CONTENT' })
-    return { type: 'text', text: `[${String(part.type)}, not shown]` }
+    try {
+      return partOf(part, allowUrl)
+    } catch (error) {
+      if (isNewest || !(error instanceof ProviderError)) throw error
+      return { type: 'text', text: `[${String(part.type)}, not shown]` }
+    }
   })
 }
 
-function partOf (part: MessagePart): AiUserPart | null {
+/** Throws a ProviderError UNSUPPORTED_CONTENT. */
+function partOf (part: MessagePart, allowUrl: AllowUrl | undefined): AiUserPart {
   if (part.type === 'text') return { type: 'text', text: part.text }
-  if (part.type !== 'image' && part.type !== 'file') return null
   const { type, mimeType: mediaType, name } = part
+  if (type !== 'image' && type !== 'file') throw new ProviderError(`The model takes no such ${String(type)} in a message.`, { code: 'UNSUPPORTED_CONTENT' })
   // As bytes: of a string the SDK would first try whether it is an address, and fetch it.
-  const data = 'url' in part ? addressOf(part.url) : Buffer.from(part.data, 'base64')
-  if (data === null) return null
+  const data = 'url' in part ? new URL(clientUrl(part.url, allowUrl)) : Buffer.from(part.data, 'base64')
   return type === 'image' ? { type, image: data, mediaType } : { type, data, mediaType, ...(name !== undefined && { filename: name }) }
-}
-
-function addressOf (text: string): URL | null {
-  return /^https?:/i.test(text) && URL.canParse(text) ? new URL(text) : null
 }

@@ -34,7 +34,7 @@ function errorOf ({ subtype, is_error: isError, api_error_status: status }: Resu
 }
 
 /** Tokens are of this turn; what it cost is the agent's estimate for the native session so far. */
-function usageOf ({ usage = {}, num_turns: turns, total_cost_usd: sessionCostUsd }: ResultMessage): Record<string, unknown> {
-  const { input_tokens: inputTokens, output_tokens: outputTokens, cache_read_input_tokens: cacheReadTokens, cache_creation_input_tokens: cacheWriteTokens } = usage
+function usageOf ({ usage, num_turns: turns, total_cost_usd: sessionCostUsd }: ResultMessage): Record<string, unknown> {
+  const { input_tokens: inputTokens, output_tokens: outputTokens, cache_read_input_tokens: cacheReadTokens, cache_creation_input_tokens: cacheWriteTokens } = usage ?? {}
   return { inputTokens, outputTokens, cacheReadTokens, cacheWriteTokens, turns, sessionCostUsd }
 }

@@ -2,8 +2,11 @@
 import '../../lib/node-version.ts'
 import Type from 'typebox'
 import type { Provider, ProviderEvent, RunContext } from '../../lib/provider.ts'
+import { idArgument } from '../arguments.ts'
+import type { UrlOptions } from '../client-url.ts'
+import { environmentOf, type EnvironmentOptions } from '../environment.ts'
 import { loadPeer } from '../load-peer.ts'
-import { killOrphans } from '../strays.ts'
+import { lookAfterStrays, type OrphanOptions } from '../strays.ts'
 import type { Sdk } from './sdk.ts'
 import { Turn } from './turn.ts'
 
@@ -15,14 +18,12 @@ const CLOSE_GRACE_MS = 500
 /** What an option may be told by. */
 type Run = Pick<RunContext, 'session' | 'context'>
 
-export interface ClaudeOptions {
+export interface ClaudeOptions extends EnvironmentOptions, OrphanOptions, UrlOptions {
   /**
    * Where it works, as an absolute path that exists, or how to tell by the run. A session goes on only where it began. Default: the
    * server's working directory.
    */
   cwd?: string | ((run: Run) => string)
-  /** Variables that are added to the server's environment; `undefined` takes one out of it. */
-  env?: Record<string, string | undefined>
   /** The model. Default: the agent's own choice. */
   model?: string
   /** Models that clients may choose by `options.model` of a message. Default none. */
@@ -58,20 +59,20 @@ export interface ClaudeOptions {
  * them. Needs the package `@anthropic-ai/claude-agent-sdk`.
  */
 export function claude (options: ClaudeOptions = {}): Provider {
-  const { cwd = process.cwd(), env, models = [], killGraceMs = 1_000, sdk: load = () => import(PACKAGE) } = options
+  const { cwd = process.cwd(), allowUrl, models = [], killGraceMs = 1_000, sdk: load = () => import(PACKAGE) } = options
   const turns = new Set<Turn>()
-  void killOrphans()
+  lookAfterStrays(options)
   /** When the last turn of a session has written it to the end. */
   const settled = new Map<string, Promise<void>>()
 
   async function * run (context: RunContext): AsyncGenerator<ProviderEvent> {
-    const { session, signal, providerSessionId } = context
+    const { session, signal, providerSessionId, log } = context
     const sdk = await loadPeer(load, PACKAGE, 'claude') as Sdk
     await settled.get(session.id)
     const turn = async function * (resume: string | null): AsyncGenerator<ProviderEvent, boolean> {
       signal.throwIfAborted()
       const turn = new Turn(sdk, context, {
-        resume, options: sdkOptions(options, context), cwd: typeof cwd === 'function' ? cwd(context) : cwd, env: { ...process.env, ...env }, killGraceMs
+        resume, options: sdkOptions(options, context), cwd: typeof cwd === 'function' ? cwd(context) : cwd, env: environmentOf(options), allowUrl, killGraceMs
       })
       turns.add(turn)
       const gone = turn.ended.then(() => {
@@ -90,7 +91,7 @@ export function claude (options: ClaudeOptions = {}): Provider {
         stop()
       }
     }
-    if (!(yield * turn(providerSessionId))) return
+    if (!(yield * turn(idArgument(providerSessionId, log)))) return
     await settled.get(session.id)
     yield { kind: 'error', code: 'AGENT_FORGOT', message: 'The agent does not have the session any more, and starts anew.' }
     yield * turn(null)

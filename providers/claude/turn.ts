@@ -3,6 +3,8 @@ import { Readable } from 'node:stream'
 import { atMost } from '../../lib/at-most.ts'
 import { eventQueue } from '../../lib/event-queue.ts'
 import { ProviderError, type ProviderEvent, type RunContext } from '../../lib/provider.ts'
+import type { AllowUrl } from '../client-url.ts'
+import { LineLimit } from '../line-limit.ts'
 import { ProcessGroup } from '../process-group.ts'
 import { endingOf, saysForgotten } from './ending.ts'
 import { MessageMapper } from './messages.ts'
@@ -17,6 +19,7 @@ export interface TurnOptions {
   options: Record<string, unknown>
   cwd: string
   env: Record<string, string | undefined>
+  allowUrl: AllowUrl | undefined
   killGraceMs: number
 }
 
@@ -41,6 +44,8 @@ export class Turn {
   /** Whether the agent has told how the turn ended. */
   #over = false
   #forgot = false
+  /** Why what the agent wrote cannot be read; null while it can. */
+  #unreadable: ProviderError | null = null
 
   /** Starts the agent. Throws a ProviderError for content that it does not take. */
   constructor (sdk: Sdk, context: RunContext, given: TurnOptions) {
@@ -48,7 +53,7 @@ export class Turn {
     this.#given = given
     this.#inputEnd = new Promise((resolve) => { this.#endInput = resolve })
     this.ended = new Promise((resolve) => { this.#setEnded = resolve })
-    void this.#pump(sdk, { type: 'user', message: { role: 'user', content: promptOf(context.content) }, parent_tool_use_id: null })
+    void this.#pump(sdk, { type: 'user', message: { role: 'user', content: promptOf(context.content, given.allowUrl) }, parent_tool_use_id: null })
   }
 
   /** What the agent does; once. */
@@ -70,7 +75,7 @@ export class Turn {
     this.#queue.end()
     this.#endInput()
     const isAtWork = this.#mapper.begun && !this.#over
-    if (isAtWork) void this.#query?.interrupt().catch(() => {})
+    if (isAtWork) void this.#interrupt()
     await atMost(this.#over ? exitMs : isAtWork ? INTERRUPT_MS : 0, this.ended)
     // One that has told the end has nothing left to do, but now and then takes more than a second for it.
     this.#group?.kill(this.#over ? 0 : killGraceMs)
@@ -94,14 +99,29 @@ export class Turn {
   }
 
   #take (message: SdkMessage): void {
-    if (message.type === 'result') this.#end(message)
-    else for (const event of this.#mapper.map(message)) this.#queue.push(event)
+    try {
+      if (message.type === 'result') this.#end(message)
+      else for (const event of this.#mapper.map(message)) this.#queue.push(event)
+    } catch (cause) {
+      throw this.#unreadable = new ProviderError('The agent sent a message that cannot be read.', { code: 'AGENT_INCOMPATIBLE', cause })
+    }
+  }
+
+  async #interrupt (): Promise<void> {
+    try {
+      await this.#query?.interrupt()
+    } catch {
+      // It has ended, and hears nothing any more.
+    }
   }
 
   #end (result: ResultMessage): void {
+    const forgot = this.#isForgotten(String(result.errors ?? ''))
+    const ending = forgot ? null : endingOf(result, this.#mapper.modelError, this.#context.log)
+    // Only now: a result that cannot be read is none.
     this.#over = true
-    this.#forgot = this.#isForgotten((result.errors ?? []).join())
-    if (!this.#forgot) this.#queue.push(endingOf(result, this.#mapper.modelError, this.#context.log))
+    this.#forgot = forgot
+    if (ending !== null) this.#queue.push(ending)
     this.#queue.end()
     this.#endInput()
   }
@@ -110,6 +130,7 @@ export class Turn {
   async #fail (cause: unknown): Promise<void> {
     if (this.#over) return
     const exitCode = await this.#group?.exited.catch(() => null) ?? null
+    if (this.#unreadable !== null) return this.#queue.fail(this.#unreadable)
     if (exitCode === null) return this.#queue.fail(new ProviderError('The agent cannot be started.', { code: 'AGENT_NOT_STARTED', exitCode: 127, cause }))
     const tail = this.#group!.stderrTail
     this.#forgot = this.#isForgotten(tail)
@@ -159,15 +180,23 @@ export class Turn {
     }
   }
 
-  /** The agent's words, read no faster than the log takes what they say: the SDK keeps whatever it reads. */
+  /**
+   * The agent's words, read no faster than the log takes what they say, and no line of them without an end: the SDK keeps
+   * whatever it reads.
+   */
   async * #paced (stdout: Readable): AsyncGenerator<Buffer> {
+    const limit = new LineLimit()
     try {
       for await (const chunk of stdout) {
         await this.#queue.room()
+        limit.take(chunk as Buffer)
         yield chunk as Buffer
       }
-    } catch {
-      // It was killed in the middle of a word; its exit says so.
+    } catch (error) {
+      // Else it was killed in the middle of a word; its exit says so.
+      if (!(error instanceof ProviderError)) return
+      this.#unreadable = error
+      this.#group?.kill()
     }
   }
 }

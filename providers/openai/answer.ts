@@ -1,11 +1,14 @@
 /* One answer of a model, put together from its chunks. */
 import { randomUUID } from 'node:crypto'
 import type { ChatCompletionChunk } from 'openai/resources/chat/completions'
-import type { ProviderEvent } from '../../lib/provider.ts'
+import { ProviderError, type ProviderEvent } from '../../lib/provider.ts'
 import { newCallId } from '../call-id.ts'
 import type { Usage } from '../usage.ts'
 import type { ChatMessage, ChatToolCall } from './messages.ts'
 import type { ModelCall } from './model-call.ts'
+
+/** Of the arguments of all calls, in characters: nothing else bounds them, as they are no events before the answer is complete. */
+const MAX_ARGUMENTS = 4 * 1024 * 1024
 
 type Delta = ChatCompletionChunk.Choice.Delta & { reasoning_content?: unknown, reasoning?: unknown }
 type CallDelta = ChatCompletionChunk.Choice.Delta.ToolCall
@@ -15,13 +18,14 @@ export class Answer {
   finishReason: string | null = null
   usage: Usage | null = null
   #text = ''
+  #argumentsLength = 0
   readonly #reasoning: { field: 'reasoning_content' | 'reasoning', text: string } = { field: 'reasoning_content', text: '' }
   readonly #textId = randomUUID()
   #thinkingId: string | null = null
   /** Which call a delta belongs to, by the service's index and id. */
   readonly #open: Array<{ index: number | undefined, nativeId: string, call: ModelCall }> = []
 
-  /** Takes a chunk; answers what is new in it. */
+  /** Takes a chunk; answers what is new in it. Throws a ProviderError MODEL_FAILED for arguments of calls without an end. */
   take ({ choices, usage }: ChatCompletionChunk): ProviderEvent[] {
     // Some send it with each chunk, as a sum.
     if (usage) this.usage = usageOf(usage)
@@ -78,8 +82,11 @@ export class Answer {
     const call = this.#callOf(index as number | undefined, id ?? '')
     if (call.name === '') call.name = of?.name ?? ''
     const json: unknown = of?.arguments
+    const before = call.json.length
     if (typeof json === 'string') call.json += json
     else if (json) call.json = JSON.stringify(json)
+    this.#argumentsLength += call.json.length - before
+    if (this.#argumentsLength > MAX_ARGUMENTS) throw new ProviderError('The model calls tools with arguments that are too long.', { code: 'MODEL_FAILED' })
     Object.assign(call.extra, extra)
   }
 

@@ -3,6 +3,7 @@ import '../../lib/node-version.ts'
 import type OpenAI from 'openai'
 import Type from 'typebox'
 import { type Provider, ProviderError, type ProviderEvent, type RunContext } from '../../lib/provider.ts'
+import type { UrlOptions } from '../client-url.ts'
 import { conversationOf } from '../conversation.ts'
 import { loadPeer } from '../load-peer.ts'
 import { stopError } from '../model-error.ts'
@@ -15,7 +16,7 @@ import { callTools, type Tool } from './tools.ts'
 export type { Accepted, ChatMessage, ChatPart, ChatToolCall } from './messages.ts'
 export type { Tool, ToolContext } from './tools.ts'
 
-export interface OpenAiOptions {
+export interface OpenAiOptions extends UrlOptions {
   /** The model that answers. */
   model: string
   /** Other models that clients may choose by `options.model`. Default none: clients can set nothing. */
@@ -47,7 +48,7 @@ export interface OpenAiOptions {
  * MODEL_CUT, MODEL_LENGTH, MODEL_CONTENT_FILTER, MODEL_TOO_MANY_STEPS, and UNSUPPORTED_CONTENT.
  */
 export function openai (options: OpenAiOptions): Provider {
-  const { model, models = [], system, tools = {}, maxSteps = 8, accepts = ['image'], messages: trim = (messages) => messages, timeoutMs = 600_000 } = options
+  const { model, models = [], system, tools = {}, maxSteps = 8, accepts = ['image'], messages: trim = (messages) => messages, timeoutMs = 600_000, allowUrl } = options
   const accepted = new Set(accepts)
   const described = Object.entries(tools).map(([name, { description, parameters }]) => ({ type: 'function' as const, function: { name, description, parameters } }))
   let loading: Promise<Connection> | undefined
@@ -69,7 +70,7 @@ export function openai (options: OpenAiOptions): Provider {
     try {
       signal.throwIfAborted()
       const { sdk, client } = await connect()
-      const messages = messagesOf(await conversationOf(context), accepted)
+      const messages = messagesOf(await conversationOf(context), accepted, allowUrl)
       if (system !== undefined) messages.unshift({ role: 'system', content: system })
       for (let step = 1; ; step++) {
         const request = { model: chosen, messages: await trim([...messages]), ...(described.length > 0 && { tools: described }) }

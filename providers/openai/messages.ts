@@ -1,6 +1,7 @@
 /* Turns of a conversation → messages of the Chat Completions API. */
 import type { MessageContent, MessagePart } from '../../lib/message-content.ts'
 import { ProviderError } from '../../lib/provider.ts'
+import { type AllowUrl, clientUrl } from '../client-url.ts'
 import type { AssistantTurn, Turn } from '../conversation.ts'
 
 /** A part of what a user says, as the API has it. */
@@ -33,10 +34,10 @@ const AUDIO: Record<string, 'wav' | 'mp3'> = { 'audio/wav': 'wav', 'audio/x-wav'
  * The messages of a conversation. Throws a ProviderError UNSUPPORTED_CONTENT if the newest turn holds what is not accepted;
  * in older ones a note takes its place, as the session would be stuck with it.
  */
-export function messagesOf (turns: Turn[], accepts: ReadonlySet<Accepted>): ChatMessage[] {
+export function messagesOf (turns: Turn[], accepts: ReadonlySet<Accepted>, allowUrl?: AllowUrl): ChatMessage[] {
   return turns.flatMap((turn, i) => {
     if (turn.role === 'assistant') return spoken(turn)
-    return { role: 'user' as const, content: contentOf(turn.content, accepts, i === turns.length - 1) }
+    return { role: 'user' as const, content: contentOf(turn.content, i === turns.length - 1, (part) => partOf(part, accepts, allowUrl)) }
   })
 }
 
@@ -56,24 +57,28 @@ function spoken ({ text, toolCalls }: AssistantTurn): ChatMessage[] {
   ]
 }
 
-function contentOf (content: MessageContent, accepts: ReadonlySet<Accepted>, isNewest: boolean): string | ChatPart[] {
+function contentOf (content: MessageContent, isNewest: boolean, take: (part: MessagePart) => ChatPart): string | ChatPart[] {
   if (typeof content === 'string') return content
   return content.map((part) => {
-    const taken = partOf(part, accepts)
-    if (taken !== null) return taken
-    if (isNewest) throw new ProviderError(`The model takes no ${kindOf(part)} in a message.`, { code: 'UNSUPPORTED_CONTENT' })
-    return { type: 'text', text: `[${kindOf(part)}, not shown]` }
+    try {
+      return take(part)
+    } catch (error) {
+      if (isNewest || !(error instanceof ProviderError)) throw error
+      return { type: 'text', text: `[${kindOf(part)}, not shown]` }
+    }
   })
 }
 
-function partOf (part: MessagePart, accepts: ReadonlySet<Accepted>): ChatPart | null {
+/** Throws a ProviderError UNSUPPORTED_CONTENT. */
+function partOf (part: MessagePart, accepts: ReadonlySet<Accepted>, allowUrl: AllowUrl | undefined): ChatPart {
   if (part.type === 'text') return { type: 'text', text: part.text }
-  if (part.type === 'image') return accepts.has('image') ? { type: 'image_url', image_url: { url: 'url' in part ? part.url : dataUrl(part) } } : null
-  if (part.type !== 'file' || !('data' in part)) return null
-  const format = AUDIO[part.mimeType]
-  if (format !== undefined && accepts.has('audio')) return { type: 'input_audio', input_audio: { data: part.data, format } }
-  if (part.mimeType !== 'application/pdf' || !accepts.has('file')) return null
-  return { type: 'file', file: { file_data: dataUrl(part), filename: part.name ?? 'file.pdf' } }
+  if (part.type === 'image' && accepts.has('image')) return { type: 'image_url', image_url: { url: 'url' in part ? clientUrl(part.url, allowUrl, { data: true }) : dataUrl(part) } }
+  if (part.type === 'file' && 'data' in part) {
+    const format = AUDIO[part.mimeType]
+    if (format !== undefined && accepts.has('audio')) return { type: 'input_audio', input_audio: { data: part.data, format } }
+    if (part.mimeType === 'application/pdf' && accepts.has('file')) return { type: 'file', file: { file_data: dataUrl(part), filename: part.name ?? 'file.pdf' } }
+  }
+  throw new ProviderError(`The model takes no ${kindOf(part)} in a message.`, { code: 'UNSUPPORTED_CONTENT' })
 }
 
 function dataUrl ({ mimeType, data }: { mimeType: string, data: string }): string {

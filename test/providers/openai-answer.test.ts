@@ -113,3 +113,9 @@ test('the key of the environment is for those who give none; who gives an empty 
   for await (const event of openai(none).run({ content: 'go', options: {}, history: async function * () {}, signal: new AbortController().signal } as never)) t.ok(event.kind)
   t.equal(model.last.headers.authorization, 'Bearer of-the-environment')
 })
+
+test('a service whose calls never end fails the run: no event says how long they are', async (t) => {
+  const piece = 'x'.repeat(1024 * 1024)
+  const { baseUrl } = await serviceOf(t, [[{ tool_calls: [{ index: 0, id: 'a', function: { name: 'f', arguments: piece } }] }, ...Array.from({ length: 8 }, () => ({ tool_calls: [{ index: 0, function: { arguments: piece } }] }))]])
+  await t.rejects(eventsOf({ baseUrl }), { code: 'MODEL_FAILED', message: 'The model calls tools with arguments that are too long.' })
+})

@@ -1,6 +1,7 @@
 import { test } from 'tap'
 import { OPTIONS } from '../../plugins/options.ts'
 import { SETTINGS, UsageError, readSettings, variableOf } from '../../standalone/flags.ts'
+import { usage } from '../../standalone/words.ts'
 
 /** The settings that differ from their defaults. */
 function given (args: string[], env: NodeJS.ProcessEnv = {}): Record<string, unknown> {
@@ -61,6 +62,7 @@ test('without flags and environment every setting has its default, and nothing i
         maxBytesPerRun: 67_108_864
       }
     },
+    inheritEnv: [],
     command: [],
     help: false
   })
@@ -92,6 +94,14 @@ test('the environment stands in for a flag that is not given', (t) => {
   const env = { AGENT_RUNS_PORT: '8080', AGENT_RUNS_ROUTES: 'false', AGENT_RUNS_DB: '/data/runs.db', PORT: '1', AGENT_RUNS_UNKNOWN: 'x' }
   t.strictSame(given([], env), { port: 8080, routes: false, db: '/data/runs.db' })
   t.strictSame(given(['--port', '9090', '--routes=true'], env), { port: 9090, db: '/data/runs.db' })
+  t.end()
+})
+
+test('variables for agents are named in a list', (t) => {
+  t.strictSame(readSettings(['--inherit-env', 'ANTHROPIC_API_KEY, AWS_*,*'], {}).inheritEnv, ['ANTHROPIC_API_KEY', 'AWS_*', '*'])
+  t.strictSame(readSettings([], { AGENT_RUNS_INHERIT_ENV: 'A' }).inheritEnv, ['A'])
+  for (const list of ['', 'A,', 'A B', 'A=b', '*_KEY', 'A**', '**']) t.match(problemOf(['--inherit-env', list]), /^--inherit-env is "[^"]*": it must be names of variables/, list)
+  t.match(usage(), /--inherit-env <value>\n +Variables of the server's environment that agents get besides PATH/)
   t.end()
 })
 

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type Test } from 'tap'
 import { readSettings, UsageError } from '../../standalone/flags.ts'
-import { CONFIG, readProviders } from '../../standalone/providers.ts'
+import { CONFIG, inheritedVariables, readProviders } from '../../standalone/providers.ts'
 import { buildStandalone } from '../helpers/build-standalone.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
 
@@ -48,6 +48,8 @@ test('flags that do not go together are refused in words', (t) => {
   t.match(problemOf(['--provider', 'openai']), /needs a --model/)
   t.match(problemOf(['--provider', 'echo', '--model', 'm']), /takes no --model/)
   t.match(problemOf(['--provider', 'claude', '--base-url', 'http://x']), /takes no --base-url/)
+  t.match(problemOf(['--inherit-env', 'A']), /"echo" takes no --inherit-env/)
+  t.match(problemOf(['--provider', 'openai', '--model', 'm', '--inherit-env', 'A']), /"openai" takes no --inherit-env/)
   t.match(problemOf(['--config', 'x.json', '--provider', 'echo']), /goes with no --provider/)
   t.end()
 })
@@ -57,10 +59,10 @@ test('several agents are said by a file, and messages ask for them by name', asy
     $schema: './config.schema.json',
     providers: {
       quick: { type: 'echo', delayMs: 0 },
-      shell: { type: 'command', command: 'cat' },
+      shell: { type: 'command', command: 'cat', allowLeadingDash: true, inheritEnv: ['A', 'B_*'] },
       coder: { type: 'acp', command: 'some-agent', args: ['--acp'], env: { A: 'b' }, idleMs: 0 },
       local: { type: 'openai', model: 'm', models: ['n'], baseUrl: 'http://127.0.0.1:1/v1', headers: { 'x-a': 'b' } },
-      claude: { type: 'claude', permissionMode: 'plan', allowedTools: ['Read'] }
+      claude: { type: 'claude', permissionMode: 'plan', allowedTools: ['Read'], inheritEnv: ['*'] }
     },
     defaultProvider: 'shell'
   })
@@ -84,6 +86,7 @@ test('what is wrong with a file is said with the place', (t) => {
   t.match(problem({ providers: { a: { type: 'openai' } } }), /the provider "a".*model/)
   t.match(problem({ providers: { a: { type: 'acp', command: 'x', shell: true } } }), /the provider "a".*"shell"/)
   t.match(problem({ providers: { a: { type: 'acp', command: 'x', idleMs: -1 } } }), /the provider "a"\/idleMs/)
+  t.match(problem({ providers: { a: { type: 'acp', command: 'x', inheritEnv: ['A=b'] } } }), /the provider "a"\/inheritEnv\/0/)
   t.match(problem({ providers: {} }), /providers/)
   t.match(problem([]), /the file/)
   t.match(problem({ providers: { a: { type: 'openai', model: 'm', apiKeyEnv: 'NO_SUCH_VARIABLE' } } }), /NO_SUCH_VARIABLE/)
@@ -93,4 +96,69 @@ test('what is wrong with a file is said with the place', (t) => {
 test('the schema of the file is published as it is', (t) => {
   t.strictSame(JSON.parse(readFileSync(SCHEMA, 'utf8')), JSON.parse(JSON.stringify(CONFIG)))
   t.end()
+})
+
+/** Sets variables of this process for one test. */
+function withVariables (t: Test, variables: Record<string, string>): void {
+  const before = { ...process.env }
+  Object.assign(process.env, variables)
+  t.teardown(() => {
+    for (const name of Object.keys(variables)) {
+      if (before[name] === undefined) delete process.env[name]
+      else process.env[name] = before[name]
+    }
+  })
+}
+
+/** Every variable that is the server's own business, a key, or what a program needs. */
+const VARIABLES = {
+  HOME: '/home/agent',
+  LC_TEST: 'de',
+  XDG_TEST: 'x',
+  https_proxy: 'http://127.0.0.1:1',
+  HTTPS_PROXY: 'http://127.0.0.1:1',
+  SSL_CERT_FILE: '/no/such/file',
+  TEST_API_KEY: 'secret',
+  TEST_MORE_A: 'a',
+  TEST_MORE_B: 'b',
+  DATABASE_URL: 'postgres://a:b@c/d',
+  HOMELESS: 'x',
+  AGENT_RUNS_TOKENS: '/etc/tokens.json',
+  AGENT_RUNS_PORT: '1'
+}
+const ours = (names: string[]): string[] => names.filter((name) => Object.hasOwn(VARIABLES, name)).sort()
+const BASE = ['HOME', 'HTTPS_PROXY', 'LC_TEST', 'SSL_CERT_FILE', 'XDG_TEST', 'https_proxy']
+
+test('an agent gets a base set of variables, and those that are named; never our settings but by their very names', (t) => {
+  withVariables(t, VARIABLES)
+  t.ok(inheritedVariables([]).includes('PATH'))
+  t.strictSame(ours(inheritedVariables([])), BASE)
+  t.strictSame(ours(inheritedVariables(['TEST_API_KEY', 'TEST_MORE_*', 'NOT_THERE'])), [...BASE, 'TEST_API_KEY', 'TEST_MORE_A', 'TEST_MORE_B'].sort())
+  t.strictSame(ours(inheritedVariables(['*'])), Object.keys(VARIABLES).filter((name) => !name.startsWith('AGENT_RUNS_')).sort())
+  t.strictSame(ours(inheritedVariables(['AGENT_RUNS_*', 'AGENT_*'])), BASE)
+  t.strictSame(ours(inheritedVariables(['*', 'AGENT_RUNS_PORT'])), Object.keys(VARIABLES).filter((name) => name !== 'AGENT_RUNS_TOKENS').sort())
+  t.end()
+})
+
+test('each agent of the server gets what flags and its part of the file say, and its own "env"', async (t) => {
+  withVariables(t, VARIABLES)
+  const printing = { command: process.execPath, args: ['-e', 'process.stdout.write(JSON.stringify(process.env))'] }
+  const config = configFile(t, {
+    providers: {
+      one: { type: 'command', ...printing },
+      two: { type: 'command', ...printing, inheritEnv: ['TEST_MORE_*'], env: { ADDED: '1', HOME: '/elsewhere' } }
+    }
+  })
+  const found = async (args: string[], provider?: string): Promise<Record<string, string>> => {
+    const { app } = await buildStandalone(t, args)
+    await app.runs.startRun({ sessionId: 's', content: 'hello', ...(provider !== undefined && { provider }) })
+    for await (const event of app.runs.subscribe('s', { after: 1 })) if (event.kind === 'text') return JSON.parse(event.content as string) as Record<string, string>
+    return {}
+  }
+  t.strictSame(ours(Object.keys(await found(['--', printing.command, ...printing.args]))), BASE)
+  t.strictSame(ours(Object.keys(await found(['--inherit-env', 'TEST_API_KEY', '--', printing.command, ...printing.args]))), [...BASE, 'TEST_API_KEY'].sort())
+  t.strictSame(ours(Object.keys(await found(['--config', config], 'one'))), BASE)
+  const two = await found(['--config', config, '--inherit-env', 'TEST_API_KEY'], 'two')
+  t.strictSame(ours(Object.keys(two)), [...BASE, 'TEST_API_KEY', 'TEST_MORE_A', 'TEST_MORE_B'].sort())
+  t.match(two, { ADDED: '1', HOME: '/elsewhere', TEST_API_KEY: 'secret' })
 })
