@@ -32,7 +32,7 @@ const TABLE = {
   PERMISSION_ALREADY_RESOLVED: [409, 'The approval "%s" does not wait for an answer any more.'],
   SESSION_DELETED: [410, 'Session "%s" was deleted.'],
   BODY_TOO_LARGE: [413, 'The request body is too large.'],
-  BODY_TOO_COMPLEX: [413, 'The request body has more values than it may.'],
+  BODY_TOO_COMPLEX: [413, 'The request body has more values than it may, or is nested too deep.'],
   MESSAGE_TOO_LARGE: [413, 'The message takes more bytes than it may.'],
   UNSUPPORTED_MEDIA_TYPE: [415, 'The request body must be application/json.'],
   IDEMPOTENCY_KEY_REUSED: [422, 'The idempotency key was used for another message.'],

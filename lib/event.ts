@@ -1,4 +1,5 @@
 /* Events: their kinds, which of them are transient, and the one encoding in which they are stored and sent. */
+import { toJson } from './json.ts'
 import type { MessageContent } from './message-content.ts'
 import type { CompleteReason, PermissionRequest, RunError } from './types.ts'
 
@@ -116,13 +117,13 @@ export function timestamp (): string {
   return stamped.text
 }
 
-/** A pending event of `kind`, encoded now. Throws what `JSON.stringify` throws. */
+/** A pending event of `kind`, encoded now. Throws what `toJson` throws. */
 export function pendingEvent<K extends EventKind> (kind: K, fields: EventKinds[K]): PendingEvent {
   return {
     kind,
     transient: isTransient(kind, fields as { transient?: unknown }),
     timestamp: timestamp(),
-    fields: JSON.stringify(fields)
+    fields: toJson(fields)
   }
 }
 

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { atMost } from './at-most.ts'
 import { runsError } from './errors.ts'
 import { type EventOf, parseEvent } from './event.ts'
+import { MAX_DEPTH, toJson } from './json.ts'
 import type { LiveRuns } from './live-runs.ts'
 import { ownerOf } from './session-input.ts'
 import type { PermissionState, Store } from './store.ts'
@@ -73,8 +74,8 @@ function checkedDecision ({ allow, optionId, updatedInput, message }: Permission
   if (updatedInput !== undefined && !allow) throw invalid('Only what is allowed can have an "updatedInput".')
   const decision = { allow, ...(optionId !== undefined && { optionId }), ...(updatedInput !== undefined && { updatedInput }), ...(message !== undefined && { message }) }
   try {
-    return JSON.parse(JSON.stringify(decision)) as PermissionDecision
+    return JSON.parse(toJson(decision)) as PermissionDecision
   } catch {
-    throw invalid('"updatedInput" must be JSON, and not too deep.')
+    throw invalid(`"updatedInput" must be JSON, nested at most ${MAX_DEPTH} levels deep.`)
   }
 }

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { RunLog } from './committer.ts'
 import { RUN_ERRORS } from './errors.ts'
+import { toJson } from './json.ts'
 import type { Limits } from './limits.ts'
 import { ProviderError } from './provider.ts'
 import type { RunWriter } from './run-writer.ts'
@@ -49,7 +50,7 @@ export class Permissions {
     if (this.#ended) throw endOfRun()
     signal?.throwIfAborted()
     const fields = requestFields(request)
-    const bytes = Buffer.byteLength(JSON.stringify(fields))
+    const bytes = Buffer.byteLength(toJson(fields))
     if (this.#waiting.size >= this.#limits.pendingPermissions || this.#bytes + bytes > this.#limits.pendingPermissionBytes) {
       throw new ProviderError(RUN_ERRORS.TOO_MANY_PERMISSIONS, { code: 'TOO_MANY_PERMISSIONS' })
     }

@@ -3,6 +3,7 @@ import { createHash, randomUUID } from 'node:crypto'
 import { Value } from 'typebox/value'
 import { isRunsError, runsError } from './errors.ts'
 import { pendingEvent } from './event.ts'
+import { MAX_DEPTH, toJson } from './json.ts'
 import type { Limits } from './limits.ts'
 import type { LiveRuns } from './live-runs.ts'
 import type { Logger } from './logger.ts'
@@ -166,9 +167,9 @@ function assertContent (content: MessageContent): void {
 function assertOptions (provider: Provider, options: Record<string, unknown>): number {
   let bytes: number
   try {
-    bytes = Buffer.byteLength(JSON.stringify(options))
+    bytes = Buffer.byteLength(toJson(options))
   } catch {
-    throw runsError('INVALID_OPTIONS', ['they must be JSON, and not too deep.'])
+    throw runsError('INVALID_OPTIONS', [`they must be JSON, nested at most ${MAX_DEPTH} levels deep.`])
   }
   if (provider.optionsSchema === undefined && Object.keys(options).length > 0) throw runsError('INVALID_OPTIONS', ['this provider takes none.'])
   const [problem] = provider.optionsSchema === undefined ? [] : Value.Errors(provider.optionsSchema, options)

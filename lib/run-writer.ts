@@ -33,7 +33,7 @@ export class RunWriter {
     this.#limits = limits
   }
 
-  /** Writes one event of the provider. Throws what `JSON.stringify` throws, and a `ProviderError` above a limit. */
+  /** Writes one event of the provider. Throws what `toJson` throws, and a `ProviderError` above a limit. */
   write ({ kind, fields }: CheckedEvent): void {
     switch (kind) {
       case 'stream_delta':

@@ -7,6 +7,7 @@
  */
 
 import { ENVELOPE_FIELDS } from './event.ts'
+import { toJson } from './json.ts'
 
 const MIN_PART_LENGTH = 8
 const ID_FIELDS = ['session_id', 'providerSessionId', 'newSessionId', 'actualSessionId']
@@ -57,13 +58,13 @@ export class Scrubber {
 
   /**
    * An event's fields without native ids, and their JSON. Only fields whose JSON holds an id are walked, so a clean
-   * event costs one encoding. Throws what `JSON.stringify` throws.
+   * event costs one encoding. Throws what `toJson` throws.
    */
   fields (fields: Fields): { fields: Fields, json: string } {
     for (const name of ID_FIELDS) {
       if (typeof fields[name] === 'string') fields = { ...fields, [name]: this.#sessionId }
     }
-    const json = JSON.stringify(fields)
+    const json = toJson(fields)
     if (!this.#needles.some((needle) => json.includes(needle))) return { fields, json }
     // What is walked is what would be sent: the parsed JSON, not the provider's live objects.
     const clean = this.#walk(JSON.parse(json)) as Fields

@@ -1,5 +1,6 @@
 /* What callers say of sessions, checked. */
 import { runsError } from './errors.ts'
+import { MAX_DEPTH, toJson } from './json.ts'
 import { MAX_METADATA_BYTES, MAX_TITLE_LENGTH } from './limits.ts'
 import { type Metadata, type Owner, SESSION_ID_PATTERN } from './types.ts'
 
@@ -20,9 +21,9 @@ export function assertTitle (title: string | null | undefined): void {
 export function assertMetadata (metadata: Metadata | undefined): void {
   let json: string
   try {
-    json = JSON.stringify(metadata) ?? ''
+    json = toJson(metadata) ?? ''
   } catch {
-    throw runsError('INVALID_REQUEST', ['A session\'s metadata must be JSON, and not too deep.'])
+    throw runsError('INVALID_REQUEST', [`A session's metadata must be JSON, nested at most ${MAX_DEPTH} levels deep.`])
   }
   if (Buffer.byteLength(json) > MAX_METADATA_BYTES) throw runsError('INVALID_REQUEST', [`A session's metadata must take at most ${MAX_METADATA_BYTES} bytes as JSON.`])
 }

@@ -26,13 +26,20 @@ export function webSocketUpgrades (scope: FastifyInstance): EventEmitter {
   }
   if (!heard.has(server)) {
     heard.add(server)
+    // Node 22.21 and 24.9 ask first. Before, and where the host replaced this, all that asks for an upgrade comes as one.
+    Object.assign(server, { shouldUpgradeCallback: isWebSocket })
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       upgrades.set(request, head)
-      const isWebSocket = request.method === 'GET' && request.headers.upgrade!.toLowerCase() === 'websocket'
-      if (!isWebSocket || !sockets.emit('upgrade', request, socket, head)) serveAsPlain(server, request, socket, head)
+      if (!isWebSocket(request) || !sockets.emit('upgrade', request, socket, head)) serveAsPlain(server, request, socket, head)
     })
   }
   return sockets
+}
+
+/** Whether it may become a WebSocket: a request with a body cannot, whatever it asks for. */
+function isWebSocket ({ method, headers }: IncomingMessage): boolean {
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+  return method === 'GET' && !hasBody && headers.upgrade?.toLowerCase() === 'websocket'
 }
 
 /**

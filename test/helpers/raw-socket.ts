@@ -115,6 +115,11 @@ export class RawSocket {
     return this.told.slice(before).find((each) => each.kind === kind)!
   }
 
+  /** Resolves once a plain answer is there, by its length: the server may keep the connection for the next request. */
+  async answered (): Promise<this> {
+    return this.until(({ head, body, closed }) => closed || (head !== '' && Buffer.byteLength(body) >= Number(/^content-length: (\d+)/im.exec(head)?.[1])))
+  }
+
   /** Resolves once the connection is gone, with the server's close code if it said one. */
   async gone (): Promise<number | null> {
     await this.until(({ closed }) => closed)

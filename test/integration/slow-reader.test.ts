@@ -11,7 +11,7 @@ import { tempDir } from '../helpers/temp-dir.ts'
 
 const MEGABYTES = 60
 /** What buffers may hold of it: of each stalled reader a page or two, and the page that is on its way. */
-const BUFFER_LIMIT = 15e6
+const BUFFER_LIMIT = 10e6
 /** A checkpoint is due at 8,000 pages of 4 KiB; one transaction may come on top. */
 const WAL_LIMIT = 45e6
 

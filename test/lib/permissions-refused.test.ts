@@ -41,10 +41,10 @@ test('a request that is too large, or no JSON, is refused; the run goes on', asy
   const { registry, run, ask, answer, end } = await startAsking(t, { eventBytes: 2_000 })
   const cycle: Record<string, unknown> = {}
   cycle['self'] = cycle
-  const deep: unknown = Array.from({ length: 20_000 }).reduce((inner: unknown) => [inner], 0)
+  const deep = [256, 1_200, 20_000].map((levels) => Array.from({ length: levels }).reduce((inner: unknown) => [inner], 0))
   t.match(await settledOf(ask({ toolName: 'n', input: 'x'.repeat(3_000) })), { error: { name: 'ProviderError', code: 'EVENT_TOO_LARGE' } })
   for (const input of [10n, cycle, { toJSON () { throw new TypeError('no') } }]) t.match(await settledOf(ask({ toolName: 'n', input })), { error: { name: 'TypeError' } })
-  t.match(await settledOf(ask({ toolName: 'n', input: deep })), { error: { name: 'RangeError' } })
+  for (const input of deep) t.match(await settledOf(ask({ toolName: 'n', input })), { error: { name: 'RangeError' } })
   await run.emit({ kind: 'text', content: 'still here' })
   const decided = ask(TOOL)
   const [requestId] = await untilAsked(registry)

@@ -1,7 +1,7 @@
 /* Bodies that would be slow to parse or to check, whatever their bytes. */
 import fc from 'fast-check'
 import { test } from 'tap'
-import { hasMoreValues } from '../../plugins/json-body.ts'
+import { exceeds } from '../../lib/json.ts'
 import { buildApp } from '../helpers/build-app.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
 
@@ -16,9 +16,9 @@ test('values are counted outside of strings, whatever those hold', (t) => {
   t.doesNotThrow(() => fc.assert(fc.property(fc.jsonValue({ stringUnit: 'binary' }), fc.constantFrom('', '\\', '"', '\\"', ',', '[{,'), (value, text) => {
     const json = JSON.stringify([value, text])
     const values = 1 + valuesOf([value, text])
-    return !hasMoreValues(json, values) && hasMoreValues(json, values - 1)
+    return !exceeds(json, { values, depth: Infinity }) && exceeds(json, { values: values - 1, depth: Infinity })
   }), { numRuns: 2_000 }))
-  t.equal(hasMoreValues('"never closed, [', 1), false)
+  t.equal(exceeds('"never closed, [', { values: 1, depth: 0 }), false)
   t.end()
 })
 

@@ -30,15 +30,25 @@ test('a body above its limit is refused by its length, and one that lies about i
   t.end()
 })
 
-test('metadata and options that are too deep to be written are refused by name', async (t) => {
+test('bodies, metadata and options that are too deep are refused by name, whatever Node reads them', async (t) => {
   const agent = scriptedProvider({ optionsSchema: { type: 'object' } as never })
-  const { url } = await serveApp(t, { providers: { agent } })
-  const deep = '{"a":'.repeat(20_000) + '1' + '}'.repeat(20_000)
+  const { app, url } = await serveApp(t, { providers: { agent } })
+  const deep = (levels: number): string => '{"a":'.repeat(levels) + '1' + '}'.repeat(levels)
   const post = async (path: string, body: string) => {
     const response = await fetch(url + path, { method: 'POST', headers: { 'content-type': 'application/json' }, body })
     return { status: response.status, body: await response.json() as unknown }
   }
-  t.match(await post('/sessions', `{"metadata":{"x":${deep}}}`), { status: 400, body: { code: 'INVALID_REQUEST' } })
-  t.match(await post('/sessions/s/messages', `{"content":"hi","options":{"x":${deep}}}`), { status: 400, body: { code: 'INVALID_OPTIONS' } })
+  for (const levels of [255, 20_000]) {
+    const body = { status: 413, body: { code: 'BODY_TOO_COMPLEX' } }
+    t.match(await post('/sessions', `{"metadata":{"x":${deep(levels)}}}`), body)
+    t.match(await post('/sessions/s/messages', `{"content":"hi","options":{"x":${deep(levels)}}}`), body)
+  }
+  t.match(await post('/sessions', `{"id":"deep","metadata":{"x":${deep(254)}}}`), { status: 201 })
+  t.match(await fetch(`${url}/sessions/deep`).then((response) => response.text()), deep(254))
+  for (const levels of [256, 3_000]) {
+    const options = { x: JSON.parse(deep(levels)) as unknown }
+    await t.rejects(app.runs.createSession({ metadata: options }), { code: 'INVALID_REQUEST', message: /256 levels/ })
+    await t.rejects(app.runs.startRun({ sessionId: 's', content: 'hi', options }), { code: 'INVALID_OPTIONS', message: /256 levels/ })
+  }
   t.equal((await fetch(`${url}/sessions/s`)).status, 404)
 })
