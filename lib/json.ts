@@ -24,8 +24,7 @@ export function exceeds (json: string, most: { values: number, depth: number }):
     const character = json[at]
     if (character === QUOTE) at = endOfString(json, at)
     else if (character === ',') values++
-    else if (character === '[' || character === '{') { values++; depth++ }
-    else if (character === ']' || character === '}') depth--
+    else if (character === '[' || character === '{') { values++; depth++ } else if (character === ']' || character === '}') depth--
     if (values > most.values || depth > most.depth) return true
   }
   return false
