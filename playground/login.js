@@ -49,10 +49,11 @@ export function logOut () {
 
 async function post (path, body) {
   try {
-    const { ok, status } = await fetch(`${apiUrl}/${path}`, {
+    const { ok, status, headers } = await fetch(`${apiUrl}/${path}`, {
       method: 'POST', ...(body !== undefined && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) })
     })
     if (ok) return null
+    if (status === 429) return `Too many tries: wait ${headers.get('retry-after')} seconds.`
     return status === 401 ? 'The server does not know this token.' : `The server answered ${status}.`
   } catch {
     return 'The server cannot be reached.'

@@ -58,7 +58,7 @@ export async function playgroundRoutes (fastify: FastifyInstance, { settings }: 
   fastify.addHook('onRoute', (route) => { route.schema = { hide: true, ...route.schema } })
   fastify.addHook('onRequest', async (_request, reply) => {
     // Asked for each time, and answered with 304: a page never meets the modules of another version.
-    reply.headers({ 'cache-control': 'no-cache', 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' })
+    reply.headers({ 'cache-control': 'no-cache', 'referrer-policy': 'no-referrer' })
   })
   fastify.get('/', async (request, reply) => {
     reply.header('content-security-policy', POLICY)
