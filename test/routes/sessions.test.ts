@@ -64,7 +64,7 @@ test('sessions that exist, do not exist or make no sense are told apart by code'
     'the id is none': '400 INVALID_REQUEST',
     'no such provider': '400 UNSUPPORTED_PROVIDER',
     'an unknown property': '400 INVALID_REQUEST',
-    'metadata without end': '400 INVALID_REQUEST',
+    'metadata without end': '413 BODY_TOO_COMPLEX',
     'no such session': '404 SESSION_NOT_FOUND',
     'nothing to rename': '404 SESSION_NOT_FOUND',
     'a limit that is none': '400 INVALID_REQUEST',
