@@ -24,7 +24,7 @@ test('a disk that is full refuses messages, goes on being read, and when there i
   // Far more than what SQLite may still have room for in its log file.
   const blocked = runs.map((run) => run.emit(...Array.from({ length: 60 }, () => ({ kind: 'text', content: 'x'.repeat(20_000) }))))
   let refused
-  do refused = await postJson(`${url}/sessions`, { title: 'x'.repeat(900) })
+  do refused = await postJson(`${url}/sessions`, { title: 'x'.repeat(500) })
   while (refused.status === 201)
   t.match(refused, { status: 503, body: { code: 'STORE_UNAVAILABLE', message: 'The store is not available.' } })
   t.equal(refused.headers.get('retry-after'), '1')
