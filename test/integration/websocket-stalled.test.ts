@@ -14,7 +14,7 @@ const FLOOD = { mode: 'burst', n: 3_000, size: 20_000 }
 const MEGABYTES = FLOOD.n * FLOOD.size / 1e6
 const OTHERS = 98
 /** What buffers may hold of the flood: of each stalled reader a page or two, and the pages that are on their way. */
-const BUFFER_LIMIT = 15e6
+const BUFFER_LIMIT = 10e6
 const HIGH_WATER_BYTES = 256 * 1024
 const PAGE_BYTES = 256 * 1024
 

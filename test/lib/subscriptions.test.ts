@@ -1,15 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { test } from 'tap'
 import { sqliteStore } from '../../db/sqlite.ts'
 import type { LogPage } from '../../lib/store.ts'
+import { collectGarbage } from '../helpers/collect-garbage.ts'
 import { RecordingSink } from '../helpers/memory-log.ts'
 import { openRegistry } from '../helpers/open-registry.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
-
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
 
 test('a stream that has come to its end of the log holds nothing of what it has read', async (t) => {
   const store = sqliteStore({ path: ':memory:' })

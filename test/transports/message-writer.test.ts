@@ -6,6 +6,7 @@ import { WebSocket, WebSocketServer } from 'ws'
 import type { Frame, SocketFrame } from '../../lib/frames.ts'
 import { silentLogger } from '../../lib/logger.ts'
 import { SocketConnection } from '../../transports/websocket.ts'
+import { heldMemory } from '../helpers/collect-garbage.ts'
 import { LIMITS } from '../helpers/limits.ts'
 import { openRegistry } from '../helpers/open-registry.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
@@ -65,11 +66,11 @@ for (const [name, way] of Object.entries(WAYS)) {
     run.end()
     await runs.abortRun({ sessionId: 's', runId: run.context.runId })
     tcp.pause()
-    const before = process.memoryUsage().arrayBuffers
+    const before = heldMemory().arrayBuffers
     send({ type: 'chat.subscribe', sessions: [{ sessionId: 's' }] })
     while (!connection.full) await new Promise((resolve) => { setImmediate(resolve) })
     for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => { setImmediate(resolve) })
-    t.ok(process.memoryUsage().arrayBuffers - before < 10_000_000)
+    t.ok(heldMemory().arrayBuffers - before < 10_000_000)
     tcp.resume()
     await until(() => frames.at(-1)?.kind === 'complete')
     t.strictSame(frames.flatMap((frame) => 'seq' in frame ? [frame.seq] : []), Array.from({ length: 202 }, (_, index) => index + 1))

@@ -1,11 +1,7 @@
 /* Serves a provider that streams argv[3] MB as fast as it may; GET /memory tells what it holds, without garbage. */
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import Fastify from 'fastify'
 import agentRuns, { type ProviderEvent } from '../../../index.ts'
-
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
+import { heldMemory } from '../collect-garbage.ts'
 
 const CHUNK = 'x'.repeat(20_000)
 const megabytes = Number(process.argv[3])
@@ -16,10 +12,5 @@ async function * flood (): AsyncGenerator<ProviderEvent> {
 
 const app = Fastify()
 await app.register(agentRuns, { providers: { flood: { run: flood } }, store: process.argv[2]! })
-app.get('/memory', async () => {
-  // The second finishes what the first still sweeps.
-  collectGarbage()
-  collectGarbage()
-  return process.memoryUsage()
-})
+app.get('/memory', async () => heldMemory())
 process.stdout.write(`listening ${await app.listen({ port: 0, host: '127.0.0.1' })}\n`)
