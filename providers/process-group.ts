@@ -3,8 +3,8 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { killStrays, strayMark } from './strays.ts'
 
-/** The end of standard error that is kept for the error, in characters. */
-const STDERR_TAIL = 4_096
+/** The end of standard error that is kept, in characters: a run's error is cut at its own end, at twice as many. */
+const STDERR_TAIL = 2_048
 
 // Above this, Node's timers fire at once.
 const LONGEST_GRACE_MS = 2 ** 31 - 1

@@ -76,7 +76,9 @@ export class FaultyStore {
       journal.note(`${name} fails`)
       throw weather.error()
     }
-    const answer = await this.#execute(method, args)
+    const compacted = method === 'compactRun' ? ledger.runs.get(args[0] as string)?.log : undefined
+    if (compacted !== undefined) compacted.compacting++
+    const answer = await this.#execute(method, args).finally(() => { if (compacted !== undefined) compacted.compacting-- })
     if (!this.#closed && COMMITTING.has(method)) {
       await ledger.executed(this.#inner, method, args, answer)
       database.committed(this.#inner.instanceId)

@@ -17,6 +17,8 @@ export class SessionLog {
   readonly events: LoggedEvent[] = []
   running: string | null = null
   compactedThrough = 0
+  /** Compactions that are under way: they go in slices, and the log is compared when they have ended. */
+  compacting = 0
   readonly #journal: Journal
   readonly #texts = new Texts()
   readonly #began = new Map<string, number>()
@@ -76,6 +78,11 @@ export class SessionLog {
     if (kind === 'complete') this.running = null
     this.events.push({ ...stored, versions: [stored.json], retained: true, soFar: this.#soFar(event, runId) })
     return event
+  }
+
+  /** How far transient events may be gone by now. */
+  get goneThrough (): number {
+    return this.compacting > 0 ? this.lastSeq : this.compactedThrough
   }
 
   /** Compares the log with what a compaction left of it. */

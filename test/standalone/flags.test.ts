@@ -55,11 +55,18 @@ test('without flags and environment every setting has its default, and nothing i
         socketMessageBytes: 262_144,
         bodyBytes: 1_048_576,
         dialectBodyBytes: 16_777_216,
+        bodyValues: 100_000,
+        contentBytes: 4_194_304,
         eventBytes: 1_048_576,
         messageBytes: 1_048_576,
         maxEventsPerRun: 100_000,
         pendingPermissions: 100,
-        maxBytesPerRun: 67_108_864
+        pendingPermissionBytes: 4_194_304,
+        maxBytesPerRun: 67_108_864,
+        subscribersPerOwner: 0,
+        waitingSubscribersPerOwner: 0,
+        socketsPerOwner: 0,
+        requestBytesPerOwner: 0
       }
     },
     inheritEnv: [],
