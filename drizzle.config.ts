@@ -1,8 +1,8 @@
 import { defineConfig } from 'drizzle-kit'
 
-// `npm run db:generate` writes the next migration from db/schema.ts; db/migrate.ts applies it.
+// `npm run db:generate` writes the next migration from db/sqlite/schema.ts; db/sqlite/migrate.ts applies it.
 export default defineConfig({
   dialect: 'sqlite',
-  schema: './db/schema.ts',
-  out: './db/migrations'
+  schema: './db/sqlite/schema.ts',
+  out: './db/sqlite/migrations'
 })

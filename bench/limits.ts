@@ -8,7 +8,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { setTimeout as pause } from 'node:timers/promises'
 import Database from 'better-sqlite3'
 import Fastify from 'fastify'
-import { sqliteStore } from '../db/sqlite.ts'
+import { sqliteStore } from '../db/sqlite/store.ts'
 import agentRuns, { type Provider } from '../index.ts'
 
 const TOMBSTONES = 1_000_000

@@ -1,5 +1,5 @@
 /* The one error of the client: a code from the server's table, or one of its own. */
-import type { ErrorCode } from '../lib/errors.ts'
+import type { ErrorCode } from '../lib/protocol/errors.ts'
 
 /** The codes that are the client's alone: a server's error has none of them. */
 export const CLIENT_CODES = ['NETWORK', 'NOT_A_STREAM', 'HOLE', 'BAD_FRAME', 'RESPONSE_TOO_LARGE', 'CLOSED', 'HTTP_ERROR'] as const

@@ -1,6 +1,6 @@
 /* Checks the types of what a server sent; the code behind relies on them. */
-import type { Event } from '../lib/event.ts'
-import type { Frame } from '../lib/frames.ts'
+import type { Event } from '../lib/protocol/event.ts'
+import type { Frame } from '../lib/protocol/frames.ts'
 
 /** Whether it is an event, or a frame; also one of a kind that only later versions know. */
 export function isFrame (value: unknown): value is Event | Frame {

@@ -2,8 +2,8 @@
  * Where a client stands in a session's log, whatever brings the frames: what it has had already, what is missing, and where
  * it ends.
  */
-import type { Event } from '../lib/event.ts'
-import type { GapFrame, SubscribedFrame } from '../lib/frames.ts'
+import type { Event } from '../lib/protocol/event.ts'
+import type { GapFrame, SubscribedFrame } from '../lib/protocol/frames.ts'
 import { RunsClientError } from './errors.ts'
 import { isFrame } from './known-frame.ts'
 import type { SubscriptionOptions } from './options.ts'

@@ -2,8 +2,8 @@
  * One WebSocket from its handshake to its end: which session a frame is of, and which message an answer is to. It is never
  * made anew: whoever needed it comes back for another.
  */
-import type { Event } from '../lib/event.ts'
-import type { Frame, ProtocolErrorFrame, SocketFrame } from '../lib/frames.ts'
+import type { Event } from '../lib/protocol/event.ts'
+import type { Frame, ProtocolErrorFrame, SocketFrame } from '../lib/protocol/frames.ts'
 import { tooLarge } from './bounds.ts'
 import { RunsClientError } from './errors.ts'
 import { FrameBuffer } from './frame-buffer.ts'

@@ -1,8 +1,8 @@
 /* Sessions followed and steered over the client's one WebSocket. */
-import type { CompleteEvent } from '../lib/event.ts'
-import type { AbortedFrame, AcceptedFrame, SocketFrame } from '../lib/frames.ts'
-import type { StartedRun } from '../lib/run-starter.ts'
-import type { PermissionDecision } from '../lib/types.ts'
+import type { CompleteEvent } from '../lib/protocol/event.ts'
+import type { AbortedFrame, AcceptedFrame, SocketFrame } from '../lib/protocol/frames.ts'
+import type { PermissionDecision } from '../lib/protocol/permission.ts'
+import type { StartedRun } from '../lib/runs/run-starter.ts'
 import type { Attempt, Connect } from './following.ts'
 import type { RetryOptions } from './options.ts'
 import { repeated } from './repeated.ts'

@@ -1,5 +1,5 @@
 /* An error as a server sent it, over HTTP or a WebSocket. Fields of the wrong type are dropped. */
-import type { ErrorCode } from '../lib/errors.ts'
+import type { ErrorCode } from '../lib/protocol/errors.ts'
 import { CLIENT_CODES, RunsClientError } from './errors.ts'
 import { seconds } from './retry-after.ts'
 

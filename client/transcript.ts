@@ -1,7 +1,7 @@
 /* Events → what a chat shows: a pure reducer. */
-import type { CompleteEvent, Event, EventOf } from '../lib/event.ts'
-import { changedPart, endedPart, partKey, type TranscriptPart } from './transcript-part.ts'
+import type { CompleteEvent, Event, EventOf } from '../lib/protocol/event.ts'
 import type { StreamItem } from './stream-item.ts'
+import { changedPart, endedPart, partKey, type TranscriptPart } from './transcript-part.ts'
 
 /** One run: the message that started it, and what the agent made of it. */
 export interface TranscriptRun {

@@ -1,5 +1,5 @@
 /* What the suites need of those who run them. */
-import type { Store } from '../lib/store.ts'
+import type { Store } from '../lib/store/store.ts'
 
 /** A test runner's `test`: tap's, node:test's and vitest's, mocha's `it`. */
 export type TestRunner = (name: string, work: () => Promise<void>) => unknown

@@ -1,8 +1,8 @@
 /* What stores and providers are proved with. */
-import '../lib/node-version.ts'
+import '../lib/shared/node-version.ts'
 
 export type { StoreHarness, TestDatabase, TestRunner } from './harness.ts'
-export { MemoryDatabase } from './memory-database.ts'
-export { memoryStore, type MemoryStoreOptions } from './memory-store.ts'
+export { MemoryDatabase } from '../db/memory/database.ts'
+export { memoryStore, type MemoryStoreOptions } from '../db/memory/store.ts'
 export { type ProviderHarness, providerSuite } from './provider.ts'
 export { storeSuite } from './store.ts'

@@ -1,4 +1,4 @@
-/* The store contract (`lib/store.ts`) as tests that any store can be put through. */
+/* The store contract (`lib/store/store.ts`) as tests that any store can be put through. */
 import type { StoreHarness, TestRunner } from './harness.ts'
 import { appending } from './store/appending.ts'
 import { storeTest } from './store/bench.ts'

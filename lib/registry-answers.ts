@@ -1,6 +1,6 @@
 /* What the registry is asked with, and answers. */
-import type { Event } from './event.ts'
-import type { Owner } from './types.ts'
+import type { Event } from './protocol/event.ts'
+import type { Owner } from './protocol/session.ts'
 
 /**
  * Whose sessions are meant. Left out or null: everybody's, for code that acts for the app itself. An owner that is undefined

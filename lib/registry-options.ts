@@ -1,8 +1,8 @@
 /* What a registry is made of. */
-import type { Limits } from './limits.ts'
-import type { Logger } from './logger.ts'
-import type { Provider } from './provider.ts'
-import type { Store } from './store.ts'
+import type { Limits } from './protocol/limits.ts'
+import type { Provider } from './provider/provider.ts'
+import type { Logger } from './shared/logger.ts'
+import type { Store } from './store/store.ts'
 
 export interface RegistryOptions {
   store: Store

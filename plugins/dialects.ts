@@ -1,6 +1,6 @@
 /* Which dialects are spoken, and at which mounts. */
 import type { FastifyInstance } from 'fastify'
-import { runsError } from '../lib/errors.ts'
+import { runsError } from '../lib/protocol/errors.ts'
 import { dialectRoutes } from '../routes/dialects.ts'
 import { agUiDialect } from '../transports/dialects/ag-ui/index.ts'
 import { aiSdkDialect } from '../transports/dialects/ai-sdk/index.ts'

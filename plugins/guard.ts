@@ -1,8 +1,8 @@
 /* Who asks and what they may do, settled before every route of ours: the host's hooks, then `identify`, then `authorize`. */
 import type { FastifyInstance, FastifyReply, FastifyRequest, HookHandlerDoneFunction, onRequestHookHandler, preHandlerHookHandler } from 'fastify'
-import { hasCode, runsError } from '../lib/errors.ts'
-import type { SubscriptionRequest } from '../lib/subscriptions.ts'
-import { ANONYMOUS, type SessionState } from '../lib/types.ts'
+import { hasCode, runsError } from '../lib/protocol/errors.ts'
+import { ANONYMOUS, type SessionState } from '../lib/protocol/session.ts'
+import type { SubscriptionRequest } from '../lib/streams/subscriptions.ts'
 
 /** Who a request comes from. */
 export interface Identity {

@@ -1,14 +1,14 @@
 /* The one table of options: validation, types, defaults and the standalone server's flags come from it. */
 import Type, { type Static, type TSchema } from 'typebox'
 import { Value } from 'typebox/value'
-import { runsError } from '../lib/errors.ts'
-import type { Limits } from '../lib/limits.ts'
-import type { Provider } from '../lib/provider.ts'
-import type { Store } from '../lib/store.ts'
+import { runsError } from '../lib/protocol/errors.ts'
+import type { Limits } from '../lib/protocol/limits.ts'
+import type { Provider } from '../lib/provider/provider.ts'
+import type { Store } from '../lib/store/store.ts'
 import type { Dialect } from '../transports/dialects/dialect.ts'
 import { resolveDialects } from './dialects.ts'
 import type { Authorize, GuardHook, GuardOptions, Identify } from './guard.ts'
-import { ANY_ORIGIN, isOrigin } from './origins.ts'
+import { ANY_ORIGIN, isOrigin } from './websocket/origins.ts'
 
 // Above this, Node's timers fire at once.
 const milliseconds = { minimum: 0, maximum: 2 ** 31 - 1 }

@@ -1,9 +1,9 @@
 /* The history in whole runs, as clients need it that keep messages and not events. */
-import { hasCode } from '../lib/errors.ts'
-import { type Event, parseEvent, type StoredEvent } from '../lib/event.ts'
-import { MAX_PAGE_BYTES } from '../lib/limits.ts'
+import { hasCode } from '../lib/protocol/errors.ts'
+import { type Event, parseEvent, type StoredEvent } from '../lib/protocol/event.ts'
+import { MAX_PAGE_BYTES } from '../lib/protocol/limits.ts'
+import type { Owner } from '../lib/protocol/session.ts'
 import type { RunRegistry } from '../lib/registry.ts'
-import type { Owner } from '../lib/types.ts'
 
 /** How much is read at once of a run that a page has cut. */
 const REST = 500

@@ -2,14 +2,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
-import { LATEST, parseCursor } from '../lib/cursor.ts'
-import { type ErrorCode, hasCode, runsError } from '../lib/errors.ts'
-import type { Owner } from '../lib/types.ts'
+import { LATEST, parseCursor } from '../lib/protocol/cursor.ts'
+import { type ErrorCode, hasCode, runsError } from '../lib/protocol/errors.ts'
+import type { Owner } from '../lib/protocol/session.ts'
 import type { Dialect, DialectRequest } from '../transports/dialects/dialect.ts'
-import { answers, BODY_ERRORS, SESSION_ERRORS } from './answers.ts'
+import { DialectConnection } from '../transports/dialects/shared/connection.ts'
 import { readRuns } from './dialect-history.ts'
 import { replyWithStream } from './reply-with-stream.ts'
-import { Limit, Seq, SessionParams } from './schemas.ts'
+import { answers, BODY_ERRORS, SESSION_ERRORS } from './schemas/answers.ts'
+import { Limit, Seq, SessionParams } from './schemas/requests.ts'
 
 const HistoryQuery = Type.Object({ before: Type.Optional(Seq('The `before` of the page that follows.')), limit: Limit })
 const MessagesAnswer = Type.Object({
@@ -57,7 +58,8 @@ export const dialectRoutes: FastifyPluginAsyncTypebox<{ name: string, dialect: D
     const run = await runs.getRun(runId, { owner })
     if (run === null) throw runsError('SESSION_NOT_FOUND', [sessionId])
     const opening = await runs.openSubscription({ sessionId, owner, after: run.cursor, until: { runId } })
-    return replyWithStream(reply, opening, { dialect, sessionId, runId, body, told })
+    const telling = { dialect, sessionId, runId, body, told }
+    return replyWithStream(reply, opening, (response, headers, options) => new DialectConnection(response, headers, options, telling))
   }
 
   /** The latest run, if its end lies behind the cursor; else null. */

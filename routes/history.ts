@@ -1,9 +1,9 @@
 /* What a session's log holds, as JSON: the history, and everything that is retained. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import type { StoredEvent } from '../lib/event.ts'
-import { answers, EventsAnswer, HistoryAnswer, SESSION_ERRORS } from './answers.ts'
-import { Limit, Seq, SessionParams } from './schemas.ts'
+import type { StoredEvent } from '../lib/protocol/event.ts'
+import { answers, EventsAnswer, HistoryAnswer, SESSION_ERRORS } from './schemas/answers.ts'
+import { Limit, Seq, SessionParams } from './schemas/requests.ts'
 
 const JSON_TYPE = 'application/json; charset=utf-8'
 const HistoryQuery = Type.Object({ before: Type.Optional(Seq('The seq of the first event of the page that one has; without it, the latest page.')), limit: Limit })

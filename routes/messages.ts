@@ -1,11 +1,11 @@
 /* Messages: posting one starts a run; aborting stops it. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { parseCursor } from '../lib/cursor.ts'
-import { type ErrorCode, hasCode } from '../lib/errors.ts'
+import { parseCursor } from '../lib/protocol/cursor.ts'
+import { type ErrorCode, hasCode } from '../lib/protocol/errors.ts'
 import { replyWithStream, wantsStream } from './reply-with-stream.ts'
-import { answers, BODY_ERRORS, CompleteAnswer, RunAnswer, SESSION_ERRORS, StartedAnswer } from './answers.ts'
-import { Abort, MessageHeaders, NewMessage, SessionParams } from './schemas.ts'
+import { answers, BODY_ERRORS, CompleteAnswer, RunAnswer, SESSION_ERRORS, StartedAnswer } from './schemas/answers.ts'
+import { Abort, MessageHeaders, NewMessage, SessionParams } from './schemas/requests.ts'
 
 const SEND = 'Answers as soon as the message is durable; the run goes on whoever is connected. With `Accept: text/event-stream` the answer is the run\'s own stream.'
 const Held = Type.Null({ description: 'Of a message that is sent again for a stream: the client has the run\'s end already.' })

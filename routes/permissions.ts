@@ -1,7 +1,7 @@
 /* Approvals: what a run asks leave for is answered here, once, from any device. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { answers, BODY_ERRORS, ResolvedAnswer, SESSION_ERRORS } from './answers.ts'
-import { Decision, PermissionParams } from './schemas.ts'
+import { answers, BODY_ERRORS, ResolvedAnswer, SESSION_ERRORS } from './schemas/answers.ts'
+import { Decision, PermissionParams } from './schemas/requests.ts'
 
 export const permissionRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.post('/sessions/:id/permissions/:requestId', {

@@ -1,10 +1,10 @@
 /* From a route's reply to a stream. */
 import type { OutgoingHttpHeaders } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { runsError } from '../lib/errors.ts'
-import type { Opening } from '../lib/subscriptions.ts'
-import type { DialectTelling } from '../transports/dialects/connection.ts'
-import type { SseConnections } from '../transports/sse-connections.ts'
+import { runsError } from '../lib/protocol/errors.ts'
+import type { Opening } from '../lib/streams/subscriptions.ts'
+import { SseConnection } from '../transports/sse/connection.ts'
+import type { MakeStream, SseConnections } from '../transports/sse/connections.ts'
 
 /** Whether the client asks for a stream where JSON is the rule. */
 export function wantsStream ({ headers: { accept = '' } }: FastifyRequest): boolean {
@@ -17,15 +17,17 @@ export function assertAcceptsStream (request: FastifyRequest): void {
   if (accept !== undefined && accept !== '' && !wantsStream(request) && !/(^|[\s,])(text|\*)\/\*/.test(accept)) throw runsError('NOT_ACCEPTABLE')
 }
 
+const ownFrames: MakeStream = (response, headers, options) => new SseConnection(response, headers, options)
+
 /** Replies that are on their way through the host's hooks to become streams. */
-const openings = new WeakMap<FastifyReply, { opening: Opening, telling: DialectTelling | null }>()
+const openings = new WeakMap<FastifyReply, { opening: Opening, make: MakeStream }>()
 
 /**
  * Answers with a stream that ends when the requester's identity does. The hooks that the host has for replies see one
- * without a body: they may set headers and cookies, and have nothing to compress. With `telling` it is a run in a dialect.
+ * without a body: they may set headers and cookies, and have nothing to compress. By default the stream is in our own frames.
  */
-export function replyWithStream (reply: FastifyReply, opening: Opening, telling: DialectTelling | null = null): FastifyReply {
-  openings.set(reply, { opening, telling })
+export function replyWithStream (reply: FastifyReply, opening: Opening, make: MakeStream = ownFrames): FastifyReply {
+  openings.set(reply, { opening, make })
   return reply.send(null)
 }
 
@@ -35,12 +37,12 @@ export async function streamReplies (fastify: FastifyInstance, { sse }: { sse: S
     const stream = openings.get(reply)
     if (stream === undefined) return done()
     openings.delete(reply)
-    const { opening, telling } = stream
+    const { opening, make } = stream
     // Fastify leaves the rest to us, and is never told to go on.
     reply.hijack()
     // The client may have left while the log was read; then nobody would ever end the subscription.
     if (reply.raw.req.socket.destroyed) opening.cancel()
-    else sse.open(reply.raw, reply.getHeaders() as OutgoingHttpHeaders, opening, reply.request.runsHasEnded, telling)
+    else sse.open(make, reply.raw, reply.getHeaders() as OutgoingHttpHeaders, opening, reply.request.runsHasEnded)
   })
   // A hook of the host's failed. After the response is too late: Fastify would keep request and reply for as long as a stream is open.
   fastify.addHook('onError', async (_request, reply) => {

@@ -1,9 +1,9 @@
 /* Runs: those that are running, those of a session, one. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { runsError } from '../lib/errors.ts'
-import { answers, RunAnswer, RunningRunsAnswer, RunsAnswer, SESSION_ERRORS } from './answers.ts'
-import { Limit, SessionParams } from './schemas.ts'
+import { runsError } from '../lib/protocol/errors.ts'
+import { answers, RunAnswer, RunningRunsAnswer, RunsAnswer, SESSION_ERRORS } from './schemas/answers.ts'
+import { Limit, SessionParams } from './schemas/requests.ts'
 
 export const runRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   const { runs } = fastify

@@ -1,10 +1,10 @@
 /* Sessions: create, list, read, rename, delete. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { runsError } from '../lib/errors.ts'
-import type { SessionState } from '../lib/types.ts'
-import { answers, BODY_ERRORS, SESSION_ERRORS, SessionAnswer, SessionsAnswer } from './answers.ts'
-import { Limit, NewSession, SessionParams, SessionPatch } from './schemas.ts'
+import { runsError } from '../lib/protocol/errors.ts'
+import type { SessionState } from '../lib/protocol/session.ts'
+import { answers, BODY_ERRORS, SESSION_ERRORS, SessionAnswer, SessionsAnswer } from './schemas/answers.ts'
+import { Limit, NewSession, SessionParams, SessionPatch } from './schemas/requests.ts'
 
 const ListQuery = Type.Object({ limit: Limit, before: Type.Optional(Type.String({ description: 'The id of the last session of the page before.' })) })
 

@@ -2,11 +2,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { IncomingHttpHeaders } from 'node:http'
 import Type from 'typebox'
-import { type Cursor, LATEST, parseCursor } from '../lib/cursor.ts'
-import { runsError } from '../lib/errors.ts'
-import { answers, SESSION_ERRORS } from './answers.ts'
+import { type Cursor, LATEST, parseCursor } from '../lib/protocol/cursor.ts'
+import { runsError } from '../lib/protocol/errors.ts'
 import { assertAcceptsStream, replyWithStream } from './reply-with-stream.ts'
-import { SessionParams } from './schemas.ts'
+import { answers, SESSION_ERRORS } from './schemas/answers.ts'
+import { SessionParams } from './schemas/requests.ts'
 
 const StreamQuery = Type.Object({
   lastEventId: Type.Optional(Type.String({ description: 'The same where no header can be set; `latest` gives only what is new.' })),

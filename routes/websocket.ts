@@ -1,9 +1,9 @@
 /* The WebSocket: many sessions on one connection, followed and steered. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
-import { runsError } from '../lib/errors.ts'
-import type { SocketConnections } from '../transports/websocket-connections.ts'
-import { answers } from './answers.ts'
+import { runsError } from '../lib/protocol/errors.ts'
+import type { SocketConnections } from '../transports/websocket/connections.ts'
+import { answers } from './schemas/answers.ts'
 
 const Opened = Type.Null({ description: 'The WebSocket is open. Clients send objects with a `type`: `chat.subscribe`, `chat.unsubscribe`, `chat.send`, `chat.abort`, `chat.permission-response`; the server sends events and frames, as over Server-Sent Events.' })
 

@@ -7,5 +7,5 @@ const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc')
 
 rmSync('.bench', { recursive: true, force: true })
 execFileSync(process.execPath, [tsc, '-p', 'tsconfig.bench.json'], { stdio: 'inherit' })
-cpSync('db/migrations', '.bench/db/migrations', { recursive: true })
+cpSync('db/sqlite/migrations', '.bench/db/sqlite/migrations', { recursive: true })
 process.exitCode = spawnSync(process.execPath, ['.bench/bench/run.js', ...process.argv.slice(2)], { stdio: 'inherit' }).status ?? 1

@@ -8,9 +8,9 @@ const require = createRequire(import.meta.url)
 
 rmSync('dist', { recursive: true, force: true })
 execFileSync(process.execPath, [require.resolve('typescript/bin/tsc'), '-p', 'tsconfig.build.json'], { stdio: 'inherit' })
-cpSync('db/migrations', 'dist/db/migrations', { recursive: true, filter: (path) => !path.endsWith('.json') })
+cpSync('db/sqlite/migrations', 'dist/db/sqlite/migrations', { recursive: true, filter: (path) => !path.endsWith('.json') })
 cpSync('playground', 'dist/playground', { recursive: true, filter: (path) => !path.endsWith('.md') })
-rmSync('dist/db/migrations/meta', { recursive: true, force: true })
+rmSync('dist/db/sqlite/migrations/meta', { recursive: true, force: true })
 chmodSync('dist/server.js', 0o755)
 
 // Types that no export leads to are of no use to anybody.

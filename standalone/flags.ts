@@ -1,7 +1,7 @@
 /* The standalone server's flags and environment: every option of the plugin, and a few of its own. */
 import { parseArgs } from 'node:util'
 import { OPTIONS, type OptionSchema } from '../plugins/options.ts'
-import { VARIABLES } from '../providers/environment.ts'
+import { VARIABLES } from '../providers/process/environment.ts'
 import { readHosts } from './hosts.ts'
 import { readOrigins } from './origins.ts'
 

@@ -4,7 +4,7 @@
  */
 import { isIPv6 } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { runsError } from '../lib/errors.ts'
+import { runsError } from '../lib/protocol/errors.ts'
 
 const ANY = '*'
 const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|\[::1\])$/

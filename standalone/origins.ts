@@ -2,8 +2,8 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import cors from '@fastify/cors'
 import type { FastifyInstance } from 'fastify'
-import { runsError } from '../lib/errors.ts'
-import { isOrigin } from '../plugins/origins.ts'
+import { runsError } from '../lib/protocol/errors.ts'
+import { isOrigin } from '../plugins/websocket/origins.ts'
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
 /** How long a browser may keep the answer to a preflight, in s. */

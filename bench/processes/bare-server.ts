@@ -4,7 +4,7 @@ import { createServer, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import SqliteDatabase from 'better-sqlite3'
-import { STREAM_HEADERS } from '../../transports/event-stream.ts'
+import { STREAM_HEADERS } from '../../transports/sse/event-stream.ts'
 import { answer } from '../answer.ts'
 import { cpuUs, heapInUse } from '../usage.ts'
 

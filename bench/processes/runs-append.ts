@@ -1,7 +1,7 @@
 /* Ours: many runs at once, through the registry into SQLite. */
 import SqliteDatabase from 'better-sqlite3'
 import Fastify from 'fastify'
-import { sqliteStore } from '../../db/sqlite.ts'
+import { sqliteStore } from '../../db/sqlite/store.ts'
 import agentRuns, { type Store } from '../../index.ts'
 import { answer } from '../answer.ts'
 import type { Round } from '../comparison.ts'

@@ -1,6 +1,6 @@
 /* The log: contiguous, written only by who drives the run, each group once and whole, one terminal. */
 import assert from 'node:assert/strict'
-import { FINISHED, INTERRUPTED } from '../../lib/run-ending.ts'
+import { FINISHED, INTERRUPTED } from '../../lib/protocol/run-ending.ts'
 import type { StoreTest } from './bench.ts'
 import { assertStandstill, accept, claimedOf, delta, drive, DrivenRun, inShort, logOf, only, outcome, OWNER, seqs, sessionOf, status, text, upTo } from './driven-run.ts'
 

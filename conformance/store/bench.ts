@@ -1,5 +1,5 @@
 /* What each test of the store suite works with: a database of its own, and instances that are closed after it. */
-import type { Store } from '../../lib/store.ts'
+import type { Store } from '../../lib/store/store.ts'
 import type { StoreHarness, TestDatabase, TestRunner } from '../harness.ts'
 
 /** Defines one test of the suite. */

@@ -1,6 +1,6 @@
 /* Waiting runs whose session is free: whoever has room takes the one that waits longest, and nobody takes it twice. */
 import assert from 'node:assert/strict'
-import type { Promotion } from '../../lib/store.ts'
+import type { Promotion } from '../../lib/store/store.ts'
 import type { StoreTest } from './bench.ts'
 import { accept, claimedOf, drive, DrivenRun, inShort, logOf, sessionOf, text, upTo } from './driven-run.ts'
 

@@ -1,7 +1,7 @@
 /* Ends from outside: what was said is kept, the first terminal holds. */
 import assert from 'node:assert/strict'
-import { pendingEvent } from '../../lib/event.ts'
-import { ABORTED, FINISHED, INTERRUPTED } from '../../lib/run-ending.ts'
+import { pendingEvent } from '../../lib/protocol/event.ts'
+import { ABORTED, FINISHED, INTERRUPTED } from '../../lib/protocol/run-ending.ts'
 import type { StoreTest } from './bench.ts'
 import { accept, assertStandstill, claimedOf, delta, drive, inShort, logOf, OWNER, sessionOf, text } from './driven-run.ts'
 

@@ -1,7 +1,7 @@
 /* Compaction: transient events go, and every reader knows how far. */
 import assert from 'node:assert/strict'
-import { pendingEvent } from '../../lib/event.ts'
-import { FINISHED, INTERRUPTED } from '../../lib/run-ending.ts'
+import { pendingEvent } from '../../lib/protocol/event.ts'
+import { FINISHED, INTERRUPTED } from '../../lib/protocol/run-ending.ts'
 import type { StoreTest } from './bench.ts'
 import { delta, drive, inShort, laterThan, logOf, OWNER, outcome, seqs, sessionOf, status, text } from './driven-run.ts'
 

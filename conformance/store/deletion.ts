@@ -1,6 +1,6 @@
 /* Deletion: for good, whatever was going on. */
 import assert from 'node:assert/strict'
-import { INTERRUPTED } from '../../lib/run-ending.ts'
+import { INTERRUPTED } from '../../lib/protocol/run-ending.ts'
 import type { StoreTest } from './bench.ts'
 import { accept, ALL, delta, drive, laterThan, logOf, newRun, newSession, only, outcome, OWNER, rejects, sessionOf, STRANGER, text } from './driven-run.ts'
 

@@ -1,6 +1,6 @@
 /* What goes in comes out: native ids, and every JSON there is, to the byte. */
 import assert from 'node:assert/strict'
-import { pendingEvent } from '../../lib/event.ts'
+import { pendingEvent } from '../../lib/protocol/event.ts'
 import type { StoreTest } from './bench.ts'
 import { accept, claimedOf, custom, drive, logOf, newRun, newSession, OWNER, sessionOf, text } from './driven-run.ts'
 

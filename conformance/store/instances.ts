@@ -1,8 +1,8 @@
 /* Several instances: who is dead, who hears of what, what a later one finds. */
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
-import { INTERRUPTED } from '../../lib/run-ending.ts'
-import type { Store } from '../../lib/store.ts'
+import { INTERRUPTED } from '../../lib/protocol/run-ending.ts'
+import type { Store } from '../../lib/store/store.ts'
 import { within } from '../harness.ts'
 import type { Bench, StoreTest } from './bench.ts'
 import { accept, asks, claimedOf, drive, DrivenRun, inShort, logOf, newSession, outcome, sessionOf, text } from './driven-run.ts'

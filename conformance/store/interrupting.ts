@@ -1,6 +1,6 @@
 /* Messages that interrupt: the running run ends for them, and they are next. */
 import assert from 'node:assert/strict'
-import { ABORTED, FINISHED } from '../../lib/run-ending.ts'
+import { ABORTED, FINISHED } from '../../lib/protocol/run-ending.ts'
 import type { StoreTest } from './bench.ts'
 import { accept, claimedOf, delta, drive, DrivenRun, inShort, logOf, outcome, OWNER, sessionOf, text } from './driven-run.ts'
 

@@ -1,9 +1,9 @@
 /* Approvals: asked for in the log, told with the session, answered once, by whom it may concern. */
 import assert from 'node:assert/strict'
-import { parseEvent } from '../../lib/event.ts'
-import { FINISHED } from '../../lib/run-ending.ts'
-import type { Store } from '../../lib/store.ts'
-import type { PermissionDecision } from '../../lib/types.ts'
+import { parseEvent } from '../../lib/protocol/event.ts'
+import type { PermissionDecision } from '../../lib/protocol/permission.ts'
+import { FINISHED } from '../../lib/protocol/run-ending.ts'
+import type { Store } from '../../lib/store/store.ts'
 import { within } from '../harness.ts'
 import type { StoreTest } from './bench.ts'
 import { asks, asksLong, delta, drive, logOf, newSession, only, OWNER, rejects, resolves, sessionOf, STRANGER, text, withdraws } from './driven-run.ts'

@@ -1,6 +1,6 @@
 /* Runs that wait: in order, each with its turn, also the cancelled ones. */
 import assert from 'node:assert/strict'
-import { ABORTED, FINISHED } from '../../lib/run-ending.ts'
+import { ABORTED, FINISHED } from '../../lib/protocol/run-ending.ts'
 import type { StoreTest } from './bench.ts'
 import { accept, assertStandstill, claimedOf, drive, DrivenRun, inShort, logOf, newRun, OWNER, rejects, sessionOf, text } from './driven-run.ts'
 

@@ -1,6 +1,6 @@
 /* Reads: pages that leave nothing out, and the history that clients start from. */
 import assert from 'node:assert/strict'
-import type { Store } from '../../lib/store.ts'
+import type { Store } from '../../lib/store/store.ts'
 import type { StoreTest } from './bench.ts'
 import { accept, ALL, delta, drive, logOf, newSession, OWNER, seqs, status, text } from './driven-run.ts'
 

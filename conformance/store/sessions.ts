@@ -1,7 +1,7 @@
 /* Sessions: made once, listed in pages, changed by their owner, idle when nobody touches them. */
 import assert from 'node:assert/strict'
-import type { Store } from '../../lib/store.ts'
-import type { Owner } from '../../lib/types.ts'
+import type { Owner } from '../../lib/protocol/session.ts'
+import type { Store } from '../../lib/store/store.ts'
 import type { StoreTest } from './bench.ts'
 import { accept, drive, laterThan, newRun, newSession, OWNER, rejects, sessionOf, STRANGER } from './driven-run.ts'
 

@@ -1,8 +1,8 @@
 /* What becomes of approvals: resolved or cancelled by their run, or cancelled when that is ended from outside. */
 import assert from 'node:assert/strict'
-import { parseEvent, pendingEvent, type StoredEvent } from '../../lib/event.ts'
-import { ABORTED, FINISHED, INTERRUPTED, TIMED_OUT } from '../../lib/run-ending.ts'
-import type { Store } from '../../lib/store.ts'
+import { parseEvent, pendingEvent, type StoredEvent } from '../../lib/protocol/event.ts'
+import { ABORTED, FINISHED, INTERRUPTED, TIMED_OUT } from '../../lib/protocol/run-ending.ts'
+import type { Store } from '../../lib/store/store.ts'
 import type { StoreTest } from './bench.ts'
 import { accept, asks, delta, drive, inShort, logOf, only, OWNER, resolves, sessionOf, text, upTo, withdraws } from './driven-run.ts'
 

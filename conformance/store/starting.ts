@@ -1,6 +1,6 @@
 /* Who runs: one per session, whoever starts and however many do. */
 import assert from 'node:assert/strict'
-import type { RunStart } from '../../lib/store.ts'
+import type { RunStart } from '../../lib/store/store.ts'
 import type { StoreTest } from './bench.ts'
 import { accept, type Accepted, assertStandstill, claimedOf, drive, inShort, logOf, newRun, newSession, OWNER, rejects, sessionOf, STRANGER, upTo } from './driven-run.ts'
 

@@ -1,8 +1,8 @@
 /* An agent's request for leave ↔ an approval. */
 import type { PermissionOption, RequestPermissionRequest, RequestPermissionResponse } from '@agentclientprotocol/sdk'
-import type { EventQueue } from '../../lib/event-queue.ts'
-import type { RunContext } from '../../lib/provider.ts'
-import type { PermissionDecision } from '../../lib/types.ts'
+import type { PermissionDecision } from '../../lib/protocol/permission.ts'
+import type { EventQueue } from '../../lib/provider/event-queue.ts'
+import type { RunContext } from '../../lib/provider/provider.ts'
 
 const CANCELLED: RequestPermissionResponse = { outcome: { outcome: 'cancelled' } }
 

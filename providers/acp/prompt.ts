@@ -1,8 +1,8 @@
 /* A message → what an agent is prompted with. */
 import type { ContentBlock, PromptCapabilities } from '@agentclientprotocol/sdk'
-import type { MessageContent, MessagePart } from '../../lib/message-content.ts'
-import { ProviderError } from '../../lib/provider.ts'
-import { type AllowUrl, clientUrl } from '../client-url.ts'
+import type { MessageContent, MessagePart } from '../../lib/protocol/message-content.ts'
+import { ProviderError } from '../../lib/provider/provider.ts'
+import { type AllowUrl, clientUrl } from '../shared/client-url.ts'
 
 /** The blocks of a message. Throws a ProviderError UNSUPPORTED_CONTENT for what the agent does not take. */
 export function promptOf (content: MessageContent, capabilities: PromptCapabilities, allowUrl?: AllowUrl): ContentBlock[] {

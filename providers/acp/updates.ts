@@ -1,6 +1,6 @@
 /* What an agent reports (`session/update`) → events. Pure but for what it remembers of the turn's tool calls. */
 import type { ContentBlock, SessionUpdate, ToolCall, ToolCallUpdate } from '@agentclientprotocol/sdk'
-import type { ProviderEvent } from '../../lib/provider.ts'
+import type { ProviderEvent } from '../../lib/provider/provider.ts'
 
 /** A tool call as far as the agent has described it. */
 interface KnownTool {

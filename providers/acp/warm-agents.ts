@@ -1,5 +1,5 @@
 /* Agents that are kept for their session's next message: for a while, and not too many. */
-import { ProviderError } from '../../lib/provider.ts'
+import { ProviderError } from '../../lib/provider/provider.ts'
 import type { Agent } from './agent.ts'
 
 interface Entry {

@@ -1,6 +1,6 @@
 /* What the agent reports → events. Pure but for what it remembers of the turn. */
 import { randomUUID } from 'node:crypto'
-import type { ProviderEvent } from '../../lib/provider.ts'
+import type { ProviderEvent } from '../../lib/provider/provider.ts'
 import type { AssistantMessage, Block, SdkMessage, StreamEvent, SystemMessage } from './sdk.ts'
 
 type Said = 'text' | 'thinking'

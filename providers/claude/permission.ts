@@ -1,7 +1,7 @@
 /* A tool that asks for leave ↔ an approval. */
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
-import type { EventQueue } from '../../lib/event-queue.ts'
-import { ProviderError, type RunContext } from '../../lib/provider.ts'
+import type { EventQueue } from '../../lib/provider/event-queue.ts'
+import { ProviderError, type RunContext } from '../../lib/provider/provider.ts'
 import type { MessageMapper } from './messages.ts'
 import type { PermissionResult, ToolAsking } from './sdk.ts'
 

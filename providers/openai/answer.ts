@@ -1,9 +1,9 @@
 /* One answer of a model, put together from its chunks. */
 import { randomUUID } from 'node:crypto'
 import type { ChatCompletionChunk } from 'openai/resources/chat/completions'
-import { ProviderError, type ProviderEvent } from '../../lib/provider.ts'
-import { newCallId } from '../call-id.ts'
-import type { Usage } from '../usage.ts'
+import { ProviderError, type ProviderEvent } from '../../lib/provider/provider.ts'
+import { newCallId } from '../shared/call-id.ts'
+import type { Usage } from '../shared/usage.ts'
 import type { ChatMessage, ChatToolCall } from './messages.ts'
 import type { ModelCall } from './model-call.ts'
 

@@ -1,6 +1,6 @@
 /* Tools of the app's own: asked for leave where they need it, and run. */
-import { eventQueue, type EventQueue } from '../../lib/event-queue.ts'
-import { ProviderError, type ProviderEvent, type RunContext } from '../../lib/provider.ts'
+import { eventQueue, type EventQueue } from '../../lib/provider/event-queue.ts'
+import { ProviderError, type ProviderEvent, type RunContext } from '../../lib/provider/provider.ts'
 import { isObject } from './answer.ts'
 import { type ChatMessage, resultText } from './messages.ts'
 import type { ModelCall } from './model-call.ts'

@@ -2,10 +2,10 @@
 import { createGzip, gzipSync } from 'node:zlib'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { test, type Test } from 'tap'
-import { createClient, follow, type RunsClientError } from '../../client/index.ts'
 import type * as eventStreams from '../../client/event-stream.ts'
-import { countedFetch } from '../helpers/counted-fetch.ts'
+import { createClient, follow, type RunsClientError } from '../../client/index.ts'
 import { delta, subscribed } from '../helpers/client-frames.ts'
+import { countedFetch } from '../helpers/counted-fetch.ts'
 import { flood, hostileServer, onWire, stream } from '../helpers/hostile-server.ts'
 import { stateShortly, take, takeAll } from '../helpers/taken.ts'
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import { test } from 'tap'
 import { emptyTranscript, fold, type Transcript } from '../../client/index.ts'
-import { planCompaction } from '../../lib/compaction.ts'
-import { type Event, isTransient, parseEvent, type StoredEvent } from '../../lib/event.ts'
+import { type Event, isTransient, parseEvent, type StoredEvent } from '../../lib/protocol/event.ts'
+import { planCompaction } from '../../lib/store/compaction.ts'
 import { complete, event } from '../helpers/client-frames.ts'
 
 const RUNS = Number(process.env['PROPERTY_RUNS'] ?? 500)

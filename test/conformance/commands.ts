@@ -1,10 +1,10 @@
 /* What the property test asks of two stores: random commands. */
 import fc from 'fast-check'
 import { delta, custom, status, text } from '../../conformance/store/driven-run.ts'
-import { type PendingEvent, pendingEvent } from '../../lib/event.ts'
-import { ABORTED, FINISHED, INTERRUPTED } from '../../lib/run-ending.ts'
-import type { NewRun } from '../../lib/store.ts'
-import type { Owner } from '../../lib/types.ts'
+import { type PendingEvent, pendingEvent } from '../../lib/protocol/event.ts'
+import { ABORTED, FINISHED, INTERRUPTED } from '../../lib/protocol/run-ending.ts'
+import type { Owner } from '../../lib/protocol/session.ts'
+import type { NewRun } from '../../lib/store/store.ts'
 
 /** A time after all others. */
 export const FAR = 8_000_000_000_000

@@ -1,10 +1,10 @@
 /* What two stores answer to commands, in words that can be compared. */
 import assert from 'node:assert/strict'
 import { asks, newRun, resolves, withdraws } from '../../conformance/store/driven-run.ts'
-import { type Event, eventEncoder, parseEvent, type PendingEvent, pendingEvent } from '../../lib/event.ts'
-import { completeFields } from '../../lib/run-ending.ts'
-import type { AppendGroup, LogPage, Store } from '../../lib/store.ts'
-import type { RunEnding } from '../../lib/types.ts'
+import { type Event, eventEncoder, parseEvent, type PendingEvent, pendingEvent } from '../../lib/protocol/event.ts'
+import { completeFields } from '../../lib/protocol/run-ending.ts'
+import type { RunEnding } from '../../lib/protocol/run-state.ts'
+import type { AppendGroup, LogPage, Store } from '../../lib/store/store.ts'
 import { type Command, FAR } from './commands.ts'
 
 const SESSIONS = ['a', 'b']

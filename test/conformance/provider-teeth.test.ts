@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import { type ProviderHarness, providerSuite } from '../../conformance/index.ts'
-import type { Provider, ProviderEvent, RunContext } from '../../lib/provider.ts'
+import type { Provider, ProviderEvent, RunContext } from '../../lib/provider/provider.ts'
 
 const pause = (ms: number): Promise<void> => new Promise((resolve) => { setTimeout(resolve, ms) })
 const never = (): Promise<never> => new Promise(() => {})

@@ -2,10 +2,10 @@
 import Database from 'better-sqlite3'
 import { test } from 'tap'
 import { delta, drive, OWNER, status, text } from '../../conformance/store/driven-run.ts'
-import { compactRun, type Transactions } from '../../db/compaction.ts'
-import { Connection } from '../../db/connection.ts'
-import { sqliteStore } from '../../db/sqlite.ts'
-import { type Event, parseEvent, pendingEvent, type StoredEvent } from '../../lib/event.ts'
+import { compactRun, type Transactions } from '../../db/sqlite/compaction.ts'
+import { Connection } from '../../db/sqlite/connection.ts'
+import { sqliteStore } from '../../db/sqlite/store.ts'
+import { type Event, parseEvent, pendingEvent, type StoredEvent } from '../../lib/protocol/event.ts'
 import { random } from '../helpers/random.ts'
 
 const ALL = { rows: 100_000, bytes: 1e9 }

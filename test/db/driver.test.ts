@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type SqliteDatabase from 'better-sqlite3'
 import { test } from 'tap'
-import { sqliteStore } from '../../db/sqlite.ts'
+import { sqliteStore } from '../../db/sqlite/store.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
 
 const require = createRequire(import.meta.url)

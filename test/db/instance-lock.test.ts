@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'tap'
-import { InstanceLocks } from '../../db/instance-lock.ts'
+import { InstanceLocks } from '../../db/sqlite/instance-lock.ts'
 import { spawnScript } from '../helpers/spawn-script.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
 

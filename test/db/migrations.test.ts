@@ -3,11 +3,11 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { test } from 'tap'
 import { asks, DrivenRun } from '../../conformance/store/driven-run.ts'
-import { sqliteStore } from '../../db/sqlite.ts'
-import { INTERRUPTED } from '../../lib/run-ending.ts'
+import { sqliteStore } from '../../db/sqlite/store.ts'
+import { INTERRUPTED } from '../../lib/protocol/run-ending.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
 
-const migration = (name: string): string => readFileSync(new URL(`../../db/migrations/${name}.sql`, import.meta.url), 'utf8')
+const migration = (name: string): string => readFileSync(new URL(`../../db/sqlite/migrations/${name}.sql`, import.meta.url), 'utf8')
 
 test('a database of the first schema keeps its sessions, runs and events', async (t) => {
   const path = join(tempDir(t), 'runs.db')

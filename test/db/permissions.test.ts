@@ -1,9 +1,9 @@
 import Database from 'better-sqlite3'
 import { test } from 'tap'
 import { asks, drive, OWNER, resolves } from '../../conformance/store/driven-run.ts'
-import { migrate } from '../../db/migrate.ts'
-import { prepareQueries } from '../../db/queries.ts'
-import { sqliteStore } from '../../db/sqlite.ts'
+import { migrate } from '../../db/sqlite/migrate.ts'
+import { prepareQueries } from '../../db/sqlite/queries.ts'
+import { sqliteStore } from '../../db/sqlite/store.ts'
 
 test('looking for approvals, of which there are mostly none, reads no index but the one of those', async (t) => {
   const database = new Database(':memory:')

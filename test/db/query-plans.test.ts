@@ -2,7 +2,7 @@
 import Database from 'better-sqlite3'
 import { test } from 'tap'
 import { newSession, OWNER } from '../../conformance/store/driven-run.ts'
-import { sqliteStore } from '../../db/sqlite.ts'
+import { sqliteStore } from '../../db/sqlite/store.ts'
 import type { Store } from '../../index.ts'
 
 const PAGE = { rows: 10, bytes: 1_000_000, before: null }

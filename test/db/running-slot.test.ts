@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { test } from 'tap'
-import { sqliteStore } from '../../db/sqlite.ts'
+import { sqliteStore } from '../../db/sqlite/store.ts'
 import { newRun } from '../helpers/new-run.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
 

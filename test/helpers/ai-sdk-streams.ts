@@ -1,8 +1,8 @@
 /* Runs told to a client of the AI SDK, and what that makes of them. */
 import { readUIMessageStream, type UIMessage, type UIMessageChunk } from 'ai6'
-import { eventEncoder, type Event, type EventKind, type EventKinds, type EventOf, parseEvent, pendingEvent } from '../../lib/event.ts'
-import type { Dialect } from '../../transports/dialects/dialect.ts'
+import { eventEncoder, type Event, type EventKind, type EventKinds, type EventOf, parseEvent, pendingEvent } from '../../lib/protocol/event.ts'
 import { aiSdkDialect } from '../../transports/dialects/ai-sdk/index.ts'
+import type { Dialect } from '../../transports/dialects/dialect.ts'
 
 /** An event without its envelope. */
 export type Said = { [K in EventKind]: { kind: K } & EventKinds[K] }[EventKind]

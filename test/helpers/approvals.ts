@@ -1,7 +1,7 @@
 /* What a log says of approvals, in words, and the ways in which tests wait for them. */
 import type { Test } from 'tap'
+import { sqliteStore } from '../../db/sqlite/store.ts'
 import type { Event, EventOf, Limits, PermissionRequest, RunRegistry, Store } from '../../index.ts'
-import { sqliteStore } from '../../db/sqlite.ts'
 import type { RegistryOptions } from '../../lib/registry-options.ts'
 import { latch, type Latch } from './latch.ts'
 import { LIMITS } from './limits.ts'

@@ -1,6 +1,6 @@
 /* A provider that says what the seed in its message makes it say, with all that a transcript can hold. */
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
-import type { Provider, ProviderEvent } from '../../lib/provider.ts'
+import type { Provider, ProviderEvent } from '../../lib/provider/provider.ts'
 import { random } from './random.ts'
 
 /** Of a message of a seed and how many events; both as `chatter` reads them. */

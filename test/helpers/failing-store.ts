@@ -1,6 +1,6 @@
 /* A store of which single calls fail: before they are executed, or after, so that only their answer is lost. */
-import { runsError } from '../../lib/errors.ts'
-import type { Store } from '../../lib/store.ts'
+import { runsError } from '../../lib/protocol/errors.ts'
+import type { Store } from '../../lib/store/store.ts'
 
 export type Failure = 'before' | 'after'
 

@@ -1,6 +1,6 @@
 /* One session followed, over whichever transport: what every client of the protocol may rely on. */
-import type { Event } from '../../lib/event.ts'
-import type { Frame } from '../../lib/frames.ts'
+import type { Event } from '../../lib/protocol/event.ts'
+import type { Frame } from '../../lib/protocol/frames.ts'
 import { SocketClient, type SocketMessage } from './read-socket.ts'
 import { SseClient } from './read-sse.ts'
 

@@ -1,6 +1,6 @@
 /* A frame in a few words, for sequences that people read. */
-import type { Event } from '../../lib/event.ts'
-import type { Frame } from '../../lib/frames.ts'
+import type { Event } from '../../lib/protocol/event.ts'
+import type { Frame } from '../../lib/protocol/frames.ts'
 
 /** Its kind, and what tells it from others of its kind. */
 export function frameLine (frame: Event | Frame): string {

@@ -1,10 +1,10 @@
 /* A session's log in memory, in the hands of a test: what is stored, what a read shows, and what a client was sent. */
-import type { Channel, Format } from '../../lib/channel.ts'
-import type { EventOf, StoredEvent } from '../../lib/event.ts'
-import type { Frame } from '../../lib/frames.ts'
-import type { Logger } from '../../lib/logger.ts'
-import type { LogPage, PageLimit } from '../../lib/store.ts'
-import { type Sink, Subscriber, type SubscriberHost, type SubscriberOptions } from '../../lib/subscriber.ts'
+import type { EventOf, StoredEvent } from '../../lib/protocol/event.ts'
+import type { Frame } from '../../lib/protocol/frames.ts'
+import type { Logger } from '../../lib/shared/logger.ts'
+import type { LogPage, PageLimit } from '../../lib/store/store.ts'
+import type { Channel, Format } from '../../lib/streams/channel.ts'
+import { type Sink, Subscriber, type SubscriberHost, type SubscriberOptions } from '../../lib/streams/subscriber.ts'
 import { latch, type Latch } from './latch.ts'
 
 const ignore = (): void => {}

@@ -1,6 +1,6 @@
 /* A message as a registry hands it to its store. */
-import { pendingEvent } from '../../lib/event.ts'
-import type { NewRun } from '../../lib/store.ts'
+import { pendingEvent } from '../../lib/protocol/event.ts'
+import type { NewRun } from '../../lib/store/store.ts'
 
 export function newRun (runId: string, more: Partial<NewRun> = {}): NewRun {
   return {

@@ -1,10 +1,10 @@
 /* A registry without Fastify, with the options of a plugin that says nothing; closed with the test. */
 import type { Test } from 'tap'
+import { sqliteStore } from '../../db/sqlite/store.ts'
 import type { Provider, Store } from '../../index.ts'
-import { sqliteStore } from '../../db/sqlite.ts'
-import { silentLogger } from '../../lib/logger.ts'
-import { RunRegistry } from '../../lib/registry.ts'
 import type { RegistryOptions } from '../../lib/registry-options.ts'
+import { RunRegistry } from '../../lib/registry.ts'
+import { silentLogger } from '../../lib/shared/logger.ts'
 import { LIMITS } from './limits.ts'
 
 /** A registry on `store`, not open yet. */

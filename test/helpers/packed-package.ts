@@ -79,7 +79,7 @@ function pack (cache: string): string {
 function exclusively<T> (work: (cache: string) => T): T {
   tap.setTimeout(PATIENCE_MS)
   mkdirSync(CACHE, { recursive: true })
-  // The lock of a process that dies is free: see db/instance-lock.ts.
+  // The lock of a process that dies is free: see db/sqlite/instance-lock.ts.
   const lock = new Database(join(CACHE, 'lock'), { timeout: PATIENCE_MS })
   try {
     lock.exec('BEGIN EXCLUSIVE')

@@ -1,7 +1,7 @@
 /* Clients of one session that do whatever a seed makes them do: one that writes, and several that read over a bad network. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Test } from 'tap'
-import type { Event } from '../../lib/event.ts'
+import type { Event } from '../../lib/protocol/event.ts'
 import { CuttingProxy } from './cutting-proxy.ts'
 import { latch } from './latch.ts'
 import { random, type Random } from './random.ts'

@@ -1,6 +1,6 @@
 /* Runs as a log may hold them, at random: for what reads events of a run. */
 import fc from 'fast-check'
-import type { Event } from '../../lib/event.ts'
+import type { Event } from '../../lib/protocol/event.ts'
 
 type Step =
   | { do: 'delta' | 'whole' | 'longer', of: 'text' | 'thinking', message: number, content: string }

@@ -1,9 +1,9 @@
 /* A client over a real WebSocket that keeps what it was sent, of each session and of all, and can be cut or stalled. */
 import { connect, type Socket } from 'node:net'
 import { type RawData, WebSocket } from 'ws'
-import type { Event } from '../../lib/event.ts'
-import type { Frame, SocketFrame } from '../../lib/frames.ts'
-import type { ClientMessage } from '../../transports/websocket-protocol.ts'
+import type { Event } from '../../lib/protocol/event.ts'
+import type { Frame, SocketFrame } from '../../lib/protocol/frames.ts'
+import type { ClientMessage } from '../../transports/websocket/client-messages.ts'
 import { latch } from './latch.ts'
 
 export type SocketMessage = Event | Frame | SocketFrame

@@ -1,7 +1,7 @@
 /* A client over a real socket that keeps every frame of a stream, and can be cut or stalled. */
 import { request, type ClientRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http'
-import type { Event } from '../../lib/event.ts'
-import type { Frame } from '../../lib/frames.ts'
+import type { Event } from '../../lib/protocol/event.ts'
+import type { Frame } from '../../lib/protocol/frames.ts'
 
 /** One frame as it came: its id, if it had one, and its data. */
 export interface SseFrame {

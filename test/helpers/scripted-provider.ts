@@ -1,5 +1,5 @@
 /* A provider that a test drives step by step: nothing happens in it unless the test says so. */
-import type { Provider, ProviderEvent, RunContext } from '../../lib/provider.ts'
+import type { Provider, ProviderEvent, RunContext } from '../../lib/provider/provider.ts'
 import { latch, type Latch } from './latch.ts'
 
 type Step = { event: unknown } | { end: true } | { error: unknown }

@@ -1,6 +1,6 @@
 /* What a client of the protocol knows of a session, and everything that the server should not have sent it. */
-import { type Event, isTransient } from '../../lib/event.ts'
-import type { Frame } from '../../lib/frames.ts'
+import { type Event, isTransient } from '../../lib/protocol/event.ts'
+import type { Frame } from '../../lib/protocol/frames.ts'
 
 /** In every native session id of the provider that these clients talk to. */
 export const NATIVE_MARKER = 'native-marker'

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MemoryDatabase, memoryStore, type StoreHarness } from '../../conformance/index.ts'
-import { sqliteStore } from '../../db/sqlite.ts'
-import type { Store } from '../../lib/store.ts'
+import { sqliteStore } from '../../db/sqlite/store.ts'
+import type { Store } from '../../lib/store/store.ts'
 
 /** Stores in memory; `wrap` may put something in between. */
 export function memoryHarness (wrap: (store: Store, database: MemoryDatabase) => Store = (store) => store): StoreHarness {

@@ -1,6 +1,6 @@
 /* The playground in a real browser: reading long sessions, by keyboard, and keeping them in order. */
 import type { Page } from 'playwright-core'
-import { echo } from '../../providers/echo.ts'
+import { echo } from '../../providers/echo/echo.ts'
 import { servePlayground, testPages } from '../helpers/playground-pages.ts'
 import { postJson } from '../helpers/read-sse.ts'
 

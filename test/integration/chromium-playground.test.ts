@@ -1,8 +1,8 @@
 /* The playground in a real browser, in front of an agent that does what the test says. */
 import type { Test } from 'tap'
 import { latch } from '../helpers/latch.ts'
-import type { ScriptedRun } from '../helpers/scripted-provider.ts'
 import { type Browsing, type PlaygroundPage, servePlayground, testPages } from '../helpers/playground-pages.ts'
+import type { ScriptedRun } from '../helpers/scripted-provider.ts'
 
 /** Says words, each as a delta of one message. */
 async function say (run: ScriptedRun, ...words: string[]): Promise<void> {

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test, type Test } from 'tap'
-import type { Event } from '../../lib/event.ts'
+import type { Event } from '../../lib/protocol/event.ts'
 import { random } from '../helpers/random.ts'
 import { postJson, SseClient } from '../helpers/read-sse.ts'
 import { SessionView } from '../helpers/session-view.ts'

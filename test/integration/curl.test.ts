@@ -1,8 +1,8 @@
 /* curl, as people try things with it and scripts follow runs: what it prints, and how it ends. */
 import { spawn, spawnSync } from 'node:child_process'
 import { test, type Test } from 'tap'
-import type { Event } from '../../lib/event.ts'
-import type { Frame } from '../../lib/frames.ts'
+import type { Event } from '../../lib/protocol/event.ts'
+import type { Frame } from '../../lib/protocol/frames.ts'
 import { serveApp } from '../helpers/build-app.ts'
 import { CuttingProxy } from '../helpers/cutting-proxy.ts'
 import { frameLine } from '../helpers/frame-line.ts'

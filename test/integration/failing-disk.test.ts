@@ -2,7 +2,7 @@ import { closeSync, copyFileSync, openSync, rmSync, statSync, writeFileSync, wri
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { test } from 'tap'
-import { sqliteStore } from '../../db/sqlite.ts'
+import { sqliteStore } from '../../db/sqlite/store.ts'
 import { serveApp } from '../helpers/build-app.ts'
 import { postJson, SseClient } from '../helpers/read-sse.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'

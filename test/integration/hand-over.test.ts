@@ -1,6 +1,6 @@
 import { test } from 'tap'
+import { echo } from '../../providers/echo/echo.ts'
 import { serveApp } from '../helpers/build-app.ts'
-import { echo } from '../../providers/echo.ts'
 import { postJson, SseClient } from '../helpers/read-sse.ts'
 
 const EVENTS = 800

@@ -1,7 +1,7 @@
 import { test, type Test } from 'tap'
 import type { FastifyInstance } from 'fastify'
-import { BODIES, CURSORS, HOSTILE_REQUESTS, type HostileRequest, METHODS, SESSION_IDS, WIRE } from '../helpers/hostile-requests.ts'
 import { buildStandalone } from '../helpers/build-standalone.ts'
+import { BODIES, CURSORS, HOSTILE_REQUESTS, type HostileRequest, METHODS, SESSION_IDS, WIRE } from '../helpers/hostile-requests.ts'
 import { random } from '../helpers/random.ts'
 import { exchange, type RawAnswer, rawRequest } from '../helpers/raw-request.ts'
 import { postJson, SseClient } from '../helpers/read-sse.ts'

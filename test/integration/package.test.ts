@@ -3,8 +3,8 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
 import { test, type Test } from 'tap'
 import { ENV, npmProject } from '../helpers/packed-package.ts'
-import { assertReadmeRuns } from '../helpers/readme-app.ts'
 import { postJson, SseClient } from '../helpers/read-sse.ts'
+import { assertReadmeRuns } from '../helpers/readme-app.ts'
 import { ScriptProcess } from '../helpers/spawn-script.ts'
 
 const { skip, copy } = npmProject()

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { test, type Test } from 'tap'
+import { sqliteStore } from '../../db/sqlite/store.ts'
 import type { RunEnding } from '../../index.ts'
-import { sqliteStore } from '../../db/sqlite.ts'
 import { buildApp, serveApp } from '../helpers/build-app.ts'
 import { postJson, SseClient } from '../helpers/read-sse.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'

@@ -1,10 +1,10 @@
 /* What a client does over a WebSocket: send, abort, and what it is told of that. */
 import { test, type Test } from 'tap'
 import type { AgentRunsOptions } from '../../index.ts'
-import type { AcceptedFrame } from '../../lib/frames.ts'
+import type { AcceptedFrame } from '../../lib/protocol/frames.ts'
 import { serveApp } from '../helpers/build-app.ts'
-import { postJson } from '../helpers/read-sse.ts'
 import { SocketClient, type SocketMessage } from '../helpers/read-socket.ts'
+import { postJson } from '../helpers/read-sse.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
 
 async function serve (t: Test, options: Partial<AgentRunsOptions> = {}) {

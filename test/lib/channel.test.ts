@@ -1,6 +1,6 @@
 import { test } from 'tap'
-import { Channel, type Follower, type Format, type SharedEncoding } from '../../lib/channel.ts'
-import type { StoredEvent } from '../../lib/event.ts'
+import type { StoredEvent } from '../../lib/protocol/event.ts'
+import { Channel, type Follower, type Format, type SharedEncoding } from '../../lib/streams/channel.ts'
 import { storedEvent, storedEvents } from '../helpers/memory-log.ts'
 
 const ALL = { rows: Infinity, bytes: Infinity }

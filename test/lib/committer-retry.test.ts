@@ -1,13 +1,13 @@
 /* A store that is not available for a while; the pauses between tries are only noted. */
 import { test, type Test } from 'tap'
-import { runsError } from '../../lib/errors.ts'
-import type * as committerModule from '../../lib/committer.ts'
-import type { AppendGroup, Store } from '../../lib/store.ts'
+import { runsError } from '../../lib/protocol/errors.ts'
+import type * as committerModule from '../../lib/runs/committer.ts'
+import type { AppendGroup, Store } from '../../lib/store/store.ts'
 import { quietLogger } from '../helpers/memory-log.ts'
 
 async function build (t: Test, append: (groups: AppendGroup[], call: number) => void, stopped?: AbortSignal, paused: (ms: number) => void = () => {}) {
   const steps: string[] = []
-  const { Committer } = await t.mockImport<typeof committerModule>('../../lib/committer.ts', {
+  const { Committer } = await t.mockImport<typeof committerModule>('../../lib/runs/committer.ts', {
     'node:timers/promises': {
       setImmediate: async () => {},
       setTimeout: async (ms: number) => {

@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { test } from 'tap'
-import { Committer, type Rejection, RunLog } from '../../lib/committer.ts'
-import type { PendingEvent, StoredEvent } from '../../lib/event.ts'
-import type { AppendGroup, AppendOutcome, Store } from '../../lib/store.ts'
-import type { RunEnding } from '../../lib/types.ts'
+import type { PendingEvent, StoredEvent } from '../../lib/protocol/event.ts'
+import type { RunEnding } from '../../lib/protocol/run-state.ts'
+import { Committer, type Rejection, RunLog } from '../../lib/runs/committer.ts'
+import type { AppendGroup, AppendOutcome, Store } from '../../lib/store/store.ts'
 import { latch } from '../helpers/latch.ts'
 import { quietLogger } from '../helpers/memory-log.ts'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { test } from 'tap'
-import { planCompaction } from '../../lib/compaction.ts'
-import { eventEncoder, parseEvent, pendingEvent, type PendingEvent, type StoredEvent } from '../../lib/event.ts'
+import { eventEncoder, parseEvent, pendingEvent, type PendingEvent, type StoredEvent } from '../../lib/protocol/event.ts'
+import { planCompaction } from '../../lib/store/compaction.ts'
 
 const delta = (messageId: string, content: string): PendingEvent => pendingEvent('stream_delta', { messageId, content })
 const thought = (messageId: string, content: string): PendingEvent => pendingEvent('thinking_delta', { messageId, content })

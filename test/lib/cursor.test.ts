@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { test } from 'tap'
-import { parseCursor } from '../../lib/cursor.ts'
+import { parseCursor } from '../../lib/protocol/cursor.ts'
 
 test('a cursor that is absent, empty or blank is the beginning', (t) => {
   t.strictSame([undefined, '', ' ', '\t \n'].map(parseCursor), [0, 0, 0, 0])

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { RUN_ERRORS, hasCode, isRunsError, runError, runsError } from '../../lib/errors.ts'
+import { RUN_ERRORS, hasCode, isRunsError, runError, runsError } from '../../lib/protocol/errors.ts'
 
 test('an error carries its code, its status, its filled-in message and what the client may use', (t) => {
   const error = runsError('RUN_IN_PROGRESS', ['demo'], { runId: 'r1', cursor: 7, retryAfter: 2 })

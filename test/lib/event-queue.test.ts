@@ -1,6 +1,6 @@
 import { test } from 'tap'
-import { eventQueue, type EventQueue } from '../../lib/event-queue.ts'
-import type { ProviderEvent } from '../../lib/provider.ts'
+import { eventQueue, type EventQueue } from '../../lib/provider/event-queue.ts'
+import type { ProviderEvent } from '../../lib/provider/provider.ts'
 
 const event = (content: string): ProviderEvent => ({ kind: 'stream_delta', content })
 const contents = (events: ProviderEvent[]) => events.map((event) => event.kind === 'stream_delta' ? event.content : event.kind)

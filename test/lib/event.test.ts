@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { test } from 'tap'
-import { type EventKinds, eventEncoder, isTransient, parseEvent, pendingEvent, timestamp } from '../../lib/event.ts'
-import { checkProviderEvent } from '../../lib/provider-event.ts'
+import { type EventKinds, eventEncoder, isTransient, parseEvent, pendingEvent, timestamp } from '../../lib/protocol/event.ts'
+import { checkProviderEvent } from '../../lib/provider/provider-event.ts'
 
 const ENVELOPE = ['kind', 'sessionId', 'runId', 'seq', 'provider', 'timestamp']
 const TIMESTAMP = '2026-02-03T04:05:06.789Z'

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { test } from 'tap'
-import type { Event } from '../../lib/event.ts'
-import { Fold, unfinishedMessages } from '../../lib/fold.ts'
+import type { Event } from '../../lib/protocol/event.ts'
+import { Fold, unfinishedMessages } from '../../lib/store/delta-accumulator.ts'
 
 type Fields<E> = E extends Event ? Omit<E, 'sessionId' | 'runId' | 'seq' | 'provider' | 'timestamp'> : never
 

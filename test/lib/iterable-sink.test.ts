@@ -1,9 +1,9 @@
 import { test } from 'tap'
-import { Channel } from '../../lib/channel.ts'
-import type { Event, StoredEvent } from '../../lib/event.ts'
-import type { Frame } from '../../lib/frames.ts'
-import { IterableSink } from '../../lib/iterable-sink.ts'
-import { Subscriber, type SubscriberHost, type SubscriberOptions } from '../../lib/subscriber.ts'
+import type { Event, StoredEvent } from '../../lib/protocol/event.ts'
+import type { Frame } from '../../lib/protocol/frames.ts'
+import { Channel } from '../../lib/streams/channel.ts'
+import { IterableSink } from '../../lib/streams/iterable-sink.ts'
+import { Subscriber, type SubscriberHost, type SubscriberOptions } from '../../lib/streams/subscriber.ts'
 import { MemoryLog, storedEvent } from '../helpers/memory-log.ts'
 
 /** A reader of a session with one event, from its cursor on, before its first `next`. */

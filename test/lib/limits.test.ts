@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import { test, type Test } from 'tap'
 import Database from 'better-sqlite3'
+import { sqliteStore } from '../../db/sqlite/store.ts'
 import { type Event, type Limits, type Provider, ProviderError, type ProviderEvent } from '../../index.ts'
-import { sqliteStore } from '../../db/sqlite.ts'
 import { LIMITS } from '../helpers/limits.ts'
 import { openRegistry } from '../helpers/open-registry.ts'
 

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { MessageIds } from '../../lib/message-ids.ts'
+import { MessageIds } from '../../lib/runs/message-ids.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 

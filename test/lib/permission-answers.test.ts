@@ -1,8 +1,8 @@
 /* Whose answer holds, who hears what of it, and what a failing store makes of that. */
 import SqliteDatabase from 'better-sqlite3'
 import { test, type Test } from 'tap'
+import { sqliteStore } from '../../db/sqlite/store.ts'
 import type { PermissionAnswerRequest, PermissionDecision, RunRegistry } from '../../index.ts'
-import { sqliteStore } from '../../db/sqlite.ts'
 import { logOf, settledOf, startAsking, story, TOOL, untilAsked, untilEvent } from '../helpers/approvals.ts'
 import { latch } from '../helpers/latch.ts'
 import { openRegistry } from '../helpers/open-registry.ts'

@@ -1,7 +1,7 @@
 /* Whatever ends a run that waits for approvals: they are cancelled right before its `complete`, and everybody hears so. */
 import { test, type Test } from 'tap'
 import { ProviderError, type RunRegistry } from '../../index.ts'
-import { runsError } from '../../lib/errors.ts'
+import { runsError } from '../../lib/protocol/errors.ts'
 import { holdUp, logOf, settledOf, startAsking, type Started, story, TOOL, untilAsked, untilEvent } from '../helpers/approvals.ts'
 import { openRegistry } from '../helpers/open-registry.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'

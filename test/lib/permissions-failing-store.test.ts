@@ -1,8 +1,8 @@
 /* A store that fails, or loses its answers, while approvals are asked for and answered. */
 import { test, type Test } from 'tap'
+import { sqliteStore } from '../../db/sqlite/store.ts'
 import type { EventOf, PermissionDecision, Provider, RunRegistry, Store } from '../../index.ts'
-import { sqliteStore } from '../../db/sqlite.ts'
-import { isRunsError } from '../../lib/errors.ts'
+import { isRunsError } from '../../lib/protocol/errors.ts'
 import { logOf, settledOf, startAsking, story, TOOL, untilAsked, untilEvent } from '../helpers/approvals.ts'
 import { type Failure, FailingStore } from '../helpers/failing-store.ts'
 import { openRegistry } from '../helpers/open-registry.ts'

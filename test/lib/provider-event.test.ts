@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { checkProviderEvent } from '../../lib/provider-event.ts'
+import { checkProviderEvent } from '../../lib/provider/provider-event.ts'
 
 test('a proper event passes with all its fields, known or not', (t) => {
   const events = [

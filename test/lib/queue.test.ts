@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { test, type Test } from 'tap'
+import { sqliteStore } from '../../db/sqlite/store.ts'
 import type { Event } from '../../index.ts'
-import { sqliteStore } from '../../db/sqlite.ts'
 import type { RunRegistry } from '../../lib/registry.ts'
 import { latch } from '../helpers/latch.ts'
 import { LIMITS } from '../helpers/limits.ts'

@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { sqliteStore } from '../../db/sqlite.ts'
+import { sqliteStore } from '../../db/sqlite/store.ts'
 import { latch } from '../helpers/latch.ts'
 import { openRegistry } from '../helpers/open-registry.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'

@@ -1,8 +1,8 @@
 /* How streams of deltas come to be messages, around the scrubber. */
 import { test } from 'tap'
-import { RunLog } from '../../lib/committer.ts'
-import { RunWriter } from '../../lib/run-writer.ts'
-import { Scrubber } from '../../lib/scrub.ts'
+import { RunLog } from '../../lib/runs/committer.ts'
+import { RunWriter } from '../../lib/runs/run-writer.ts'
+import { Scrubber } from '../../lib/runs/scrubber.ts'
 import { LIMITS } from '../helpers/limits.ts'
 
 /** What is stored of these events and the end of the run: whether it is transient, and the event. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { test } from 'tap'
-import { Scrubber } from '../../lib/scrub.ts'
+import { Scrubber } from '../../lib/runs/scrubber.ts'
 
 const OURS = 'SESSION'
 const NATIVE = 'native-12345'

@@ -1,8 +1,8 @@
 /* C1: once, in order, no holes, wherever commits and their publishing fall into the opening of a subscription. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { test } from 'tap'
-import { Channel } from '../../lib/channel.ts'
-import type { StoredEvent } from '../../lib/event.ts'
+import type { StoredEvent } from '../../lib/protocol/event.ts'
+import { Channel } from '../../lib/streams/channel.ts'
 import { MemoryLog, follow, type Following, storedEvents } from '../helpers/memory-log.ts'
 
 /** All orders of two sequences that keep each one's own. */

@@ -2,9 +2,9 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
 import { test } from 'tap'
-import { Channel } from '../../lib/channel.ts'
-import type { StoredEvent } from '../../lib/event.ts'
-import type { LogPage } from '../../lib/store.ts'
+import type { StoredEvent } from '../../lib/protocol/event.ts'
+import type { LogPage } from '../../lib/store/store.ts'
+import { Channel } from '../../lib/streams/channel.ts'
 import { MemoryLog, follow, storedEvents } from '../helpers/memory-log.ts'
 
 /** What a client that began after `cursor` must have been sent, up to `lastSeq`. */

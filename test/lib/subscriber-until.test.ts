@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { Channel } from '../../lib/channel.ts'
+import { Channel } from '../../lib/streams/channel.ts'
 import { MemoryLog, follow, storedEvent } from '../helpers/memory-log.ts'
 
 /** Two runs, one after the other: 1–3 and 4–6; each ends with its `complete`. */

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { test } from 'tap'
-import { Channel } from '../../lib/channel.ts'
-import type { ClosingFrame, GapFrame } from '../../lib/frames.ts'
+import type { ClosingFrame, GapFrame } from '../../lib/protocol/frames.ts'
+import { Channel } from '../../lib/streams/channel.ts'
 import { MemoryLog, follow, PENDING, storedEvent, storedEvents } from '../helpers/memory-log.ts'
 
 const CLOSING: ClosingFrame = { kind: 'stream_closing', sessionId: 's', retryMs: 1_000 }

@@ -1,9 +1,9 @@
 /* Objects of providers, stores and hosts that throw when they are looked at: they end one run or request, never the process. */
 import { test, type Test } from 'tap'
+import { sqliteStore } from '../../db/sqlite/store.ts'
 import { ProviderError, type Provider, type ProviderEvent, type RunContext } from '../../index.ts'
-import { sqliteStore } from '../../db/sqlite.ts'
-import { isRunsError } from '../../lib/errors.ts'
-import { guardedLogger } from '../../lib/logger.ts'
+import { isRunsError } from '../../lib/protocol/errors.ts'
+import { guardedLogger } from '../../lib/shared/logger.ts'
 import { openRegistry } from '../helpers/open-registry.ts'
 
 const trap = (): never => { throw new Error('a trap') }

@@ -1,7 +1,7 @@
 /* Bodies that would be slow to parse or to check, whatever their bytes. */
 import fc from 'fast-check'
 import { test } from 'tap'
-import { exceeds } from '../../lib/json.ts'
+import { exceeds } from '../../lib/protocol/json.ts'
 import { buildApp } from '../helpers/build-app.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
 

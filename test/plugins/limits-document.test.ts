@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import Fastify from 'fastify'
 import { test } from 'tap'
 import agentRuns from '../../index.ts'
-import { FRAME_KINDS } from '../../lib/frames.ts'
+import { FRAME_KINDS } from '../../lib/protocol/frames.ts'
 import { OPTIONS } from '../../plugins/options.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
 

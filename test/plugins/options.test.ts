@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { test } from 'tap'
-import { LIMITS } from '../helpers/limits.ts'
-import { tracingDialect } from '../helpers/tracing-dialect.ts'
-import type { Provider } from '../../lib/provider.ts'
-import type { Store } from '../../lib/store.ts'
+import type { Provider } from '../../lib/provider/provider.ts'
+import type { Store } from '../../lib/store/store.ts'
 import { type AgentRunsOptions, OPTIONS, type OptionSchema, resolveOptions } from '../../plugins/options.ts'
 import { SETTINGS } from '../../standalone/flags.ts'
+import { LIMITS } from '../helpers/limits.ts'
+import { tracingDialect } from '../helpers/tracing-dialect.ts'
 
 const agent: Provider = { async * run () {} }
 

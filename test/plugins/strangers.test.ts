@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
 import { test, type Test } from 'tap'
+import { sqliteStore } from '../../db/sqlite/store.ts'
 import agentRuns, { type AgentRunsOptions, type RunsAction } from '../../index.ts'
-import { sqliteStore } from '../../db/sqlite.ts'
 import { scriptedProvider, type ScriptedRun } from '../helpers/scripted-provider.ts'
 
 type Request = Pick<InjectOptions, 'method' | 'url' | 'payload'>

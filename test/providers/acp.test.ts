@@ -5,8 +5,8 @@ import { test } from 'tap'
 import type { Event } from '../../index.ts'
 import { acp } from '../../providers/acp/index.ts'
 import { acpApp, pidOf, said, testAgent } from '../helpers/acp-app.ts'
-import { SseClient } from '../helpers/read-sse.ts'
 import { gone, groupGone, groupOf, isAlive } from '../helpers/processes.ts'
+import { SseClient } from '../helpers/read-sse.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
 
 const withoutEnvelope = ({ sessionId, runId, seq, provider, timestamp, ...rest }: Event): object => rest

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { test } from 'tap'
-import type { ProviderEvent } from '../../lib/provider.ts'
-import { CommandOutput } from '../../providers/command-output.ts'
+import type { ProviderEvent } from '../../lib/provider/provider.ts'
+import { CommandOutput } from '../../providers/command/output.ts'
 
 /** The events in pieces of output, with neighbouring deltas joined. */
 function eventsIn (...pieces: string[]): ProviderEvent[] {

@@ -1,7 +1,7 @@
 /* The echo asks for leave, as one would rehearse it with curl. */
 import { test, type Test } from 'tap'
 import type { Event, EventOf } from '../../index.ts'
-import { echo } from '../../providers/echo.ts'
+import { echo } from '../../providers/echo/echo.ts'
 import { story } from '../helpers/approvals.ts'
 import { serveApp } from '../helpers/build-app.ts'
 import { postJson, SseClient } from '../helpers/read-sse.ts'

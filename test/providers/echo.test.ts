@@ -1,6 +1,6 @@
 import { test, type Test } from 'tap'
 import type { Event, Limits } from '../../index.ts'
-import { echo } from '../../providers/echo.ts'
+import { echo } from '../../providers/echo/echo.ts'
 import { serveApp } from '../helpers/build-app.ts'
 import { postJson, SseClient } from '../helpers/read-sse.ts'
 

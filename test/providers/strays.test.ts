@@ -5,9 +5,9 @@ import { mkdirSync, readFileSync, readlinkSync, symlinkSync, writeFileSync } fro
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { test, type Test } from 'tap'
-import { command } from '../../providers/command.ts'
-import { ProcessTable } from '../../providers/process-table.ts'
-import { killOrphans, killStrays, lookAfterStrays, strayMark, STRAY_VARIABLE } from '../../providers/strays.ts'
+import { command } from '../../providers/command/command.ts'
+import { ProcessTable } from '../../providers/process/process-table.ts'
+import { killOrphans, killStrays, lookAfterStrays, strayMark, STRAY_VARIABLE } from '../../providers/process/strays.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
 
 const skip = process.platform === 'linux' ? false : 'processes are found by Linux\' /proc'
@@ -135,8 +135,8 @@ test('a process that was started with the mark of a dead server, and its parent,
   const root = tableOf(t, 'self', orphan.pid)
   const script = `
     import { symlinkSync } from 'node:fs'
-    import { killOrphans, killStrays, lookAfterStrays, STRAY_VARIABLE } from './providers/strays.ts'
-    import { ProcessTable } from './providers/process-table.ts'
+    import { killOrphans, killStrays, lookAfterStrays, STRAY_VARIABLE } from './providers/process/strays.ts'
+    import { ProcessTable } from './providers/process/process-table.ts'
     for (const pid of [process.pid, process.ppid]) symlinkSync('/proc/' + pid, ${JSON.stringify(root)} + '/' + pid)
     const means = { table: new ProcessTable(${JSON.stringify(root)}), kill: (pid) => process.kill(pid, 'SIGKILL') }
     await killStrays({ [STRAY_VARIABLE]: process.env[STRAY_VARIABLE] }, means)

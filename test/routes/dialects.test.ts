@@ -2,11 +2,11 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FastifyInstance, FastifyServerOptions } from 'fastify'
 import { test, type Test } from 'tap'
 import { type AgentRunsOptions } from '../../index.ts'
+import type { Dialect } from '../../transports/dialects/index.ts'
 import { serveApp } from '../helpers/build-app.ts'
 import { collectGarbage } from '../helpers/collect-garbage.ts'
 import { scriptedProvider, type ScriptedRun } from '../helpers/scripted-provider.ts'
 import { tracingDialect } from '../helpers/tracing-dialect.ts'
-import type { Dialect } from '../../transports/dialects/index.ts'
 
 const json = { method: 'POST', headers: { 'content-type': 'application/json' } }
 

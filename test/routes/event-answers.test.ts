@@ -1,8 +1,8 @@
 import { test } from 'tap'
 import Type from 'typebox'
 import { Value } from 'typebox/value'
-import type { Event } from '../../lib/event.ts'
-import { EventAnswer, eventOf } from '../../routes/event-answers.ts'
+import type { Event } from '../../lib/protocol/event.ts'
+import { EventAnswer, eventOf } from '../../routes/schemas/events.ts'
 import { serveApp } from '../helpers/build-app.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
 

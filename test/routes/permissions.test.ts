@@ -1,7 +1,7 @@
 import { test, type Test } from 'tap'
 import type { AgentRunsOptions, Event } from '../../index.ts'
-import { buildApp } from '../helpers/build-app.ts'
 import { logOf, settledOf, story, TOOL, untilAsked, untilEvent } from '../helpers/approvals.ts'
+import { buildApp } from '../helpers/build-app.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
 
 interface Problem { statusCode: number, code: string, message: string }

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import { test } from 'tap'
-import { simulate } from '../../simulator/schedule.ts'
+import { simulate } from './schedule.ts'
 
 test('a seed is played the same way every time, to the last line of its trace', async (t) => {
   for (let seed = 100; seed < 120; seed++) {

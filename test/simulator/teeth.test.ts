@@ -1,7 +1,7 @@
 /* The simulator finds what it is there to find: stores that break a promise now and then. */
 import { test } from 'tap'
-import type { AppendAnswer, LogPage, Store } from '../../lib/store.ts'
-import { simulate } from '../../simulator/schedule.ts'
+import type { AppendAnswer, LogPage, Store } from '../../lib/store/store.ts'
+import { simulate } from './schedule.ts'
 
 const MOST_SCHEDULES = 200
 

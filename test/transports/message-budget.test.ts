@@ -1,5 +1,5 @@
 import { test } from 'tap'
-import { MessageBudget } from '../../transports/message-budget.ts'
+import { MessageBudget } from '../../transports/websocket/message-budget.ts'
 
 test('a client may send twenty seconds\' worth at once, then no more', (t) => {
   const budget = new MessageBudget(1)

@@ -1,7 +1,7 @@
 /* Bytes that are no frames, frames that say too much or never end, and connections that go at any moment. */
 import { test } from 'tap'
-import { clientFrame, handshake, OPCODE, RawSocket } from '../helpers/raw-socket.ts'
 import { latch } from '../helpers/latch.ts'
+import { clientFrame, handshake, OPCODE, RawSocket } from '../helpers/raw-socket.ts'
 import { eventually, serveSockets } from '../helpers/serve-sockets.ts'
 
 const UNSUBSCRIBE = { type: 'chat.unsubscribe', sessions: [{ sessionId: 'x' }] }

@@ -1,8 +1,8 @@
 /* Peers that send and read nothing, that are silent, and that come and go in crowds. */
 import type { Socket } from 'node:net'
 import { test } from 'tap'
-import { clientFrame, OPCODE, type RawSocket } from '../helpers/raw-socket.ts'
 import { random } from '../helpers/random.ts'
+import { clientFrame, OPCODE, type RawSocket } from '../helpers/raw-socket.ts'
 import { eventually, serveSockets, type SocketServer } from '../helpers/serve-sockets.ts'
 
 const CHURN = Number(process.env['CHURN'] ?? 3_000)

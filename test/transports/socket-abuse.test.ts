@@ -1,6 +1,6 @@
 /* Messages that are none, and how much of them there may be. */
 import { test } from 'tap'
-import { sqliteStore } from '../../db/sqlite.ts'
+import { sqliteStore } from '../../db/sqlite/store.ts'
 import { clientFrame, OPCODE, type RawSocket } from '../helpers/raw-socket.ts'
 import { serveSockets } from '../helpers/serve-sockets.ts'
 

@@ -1,17 +1,17 @@
 /* Who writes to a socket that many subscriptions share, when, and who not any more. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { test } from 'tap'
-import { Channel, type Format } from '../../lib/channel.ts'
-import { runsError } from '../../lib/errors.ts'
-import type { Frame, SocketFrame } from '../../lib/frames.ts'
-import type { LogPage } from '../../lib/store.ts'
-import { Subscriber } from '../../lib/subscriber.ts'
-import type { Opening } from '../../lib/subscriptions.ts'
+import { runsError } from '../../lib/protocol/errors.ts'
+import type { Frame, SocketFrame } from '../../lib/protocol/frames.ts'
+import type { LogPage } from '../../lib/store/store.ts'
+import { Channel, type Format } from '../../lib/streams/channel.ts'
+import { Subscriber } from '../../lib/streams/subscriber.ts'
+import type { Opening } from '../../lib/streams/subscriptions.ts'
+import type { Messages } from '../../transports/websocket/message-writer.ts'
+import { SocketSubscription, type Wire } from '../../transports/websocket/subscription.ts'
+import { SocketSubscriptions } from '../../transports/websocket/subscriptions.ts'
 import { latch } from '../helpers/latch.ts'
 import { MemoryLog, storedEvents } from '../helpers/memory-log.ts'
-import type { Messages } from '../../transports/message-writer.ts'
-import { SocketSubscription, type Wire } from '../../transports/socket-subscription.ts'
-import { SocketSubscriptions } from '../../transports/socket-subscriptions.ts'
 
 const LAST = 10
 

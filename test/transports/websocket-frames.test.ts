@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { AddressInfo, Socket } from 'node:net'
 import { test, type Test } from 'tap'
 import { WebSocket, WebSocketServer } from 'ws'
-import { textFrames } from '../../transports/websocket-frames.ts'
+import { textFrames } from '../../transports/websocket/frames.ts'
 
 /** A client of the library that keeps its messages, and the server's end of its connection. */
 async function connected (t: Test) {

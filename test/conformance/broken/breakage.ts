@@ -1,6 +1,6 @@
 /* Stores that break the contract, each in one way: the suite must find every one of them. */
-import type { MemoryDatabase } from '../../../conformance/memory-database.ts'
-import type { Store } from '../../../lib/store.ts'
+import type { MemoryDatabase } from '../../../db/memory/database.ts'
+import type { Store } from '../../../lib/store/store.ts'
 
 /** What a broken store does otherwise than the one that it is made of. */
 export type Breakage = (store: Store, database: MemoryDatabase) => Partial<Store>

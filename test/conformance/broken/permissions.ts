@@ -1,8 +1,8 @@
 /* Approvals that break the contract: how they are asked for, told, answered and handed out. */
-import type { MemoryDatabase, MemoryPermission } from '../../../conformance/memory-database.ts'
-import { followLog } from '../../../conformance/memory-permissions.ts'
-import type { PermissionState, Store } from '../../../lib/store.ts'
-import type { SessionState } from '../../../lib/types.ts'
+import type { MemoryDatabase, MemoryPermission } from '../../../db/memory/database.ts'
+import { followLog } from '../../../db/memory/permissions.ts'
+import type { SessionState } from '../../../lib/protocol/session.ts'
+import type { PermissionState, Store } from '../../../lib/store/store.ts'
 import { type Breakage, turn } from './breakage.ts'
 
 /** What tells of sessions tells this of them instead. */

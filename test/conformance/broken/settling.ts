@@ -1,6 +1,6 @@
 /* Ends of approvals that break the contract. */
-import type { MemoryDatabase, MemoryPermission, MemoryRun } from '../../../conformance/memory-database.ts'
-import { parseEvent, type CompleteEvent, type StoredEvent } from '../../../lib/event.ts'
+import type { MemoryDatabase, MemoryPermission, MemoryRun } from '../../../db/memory/database.ts'
+import { parseEvent, type CompleteEvent, type StoredEvent } from '../../../lib/protocol/event.ts'
 import type { Breakage } from './breakage.ts'
 
 /** An end from outside that does not know of some approvals. */

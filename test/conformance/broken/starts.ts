@@ -1,6 +1,6 @@
 /* Starts and queues that break the contract. */
-import type { MemoryDatabase } from '../../../conformance/memory-database.ts'
-import type { NewRun, Promotion } from '../../../lib/store.ts'
+import type { MemoryDatabase } from '../../../db/memory/database.ts'
+import type { NewRun, Promotion } from '../../../lib/store/store.ts'
 import { type Breakage, turn } from './breakage.ts'
 
 /** A start whose request was changed. */

@@ -1,5 +1,5 @@
 /* Holds the instance lock argv[3] of the database argv[2] until it dies. */
-import { InstanceLocks } from '../../../db/instance-lock.ts'
+import { InstanceLocks } from '../../../db/sqlite/instance-lock.ts'
 
 const locks = new InstanceLocks(process.argv[2]!)
 locks.acquire(process.argv[3]!)

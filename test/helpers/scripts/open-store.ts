@@ -1,6 +1,6 @@
 /* Opens the store in argv[2] when told to, and writes to it as fast as it may. */
 import { once } from 'node:events'
-import { sqliteStore } from '../../../db/sqlite.ts'
+import { sqliteStore } from '../../../db/sqlite/store.ts'
 
 const store = sqliteStore({ path: process.argv[2]! })
 process.stdout.write('ready\n')

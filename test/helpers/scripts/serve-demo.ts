@@ -1,7 +1,7 @@
 /* Serves the echo provider on the database argv[2]; says where. GET /memory tells what it holds, without garbage. */
 import Fastify from 'fastify'
 import agentRuns from '../../../index.ts'
-import { echo } from '../../../providers/echo.ts'
+import { echo } from '../../../providers/echo/echo.ts'
 import { heldMemory } from '../collect-garbage.ts'
 
 const app = Fastify()

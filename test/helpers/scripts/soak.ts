@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Fastify from 'fastify'
 import agentRuns from '../../../index.ts'
-import { echo } from '../../../providers/echo.ts'
+import { echo } from '../../../providers/echo/echo.ts'
 
 const MINUTES = Number(process.argv[2] ?? 10)
 const CLIENTS = 4

@@ -1,7 +1,7 @@
 import { HttpAgent } from '@ag-ui/client'
 import fc from 'fast-check'
 import { test } from 'tap'
-import type { Event } from '../../../lib/event.ts'
+import type { Event } from '../../../lib/protocol/event.ts'
 import { agUiDialect } from '../../../transports/dialects/index.ts'
 import { randomRun } from '../../helpers/random-run.ts'
 

@@ -1,8 +1,8 @@
 import { safeValidateUIMessages as validate6 } from 'ai6'
 import { safeValidateUIMessages as validate7 } from 'ai7'
 import { test } from 'tap'
-import type { Event } from '../../../lib/event.ts'
-import { isTransient } from '../../../lib/event.ts'
+import type { Event } from '../../../lib/protocol/event.ts'
+import { isTransient } from '../../../lib/protocol/event.ts'
 import { aiSdkDialect } from '../../../transports/dialects/ai-sdk/index.ts'
 import { ask, cancelled, complete, delta, message, read, resolved, result, run, type Said, stream, text, use } from '../../helpers/ai-sdk-streams.ts'
 

@@ -1,9 +1,9 @@
 /* Events of a run → events of AG-UI. */
 import type { Static } from 'typebox'
-import type { CompleteEvent, Event, EventOf } from '../../../lib/event.ts'
-import type { ClosingFrame, DeletedFrame } from '../../../lib/frames.ts'
+import type { CompleteEvent, Event, EventOf } from '../../../lib/protocol/event.ts'
+import type { ClosingFrame, DeletedFrame } from '../../../lib/protocol/frames.ts'
 import type { DialectEncoder, DialectStream } from '../dialect.ts'
-import { GrowingTexts } from '../growing-texts.ts'
+import { GrowingTexts } from '../shared/growing-texts.ts'
 import { asText, nameOf, NO_RESULT } from './names.ts'
 import { type RunAgentInput, responseSchema } from './request.ts'
 

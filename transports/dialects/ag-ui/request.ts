@@ -1,10 +1,10 @@
 /* RunAgentInput → a message, or answers to approvals. */
 import Type, { type Static } from 'typebox'
 import { Value } from 'typebox/value'
-import type { MessageContent, MessagePart } from '../../../lib/message-content.ts'
-import type { PermissionDecision } from '../../../lib/types.ts'
+import type { MessageContent, MessagePart } from '../../../lib/protocol/message-content.ts'
+import type { PermissionDecision } from '../../../lib/protocol/permission.ts'
 import type { DialectRequest } from '../dialect.ts'
-import { choicesIn, contentOf, invalid, keyFor, sessionIdIn } from '../what-was-asked.ts'
+import { choicesIn, contentOf, invalid, keyFor, sessionIdIn } from '../shared/run-request.ts'
 
 const Source = Type.Union([
   Type.Object({ type: Type.Literal('data'), value: Type.String(), mimeType: Type.String({ minLength: 1 }) }),

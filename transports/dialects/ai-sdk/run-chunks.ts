@@ -1,5 +1,5 @@
 /* A run's events → chunks, for whoever tells it: a stream, or the history. */
-import { ENVELOPE_FIELDS, type Event, type EventOf } from '../../../lib/event.ts'
+import { ENVELOPE_FIELDS, type Event, type EventOf } from '../../../lib/protocol/event.ts'
 import type { Chunk } from './chunks.ts'
 import { Steps } from './steps.ts'
 import { Tools } from './tools.ts'

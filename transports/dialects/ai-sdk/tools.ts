@@ -1,5 +1,5 @@
 /* The tools of a run, and the approvals that are asked for on their parts. */
-import type { EventOf } from '../../../lib/event.ts'
+import type { EventOf } from '../../../lib/protocol/event.ts'
 import type { Chunk } from './chunks.ts'
 import type { Steps } from './steps.ts'
 

@@ -1,0 +1,75 @@
+/* How a message is taken in: the one decision on which queues, interruptions and idempotency meet. */
+import { runsError } from '../../lib/protocol/errors.ts'
+import { ABORTED } from '../../lib/protocol/run-ending.ts'
+import { ANONYMOUS } from '../../lib/protocol/session.ts'
+import type { NewRun, RunStart } from '../../lib/store/store.ts'
+import type { MemoryDatabase, MemoryRun, MemorySession } from './database.ts'
+import { closeRunning, promote, standstill } from './log.ts'
+import { toRunState } from './states.ts'
+
+/** See `Store.startRun`. Throws before anything has changed, or not at all. */
+export function startRun (database: MemoryDatabase, instanceId: string, request: NewRun): RunStart {
+  const { sessionId, owner, admit, onBusy } = request
+  const session = database.session(sessionId, owner)
+  if (session === null && (database.sessions.has(sessionId) || !request.createSession)) throw runsError('SESSION_NOT_FOUND', [sessionId])
+
+  const earlier = session === null ? null : repeated(database, session, request)
+  if (earlier !== null) return { outcome: 'accepted', run: toRunState(earlier), cursor: earlier.acceptedCursor, promotion: standstill(sessionId) }
+
+  if (admit === 'nothing') return { outcome: 'refused' }
+  const inTheWay = session?.running ?? session?.queue[0] ?? null
+  if (onBusy === 'reject' && inTheWay !== null) {
+    return { outcome: 'busy', runId: inTheWay.runId, cursor: inTheWay.cursor, instanceId: inTheWay.instanceId }
+  }
+  if (onBusy === 'reject' && admit === 'queue') return { outcome: 'refused' }
+  const waits = admit === 'queue' || (onBusy === 'queue' && inTheWay !== null)
+  if (waits && (session?.queue.length ?? 0) >= request.maxQueued) throw runsError('QUEUE_FULL', [sessionId])
+
+  const home = session ?? database.createSession({ id: sessionId, owner: owner ?? ANONYMOUS, provider: request.provider, title: null, metadata: {} })
+  const promotion = standstill(sessionId)
+  if (onBusy === 'interrupt' && home.running !== null) promotion.events.push(...closeRunning(database, home.running, ABORTED))
+  const run = accept(database, home, request)
+  if (admit === 'run' && home.running === null) {
+    const { events, claimed } = promote(home, instanceId)
+    promotion.events.push(...events)
+    promotion.claimed = claimed
+  }
+  return { outcome: 'accepted', run: toRunState(run), cursor: run.acceptedCursor, promotion }
+}
+
+/** The run that the same message became before; null if its key is new. Throws IDEMPOTENCY_KEY_REUSED. */
+function repeated (database: MemoryDatabase, session: MemorySession, { idempotency }: NewRun): MemoryRun | null {
+  if (idempotency === null) return null
+  const earlier = database.runsOf(session).find((run) => run.idempotency?.key === idempotency.key)
+  if (earlier === undefined) return null
+  if (earlier.idempotency!.hash !== idempotency.hash) throw runsError('IDEMPOTENCY_KEY_REUSED')
+  return earlier
+}
+
+/** A run that waits; one that interrupts goes before all others. */
+function accept (database: MemoryDatabase, session: MemorySession, request: NewRun): MemoryRun {
+  const { runId, provider, message, options, idempotency } = request
+  const run: MemoryRun = {
+    runId,
+    session,
+    provider,
+    message: { ...message },
+    options: JSON.stringify(options),
+    idempotency: idempotency && { ...idempotency },
+    createdAt: Date.now(),
+    instanceId: null,
+    cursor: session.lastSeq,
+    acceptedCursor: session.lastSeq,
+    cancelled: false,
+    startedAt: null,
+    completedAt: null,
+    completeSeq: null,
+    ending: null,
+    promotion: null,
+    compacted: false
+  }
+  database.runs.set(runId, run)
+  if (request.onBusy === 'interrupt') session.queue.unshift(run)
+  else session.queue.push(run)
+  return run
+}

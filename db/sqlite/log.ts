@@ -1,0 +1,54 @@
+/* What happens to the log of a session. Each function is inside one transaction of the caller. */
+import type { StoredEvent } from '../../lib/protocol/event.ts'
+import type { AppendGroup, AppendOutcome, EventsPage, HistoryPage, LogPage, PageLimit } from '../../lib/store/store.ts'
+import { takePage } from './page.ts'
+import { followLog } from './permissions.ts'
+import type { LogRow, Queries, RunKeys, SessionHeadRow, SessionRow } from './queries.ts'
+import { toSessionState, toStoredEvent } from './rows.ts'
+
+export function insertEvents (queries: Queries, { runKey, sessionKey }: Pick<RunKeys, 'runKey' | 'sessionKey'>, events: StoredEvent[]): void {
+  for (const { seq, kind, transient, json } of events) queries.insertEvent({ sessionKey, runKey, seq, kind, transient: transient ? 1 : 0, json })
+}
+
+/** Appends one group of a run that `instanceId` drives, but for what its ending means to the run. */
+export function appendGroup (queries: Queries, keys: RunKeys, instanceId: string, { runId, events }: AppendGroup): AppendOutcome | 'repeated' {
+  const [first, ...rest] = events as [StoredEvent, ...StoredEvent[]]
+  const { runKey, sessionKey } = keys
+  const { seq, kind, transient, json } = first
+  if (queries.insertFirst({ sessionKey, runKey, instanceId, seq, kind, transient: transient ? 1 : 0, json }) > 0) {
+    insertEvents(queries, keys, rest)
+    followLog(queries, keys, events)
+    return 'ok'
+  }
+  const run = queries.run.get({ id: runId })
+  // Of a deleted session, whose events may still be there.
+  if (run === undefined) return 'stale'
+  // Sent again after its answer was lost: the events are there, under these seqs.
+  const last = events.at(-1)!
+  if (queries.event.get({ sessionKey, seq: last.seq })?.json === last.json) return 'repeated'
+  return run.status === 'running' && run.instanceId === instanceId ? 'conflict' : 'stale'
+}
+
+/** A page of everything after a seq, without the session's view. */
+export function readEvents (queries: Queries, { key: sessionKey, lastSeq, compactedThrough }: SessionHeadRow, after: number, limit: PageLimit): EventsPage {
+  const { events, more } = take(queries.eventsAfter({ sessionKey, after, limit: limit.rows + 1 }), limit)
+  return { events, through: more ? events.at(-1)!.seq : lastSeq, lastSeq, compactedThrough }
+}
+
+/** The same with the view, of one snapshot. */
+export function readLog (queries: Queries, session: SessionRow, after: number, limit: PageLimit): LogPage {
+  return { session: toSessionState(session), ...readEvents(queries, session, after, limit) }
+}
+
+/** A page of the history; see `Store.readHistory`. */
+export function readHistory (queries: Queries, session: SessionRow, before: number | null, limit: PageLimit): HistoryPage {
+  const cursor = session.runCursor ?? session.lastSeq
+  const through = before === null ? cursor : before - 1
+  const { events, more } = take(queries.durableThrough({ sessionKey: session.key, through, limit: limit.rows + 1 }), limit)
+  return { session: toSessionState(session), events: events.reverse(), hasMore: more, cursor }
+}
+
+function take (rows: Iterable<LogRow>, limit: PageLimit): { events: StoredEvent[], more: boolean } {
+  const { items, more } = takePage(rows, limit, ([,,, json]) => json.length)
+  return { events: items.map(toStoredEvent), more }
+}

@@ -1,0 +1,230 @@
+/* The statements, each prepared once: building them per call measured 4 to 10 times slower on the hot path. */
+import type { Database } from 'better-sqlite3'
+import { and, asc, desc, eq, fillPlaceholders, getTableColumns, gt, inArray, lte, ne, Param, type Placeholder, type Query, type SQL, sql } from 'drizzle-orm'
+import { BetterSQLiteSession } from 'drizzle-orm/better-sqlite3/session'
+import { BaseSQLiteDatabase, SQLiteSyncDialect } from 'drizzle-orm/sqlite-core'
+import { INLINE_PERMISSION_BYTES, MAX_NATIVE_ID_LENGTH, NATIVE_IDS_KEPT } from '../../lib/protocol/limits.ts'
+import { events, instances, permissions, providerSessions, runs, sessions } from './schema.ts'
+
+const p = sql.placeholder
+
+// With its table's name, which drizzle leaves out where a statement has one table: in a subquery it would be another's.
+const sessionKey = sql`${sessions}."key"`
+
+// Literal, not bound: SQLite uses a partial index only for the very condition that it was made with.
+const isRunning = sql`${runs.status} = 'running'`
+const isQueued = sql`${runs.status} = 'queued'`
+const isOpen = sql`${sessions.status} = 'open'`
+const isAnswered = sql`${permissions.status} = 'answered'`
+const isUnsettled = sql`${permissions.outcomeSeq} IS NULL`
+const ownerFits = sql`(${p('owner')} IS NULL OR ${sessions.owner} = ${p('owner')})`
+// The plus keeps SQLite from walking all runs in the order of their keys, for the few that are running or wait.
+const inOrder = sql`+${runs}."key"`
+const isAfter = sql`(${p('after')} IS NULL OR ${inOrder} > (SELECT r.key FROM ${runs} AS r WHERE r.id = ${p('after')}))`
+const isBefore = sql`(${p('before')} IS NULL OR ${runs.key} < (SELECT r.key FROM ${runs} AS r WHERE r.id = ${p('before')} AND r.session_key = ${sessionKey}))`
+
+// The newest event of a session is never deleted without the session, so the index knows the seq: storing it beside would
+// be one more page to write for each run and commit.
+const lastSeq = sql<number>`coalesce((SELECT max(e.seq) FROM ${events} AS e WHERE e.session_key = ${sessionKey}), 0)`
+const queue = sql<string>`(SELECT json_group_array(q.id) FROM (SELECT r.id FROM ${runs} AS r WHERE r.session_key = ${sessionKey} AND r.status = 'queued' ORDER BY r.position) AS q)`
+const isNext = sql`${runs.position} = (SELECT min(r.position) FROM ${runs} AS r WHERE r.session_key = ${sessionKey} AND r.status = 'queued')`
+const isBusy = sql`EXISTS (SELECT 1 FROM ${runs} AS r WHERE r.session_key = ${sessionKey} AND r.status IN ('running', 'queued'))`
+
+// The requests that wait, and how many bytes they come to with those before them.
+const openRequests = sql`SELECT a.id, a.seq, sum(octet_length(e.json)) OVER (ORDER BY a.seq) AS bytes FROM ${permissions} AS a INNER JOIN ${events} AS e ON e.session_key = a.session_key AND e.seq = a.seq WHERE a.session_key = ${sessionKey} AND a.outcome_seq IS NULL`
+// Null if there are none, as mostly: then nothing of it is parsed. The events' own texts, which SQLite need not read as JSON.
+const pendingPermissions = sql<string | null>`(SELECT '[' || group_concat(e.json) || ']' FROM (SELECT e.json FROM (${openRequests}) AS w INNER JOIN ${events} AS e ON e.session_key = ${sessionKey} AND e.seq = w.seq WHERE w.bytes <= ${sql.raw(String(INLINE_PERMISSION_BYTES))} ORDER BY w.seq) AS e)`
+const morePermissions = sql<string>`(SELECT json_group_array(w.id) FROM (${openRequests} ORDER BY a.seq) AS w WHERE w.bytes > ${sql.raw(String(INLINE_PERMISSION_BYTES))})`
+
+/** A row of a log as SQLite gives it. */
+export type LogRow = [seq: number, kind: string, transient: 0 | 1, json: string, runId: string]
+const logColumns = { seq: events.seq, kind: events.kind, transient: events.transient, json: events.json, runId: runs.id }
+
+/** Where a run is. */
+export interface RunKeys {
+  runKey: number
+  sessionKey: number
+  sessionId: string
+}
+
+export type Queries = ReturnType<typeof prepareQueries>
+export type SessionRow = NonNullable<ReturnType<Queries['session']['get']>>
+/** What a page of a stream needs of its session: no metadata, queue or approvals. */
+export type SessionHeadRow = Pick<SessionRow, 'key' | 'owner' | 'status' | 'compactedThrough' | 'lastSeq'>
+export type RunRow = NonNullable<ReturnType<Queries['run']['get']>>
+export type ListedRunRow = NonNullable<ReturnType<Queries['runningRuns']['get']>>
+
+/** All statements on one connection. */
+export function prepareQueries (connection: Database) {
+  // As `drizzle(connection)` does it, whose module loads the driver.
+  const dialect = new SQLiteSyncDialect()
+  const db = new BaseSQLiteDatabase('sync', dialect, new BetterSQLiteSession(connection, dialect, undefined), undefined)
+
+  const sessionColumns = {
+    ...getTableColumns(sessions),
+    lastSeq: lastSeq.as('last_seq'),
+    queue: queue.as('queue'),
+    pendingPermissions: pendingPermissions.as('pending_permissions'),
+    morePermissions: morePermissions.as('more_permissions'),
+    runId: runs.id,
+    runCursor: runs.cursor
+  }
+  const selectSessions = () => db.select(sessionColumns).from(sessions).leftJoin(runs, and(eq(runs.sessionKey, sessions.key), isRunning))
+  // A waiting run holds its whole message: lists leave that out.
+  const { message, options, ...listedColumns } = getTableColumns(runs)
+  const listRuns = () => db.select({ ...listedColumns, sessionId: sessions.id, lastSeq: lastSeq.as('last_seq') }).from(runs).innerJoin(sessions, eq(runs.sessionKey, sessions.key))
+  const selectRuns = () => db.select({ ...getTableColumns(runs), sessionId: sessions.id, owner: sessions.owner, lastSeq: lastSeq.as('last_seq') }).from(runs)
+    .innerJoin(sessions, eq(runs.sessionKey, sessions.key))
+  const selectLog = () => db.select(logColumns).from(events).innerJoin(runs, eq(events.runKey, runs.key))
+
+  // Rows are taken one by one, so that a page can stop at its byte limit; the caller exhausts or leaves the iterator
+  // before anything else happens on the connection.
+  const iterate = <Row>(query: { toSQL: () => Query }) => {
+    const { sql: text, params } = query.toSQL()
+    const statement = connection.prepare<unknown[], Row>(text).raw()
+    return (values: Record<string, unknown>): IterableIterator<Row> => statement.iterate(...fillPlaceholders(params, values))
+  }
+
+  const sessionPage = (isOwned: SQL | undefined) => {
+    const isBeforeLast = sql`(${p('before')} IS NULL OR ${sessions.key} < (SELECT s.key FROM ${sessions} AS s WHERE s.id = ${p('before')} AND (${p('owner')} IS NULL OR s.owner = ${p('owner')})))`
+    const rows = iterate<unknown[]>(selectSessions().where(and(isOpen, isOwned, isBeforeLast)).orderBy(desc(sessions.key)).limit(p('limit')))
+    const names = Object.keys(sessionColumns)
+    // The rows are those of `session`, whose type cannot be named from here.
+    return function * (values: Record<string, unknown>): IterableIterator<Record<string, unknown>> {
+      for (const row of rows(values)) yield Object.fromEntries(names.map((name, index) => [name, row[index]]))
+    }
+  }
+
+  // For what is done for each event: drizzle would look for the placeholders anew each time.
+  const compile = (query: { toSQL: () => Query }) => {
+    const { sql: text, params } = query.toSQL()
+    const statement = connection.prepare(text)
+    const names = params.map((param) => ((param instanceof Param ? param.value : param) as Placeholder).name)
+    return (values: Record<string, unknown>): number => statement.run(...names.map((name) => values[name])).changes
+  }
+
+  return {
+    session: selectSessions().where(eq(sessions.id, p('id'))).prepare(),
+    sessionHead: db.select({ key: sessions.key, owner: sessions.owner, status: sessions.status, compactedThrough: sessions.compactedThrough, lastSeq }).from(sessions).where(eq(sessions.id, p('id'))).prepare(),
+    // Two statements: with one for both SQLite would walk all sessions for those of an owner.
+    allSessions: sessionPage(undefined),
+    ownedSessions: sessionPage(eq(sessions.owner, p('owner'))),
+    idleSessions: db.select({ id: sessions.id }).from(sessions)
+      .where(and(lte(sessions.updatedAt, p('since')), isOpen, sql`NOT ${isBusy}`)).orderBy(asc(sessions.updatedAt)).limit(p('limit')).prepare(),
+    insertSession: db.insert(sessions).values({
+      id: p('id'), owner: p('owner'), provider: p('provider'), title: p('title'), metadata: p('metadata'), createdAt: p('now'), updatedAt: p('now')
+    }).onConflictDoNothing().prepare(),
+    updateSession: db.update(sessions)
+      .set({ title: sql`${p('title')}`, metadata: sql`${p('metadata')}`, updatedAt: sql`${p('now')}` }).where(eq(sessions.key, p('sessionKey'))).prepare(),
+    touchSession: db.update(sessions).set({ updatedAt: sql`${p('now')}` }).where(eq(sessions.key, p('sessionKey'))).prepare(),
+    setSessionStatus: db.update(sessions).set({ status: sql`${p('status')}` }).where(eq(sessions.key, p('sessionKey'))).prepare(),
+    deletingSession: db.select({ key: sessions.key }).from(sessions).where(sql`${sessions.status} = 'deleting'`).limit(1).prepare(),
+
+    run: selectRuns().where(and(eq(runs.id, p('id')), isOpen)).prepare(),
+    runsOfSession: listRuns().where(and(eq(sessions.id, p('sessionId')), isOpen, ownerFits, isBefore)).orderBy(desc(runs.key)).limit(p('limit')).prepare(),
+    runningRuns: listRuns().where(and(isRunning, ownerFits, isAfter)).orderBy(inOrder).limit(p('limit')).prepare(),
+    drivingInstances: db.selectDistinct({ id: runs.instanceId }).from(runs).where(isRunning).prepare(),
+    ownRuns: db.select({ runId: runs.id, sessionId: sessions.id }).from(runs).innerJoin(sessions, eq(runs.sessionKey, sessions.key))
+      .where(and(isRunning, eq(runs.instanceId, p('instanceId')))).prepare(),
+    runningElsewhere: db.select({ runId: runs.id, sessionId: sessions.id, instanceId: runs.instanceId, counter: instances.counter }).from(runs)
+      .innerJoin(sessions, eq(runs.sessionKey, sessions.key)).leftJoin(instances, eq(instances.id, runs.instanceId))
+      .where(and(isRunning, ne(runs.instanceId, p('instanceId')))).orderBy(inOrder).prepare(),
+    runByKey: selectRuns().where(and(eq(runs.sessionKey, p('sessionKey')), eq(runs.idempotencyKey, p('idempotencyKey')))).prepare(),
+    runningRun: selectRuns().where(and(eq(runs.sessionKey, p('sessionKey')), isRunning)).prepare(),
+    nextQueued: selectRuns().where(and(eq(runs.sessionKey, p('sessionKey')), isQueued)).orderBy(asc(runs.position)).limit(1).prepare(),
+    queueOf: db.select({ length: sql<number>`count(*)`, first: sql<number | null>`min(${runs.position})`, last: sql<number | null>`max(${runs.position})` }).from(runs)
+      .where(and(eq(runs.sessionKey, p('sessionKey')), isQueued)).prepare(),
+    // Of the runs that are first in their session while its slot is free, the one that was accepted first.
+    waitingSession: db.select({ sessionId: sessions.id }).from(runs).innerJoin(sessions, eq(runs.sessionKey, sessions.key))
+      .where(and(isQueued, isNext, sql`NOT EXISTS (SELECT 1 FROM ${runs} AS r WHERE r.session_key = ${sessionKey} AND r.status = 'running')`)).orderBy(inOrder).limit(1).prepare(),
+    insertRun: db.insert(runs).values({
+      id: p('id'),
+      sessionKey: p('sessionKey'),
+      provider: p('provider'),
+      status: 'queued',
+      cursor: p('cursor'),
+      position: p('position'),
+      message: p('message'),
+      options: p('options'),
+      idempotencyKey: p('idempotencyKey'),
+      requestHash: p('requestHash'),
+      createdAt: p('now')
+    }).prepare(),
+    // What the client was told stays beside what came of it.
+    beginRun: db.update(runs).set({
+      status: 'running',
+      instanceId: sql`${p('instanceId')}`,
+      acceptedCursor: sql`nullif(${runs.cursor}, ${p('cursor')})`,
+      cursor: sql`${p('cursor')}`,
+      startedAt: sql`${p('now')}`,
+      message: null
+    }).where(eq(runs.key, p('runKey'))).prepare(),
+    cancelRun: db.update(runs).set({ aborted: true }).where(and(eq(runs.id, p('id')), isQueued)).prepare(),
+    completeRun: db.update(runs).set({
+      status: 'completed', options: null, completeSeq: sql`${p('completeSeq')}`, completedAt: sql`${p('now')}`, exitCode: sql`${p('exitCode')}`, aborted: sql`${p('aborted')}`, reason: sql`${p('reason')}`
+    }).where(eq(runs.key, p('runKey'))).prepare(),
+    // Of a session that is deleted: its rows go later, but nothing of them may hold a slot or be driven.
+    endRuns: db.update(runs).set({ status: 'completed', message: null, options: null }).where(and(eq(runs.sessionKey, p('sessionKey')), ne(runs.status, 'completed'))).prepare(),
+    deleteRuns: db.delete(runs).where(sql`${runs}."key" IN (SELECT r.key FROM ${runs} AS r WHERE r.session_key = ${p('sessionKey')} LIMIT ${p('limit')})`).prepare(),
+
+    compactableRuns: db.select({ id: runs.id }).from(runs)
+      .where(and(sql`${runs.compacted} = 0 AND ${runs.status} = 'completed'`, lte(runs.completedAt, p('before')), sql`EXISTS (SELECT 1 FROM ${sessions} AS s WHERE s.key = ${runs.sessionKey} AND s.status = 'open')`)).orderBy(asc(runs.completedAt)).limit(p('limit')).prepare(),
+    setCompacted: db.update(runs).set({ compacted: true }).where(eq(runs.key, p('runKey'))).prepare(),
+    setCompactedThrough: db.update(sessions)
+      .set({ compactedThrough: sql`max(${sessions.compactedThrough}, ${p('through')})` }).where(eq(sessions.key, p('sessionKey'))).prepare(),
+
+    deleteEvent: db.delete(events).where(and(eq(events.sessionKey, p('sessionKey')), eq(events.seq, p('seq')))).prepare(),
+    eventSizes: iterate<[seq: number, bytes: number]>(db.select({ seq: events.seq, bytes: sql<number>`octet_length(${events.json})` }).from(events)
+      .where(eq(events.sessionKey, p('sessionKey'))).orderBy(asc(events.seq)).limit(p('limit'))),
+    deleteEventsThrough: db.delete(events).where(and(eq(events.sessionKey, p('sessionKey')), lte(events.seq, p('seq')))).prepare(),
+    rewriteEvent: db.update(events).set({ json: sql`${p('json')}` }).where(and(eq(events.sessionKey, p('sessionKey')), eq(events.seq, p('seq')))).prepare(),
+    insertEvent: compile(db.insert(events).values({
+      sessionKey: p('sessionKey'), seq: p('seq'), runKey: p('runKey'), kind: p('kind'), transient: p('transient'), json: p('json')
+    })),
+    // The first event of an append is its fence: the run is ours and running, and the event follows the newest.
+    insertFirst: compile(db.insert(events).select(sql`
+      SELECT NULL, ${p('sessionKey')}, ${p('seq')}, ${p('runKey')}, ${p('kind')}, ${p('transient')}, ${p('json')} FROM ${runs}
+      WHERE ${runs}."key" = ${p('runKey')} AND ${runs}."status" = 'running' AND ${runs}."instance_id" = ${p('instanceId')}
+      AND (SELECT max(e.seq) FROM ${events} AS e WHERE e.session_key = ${p('sessionKey')}) = ${p('seq')} - 1`)),
+    event: selectLog().where(and(eq(events.sessionKey, p('sessionKey')), eq(events.seq, p('seq')))).prepare(),
+    eventsAfter: iterate<LogRow>(selectLog().where(and(eq(events.sessionKey, p('sessionKey')), gt(events.seq, p('after')))).orderBy(asc(events.seq)).limit(p('limit'))),
+    durableThrough: iterate<LogRow>(selectLog()
+      .where(and(eq(events.sessionKey, p('sessionKey')), lte(events.seq, p('through')), eq(events.transient, false))).orderBy(desc(events.seq)).limit(p('limit'))),
+    messagesAfter: iterate<LogRow>(selectLog()
+      .where(and(eq(events.sessionKey, p('sessionKey')), gt(events.seq, p('after')), inArray(events.kind, ['text', 'stream_delta', 'thinking', 'thinking_delta']))).orderBy(asc(events.seq))),
+
+    insertPermission: db.insert(permissions).values({ id: p('id'), sessionKey: p('sessionKey'), runKey: p('runKey'), seq: p('seq'), status: 'pending' }).onConflictDoNothing().prepare(),
+    permission: db.select({ status: permissions.status, seq: permissions.seq, outcomeSeq: permissions.outcomeSeq }).from(permissions)
+      .where(and(eq(permissions.id, p('id')), eq(permissions.sessionKey, p('sessionKey')))).prepare(),
+    unsettledPermissions: db.select({ id: permissions.id }).from(permissions)
+      .where(and(eq(permissions.sessionKey, p('sessionKey')), eq(permissions.runKey, p('runKey')), isUnsettled)).orderBy(asc(permissions.seq)).prepare(),
+    answerPermission: db.update(permissions).set({ status: 'answered', decision: sql`${p('decision')}` })
+      .where(and(eq(permissions.id, p('id')), eq(permissions.sessionKey, p('sessionKey')), eq(permissions.status, 'pending'))).prepare(),
+    settlePermission: db.update(permissions).set({ status: sql`${p('status')}`, outcomeSeq: sql`${p('outcomeSeq')}` })
+      .where(and(eq(permissions.id, p('id')), eq(permissions.sessionKey, p('sessionKey')), isUnsettled)).prepare(),
+    ownAnswers: db.select({ runId: runs.id, requestId: permissions.id, decision: permissions.decision }).from(permissions).innerJoin(runs, eq(runs.key, permissions.runKey))
+      .where(and(isAnswered, isRunning, eq(runs.instanceId, p('instanceId')))).orderBy(asc(permissions.key)).limit(p('limit')).prepare(),
+    deletePermissions: db.delete(permissions)
+      .where(sql`${permissions}."key" IN (SELECT a.key FROM ${runs} AS r INNER JOIN ${permissions} AS a ON a.run_key = r.key WHERE r.session_key = ${p('sessionKey')} LIMIT ${p('limit')})`).prepare(),
+
+    renewLease: db.insert(instances).values({ id: p('instanceId'), counter: 1 }).onConflictDoUpdate({ target: instances.id, set: { counter: sql`${instances.counter} + 1` } }).prepare(),
+    deleteInstance: db.delete(instances).where(eq(instances.id, p('instanceId'))).prepare(),
+    deleteIdleInstances: db.delete(instances).where(sql`NOT EXISTS (SELECT 1 FROM ${runs} AS r WHERE r.status = 'running' AND r.instance_id = ${instances}."id")`).prepare(),
+
+    // Older versions kept more, and longer ones.
+    providerSessionIds: db.select({ provider: providerSessions.provider, id: providerSessions.providerSessionId }).from(providerSessions)
+      .where(sql`${providerSessions}."key" IN (SELECT k.key FROM (SELECT n.key, row_number() OVER (PARTITION BY n.provider ORDER BY n.key DESC) AS place FROM ${providerSessions} AS n WHERE n.session_key = ${p('sessionKey')} AND length(n.provider_session_id) <= ${sql.raw(String(MAX_NATIVE_ID_LENGTH))}) AS k WHERE k.place <= ${sql.raw(String(NATIVE_IDS_KEPT))})`)
+      .orderBy(asc(providerSessions.key)).prepare(),
+    deleteOldProviderSessions: db.delete(providerSessions).where(and(
+      eq(providerSessions.sessionKey, p('sessionKey')), eq(providerSessions.provider, p('provider')),
+      sql`${providerSessions}."key" NOT IN (SELECT n.key FROM ${providerSessions} AS n WHERE n.session_key = ${p('sessionKey')} AND n.provider = ${p('provider')} ORDER BY n.key DESC LIMIT ${sql.raw(String(NATIVE_IDS_KEPT))})`
+    )).prepare(),
+    deleteProviderSession: db.delete(providerSessions).where(and(
+      eq(providerSessions.sessionKey, p('sessionKey')), eq(providerSessions.provider, p('provider')), eq(providerSessions.providerSessionId, p('providerSessionId'))
+    )).prepare(),
+    deleteProviderSessions: db.delete(providerSessions)
+      .where(sql`${providerSessions}."key" IN (SELECT n.key FROM ${providerSessions} AS n WHERE n.session_key = ${p('sessionKey')} LIMIT ${p('limit')})`).prepare(),
+    insertProviderSession: db.insert(providerSessions)
+      .values({ sessionKey: p('sessionKey'), provider: p('provider'), providerSessionId: p('providerSessionId') }).prepare()
+  }
+}

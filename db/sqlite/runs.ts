@@ -1,0 +1,155 @@
+/* What happens to runs: taken in, waiting, running, ended. Each function is inside one transaction of the caller. */
+import { runsError } from '../../lib/protocol/errors.ts'
+import { type CompleteEvent, eventEncoder, parseEvent, type PendingEvent, pendingEvent, type StoredEvent } from '../../lib/protocol/event.ts'
+import { ABORTED, completeFields } from '../../lib/protocol/run-ending.ts'
+import type { RunEnding } from '../../lib/protocol/run-state.ts'
+import { unfinishedMessages } from '../../lib/store/delta-accumulator.ts'
+import type { AppendGroup, ClaimedRun, ClosedRun, NewRun, Promotion, RunStart } from '../../lib/store/store.ts'
+import { insertEvents } from './log.ts'
+import { cancellations, followLog } from './permissions.ts'
+import type { LogRow, Queries, RunKeys, RunRow, SessionRow } from './queries.ts'
+import { toRunState, toSession, toStoredEvent } from './rows.ts'
+
+/** Takes a message in; see `Store.startRun`. `session` exists and is the client's. */
+export function takeIn (queries: Queries, instanceId: string, session: SessionRow, run: NewRun): RunStart {
+  const { key: sessionKey, lastSeq } = session
+  const { runId, onBusy, admit, idempotency } = run
+  const nothing: Promotion = { sessionId: session.id, events: [], claimed: null }
+  const before = idempotency === null ? undefined : queries.runByKey.get({ sessionKey, idempotencyKey: idempotency.key })
+  if (before !== undefined) {
+    if (before.requestHash !== idempotency!.hash) throw runsError('IDEMPOTENCY_KEY_REUSED')
+    return { outcome: 'accepted', run: toRunState(before), cursor: acceptedCursor(before), promotion: nothing }
+  }
+  if (admit === 'nothing') return { outcome: 'refused' }
+  const running = queries.runningRun.get({ sessionKey })
+  const queue = queries.queueOf.get({ sessionKey })!
+  const inTheWay = running ?? queries.nextQueued.get({ sessionKey })
+  if (onBusy === 'reject' && inTheWay !== undefined) {
+    return { outcome: 'busy', runId: inTheWay.id, cursor: inTheWay.cursor, instanceId: inTheWay.instanceId }
+  }
+  if (onBusy === 'reject' && admit === 'queue') return { outcome: 'refused' }
+  const waits = admit === 'queue' || (onBusy === 'queue' && inTheWay !== undefined)
+  if (waits && queue.length >= run.maxQueued) throw runsError('QUEUE_FULL', [session.id])
+
+  const promotion = nothing
+  if (running !== undefined && onBusy === 'interrupt') promotion.events.push(...appendEnd(queries, running, ABORTED))
+  queries.insertRun.run({
+    id: runId,
+    sessionKey,
+    provider: run.provider,
+    cursor: promotion.events.at(-1)?.seq ?? lastSeq,
+    position: onBusy === 'interrupt' ? (queue.first ?? 1) - 1 : (queue.last ?? 0) + 1,
+    message: run.message.fields,
+    options: JSON.stringify(run.options),
+    idempotencyKey: idempotency?.key ?? null,
+    requestHash: idempotency?.hash ?? null,
+    now: Date.now()
+  })
+  if (admit === 'run' && (running === undefined || onBusy === 'interrupt')) promote(queries, instanceId, session.id, promotion)
+  const taken = queries.run.get({ id: runId })!
+  return { outcome: 'accepted', run: toRunState(taken), cursor: acceptedCursor(taken), promotion }
+}
+
+/** Gives the session's free slot to the first run that waits and was not cancelled; adds to `promotion` what happens. */
+export function promote (queries: Queries, instanceId: string, sessionId: string, promotion: Promotion = { sessionId, events: [], claimed: null }): Promotion {
+  const session = queries.session.get({ id: sessionId })!
+  const { key: sessionKey } = session
+  let { lastSeq } = session
+  for (;;) {
+    const run = queries.nextQueued.get({ sessionKey })
+    if (run === undefined) return promotion
+    const { key: runKey, id: runId, provider } = run
+    const now = new Date()
+    const message = eventEncoder({ sessionId, runId, provider })({
+      kind: 'text', transient: false, timestamp: now.toISOString(), fields: run.message!
+    }, ++lastSeq)
+    queries.beginRun.run({ runKey, instanceId, cursor: lastSeq - 1, now: now.getTime() })
+    queries.touchSession.run({ sessionKey, now: now.getTime() })
+    insertEvents(queries, { runKey, sessionKey }, [message])
+    promotion.events.push(message)
+    if (run.aborted === true) {
+      const [complete] = appendEnd(queries, queries.run.get({ id: runId })!, ABORTED)
+      promotion.events.push(complete!)
+      lastSeq++
+      continue
+    }
+    promotion.claimed = claimedRun(queries, session, run, message)
+    return promotion
+  }
+}
+
+/** The terminal of a group is in the log: the run is over, and the next has its turn, if so wished. What that set in motion. */
+export function ended (queries: Queries, instanceId: string, keys: RunKeys, { events, ending, promote: promoting }: AppendGroup): Promotion | null {
+  complete(queries, keys, events.at(-1)!.seq, ending!)
+  const promotion = promoting ? promote(queries, instanceId, keys.sessionId) : null
+  return promotion?.events.length === 0 ? null : promotion
+}
+
+/** What `ended` set in motion before, for whoever lost its answer. */
+export function endedAgain (queries: Queries, instanceId: string, { sessionId }: RunKeys, { events, promote: promoted }: AppendGroup): Promotion | null {
+  const session = queries.session.get({ id: sessionId })!
+  const run = queries.runningRun.get({ sessionKey: session.key })
+  // One that was accepted since was claimed with the answer to its own message.
+  if (!promoted || run?.instanceId !== instanceId || acceptedCursor(run) >= events.at(-1)!.seq) return null
+  const message = queries.event.get({ sessionKey: session.key, seq: run.cursor + 1 })!
+  return { sessionId, events: [message], claimed: claimedRun(queries, session, run, message) }
+}
+
+/** Ends a run from outside; see `Store.closeRun`. */
+export function closeRun (queries: Queries, instanceId: string, runId: string, ending: RunEnding, { promote: promoting }: { promote: boolean }): ClosedRun | null {
+  const run = queries.run.get({ id: runId })
+  if (run === undefined || run.status === 'queued') return null
+  const promotion: Promotion = { sessionId: run.sessionId, events: [], claimed: null }
+  if (run.completeSeq !== null) {
+    return { complete: parseEvent(queries.event.get({ sessionKey: run.sessionKey, seq: run.completeSeq })!) as CompleteEvent, promotion }
+  }
+  promotion.events.push(...appendEnd(queries, run, ending))
+  const complete = parseEvent(promotion.events.at(-1)!) as CompleteEvent
+  if (promoting) promote(queries, instanceId, run.sessionId, promotion)
+  return { complete, promotion }
+}
+
+/** Marks a run as over; its `complete` is in the log. */
+function complete (queries: Queries, { runKey, sessionKey }: { runKey: number, sessionKey: number }, completeSeq: number, { exitCode, aborted, reason }: RunEnding): void {
+  const now = Date.now()
+  queries.completeRun.run({ runKey, completeSeq, exitCode, aborted: aborted ? 1 : 0, reason, now })
+  queries.touchSession.run({ sessionKey, now })
+}
+
+/** Appends what stored deltas leave unfinished, what becomes of approvals, then `complete`; answers the events. */
+function appendEnd (queries: Queries, run: RunRow, ending: RunEnding): StoredEvent[] {
+  const { key: runKey, sessionKey, sessionId, id: runId, provider } = run
+  const pending: PendingEvent[] = unfinishedMessages(parsed(queries.messagesAfter({ sessionKey, after: run.cursor })))
+    .map(({ kind, messageId, content }) => kind === 'text'
+      ? pendingEvent('text', { role: 'assistant', messageId, content })
+      : pendingEvent('thinking', { messageId, content }))
+  pending.push(...cancellations(queries, { runKey, sessionKey }, ending.reason))
+  pending.push(pendingEvent('complete', completeFields(sessionId, ending)))
+  const encode = eventEncoder({ sessionId, runId, provider })
+  const events = pending.map((event, index) => encode(event, run.lastSeq + 1 + index))
+  insertEvents(queries, { runKey, sessionKey }, events)
+  followLog(queries, { runKey, sessionKey }, events)
+  complete(queries, { runKey, sessionKey }, events.at(-1)!.seq, ending)
+  return events
+}
+
+/** What the answer to a run's message said, however often it is asked. */
+function acceptedCursor (run: RunRow): number {
+  return run.acceptedCursor ?? run.cursor
+}
+
+function claimedRun (queries: Queries, session: SessionRow, { id: runId, provider, options }: RunRow, message: StoredEvent): ClaimedRun {
+  const known = queries.providerSessionIds.all({ sessionKey: session.key })
+  return {
+    run: { sessionId: session.id, runId, provider },
+    session: toSession(session),
+    options: JSON.parse(options ?? '{}') as Record<string, unknown>,
+    message,
+    providerSessionId: known.findLast((row) => row.provider === provider)?.id ?? null,
+    providerSessionIds: known.map(({ id }) => id)
+  }
+}
+
+function * parsed (rows: Iterable<LogRow>) {
+  for (const row of rows) yield parseEvent(toStoredEvent(row))
+}

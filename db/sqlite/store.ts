@@ -1,0 +1,294 @@
+/* The embedded store: SQLite by better-sqlite3, one file, any number of processes on one machine. */
+import '../../lib/shared/node-version.ts'
+import { randomUUID } from 'node:crypto'
+import { realpathSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { runsError } from '../../lib/protocol/errors.ts'
+import type {
+  AppendAnswer, AppendGroup, ClosedRun, EventsPage, HistoryPage, LogPage, NewRun, NewSession, PageLimit, PermissionAnswer, PermissionState, Promotion, RunStart, SessionPatch, SessionsPage, Store
+} from '../../lib/store/store.ts'
+import type { PermissionDecision } from '../../lib/protocol/permission.ts'
+import type { RunEnding, RunningRun, RunState } from '../../lib/protocol/run-state.ts'
+import { ANONYMOUS, type Owner, type SessionState } from '../../lib/protocol/session.ts'
+import { Connection, MEMORY } from './connection.ts'
+import type { InstanceLocks } from './instance-lock.ts'
+import { Leases } from './leases.ts'
+import { compactRun } from './compaction.ts'
+import { appendGroup, readEvents, readHistory, readLog } from './log.ts'
+import { MAX_PAGE_BYTES } from '../../lib/protocol/limits.ts'
+import { answerPermission, answersFor, permissionState } from './permissions.ts'
+import { purgeSlice } from './purge.ts'
+import type { Queries, RunKeys, SessionRow } from './queries.ts'
+import { toRunningRun, toRunState, toSessionState } from './rows.ts'
+import { closeRun, ended, endedAgain, promote, takeIn } from './runs.ts'
+import { beginDeletion, createSession, insertSession, isIdle, listSessions, owned, ownedHead, updateSession } from './sessions.ts'
+import type { SqliteStoreOptions } from './options.ts'
+
+export type * from './options.ts'
+
+const LEASE_MS = 30_000
+
+/** A store in a SQLite file of its own, or in a database of yours. */
+export const sqliteStore = (options: SqliteStoreOptions = {}): Store => new SqliteStore(options)
+
+class SqliteStore implements Store {
+  readonly instanceId = randomUUID()
+  readonly leaseMs: number
+  readonly #options: SqliteStoreOptions
+  readonly #leases: Leases
+  /** Null where there is no file of ours: then only the leases tell who is dead. */
+  #locks: InstanceLocks | null = null
+  /** Of the runs that this instance drives. */
+  readonly #keys = new Map<string, RunKeys>()
+  #opening: Promise<void> | null = null
+  #connection: Connection | null = null
+  /** Whether the write-ahead log may hold what was removed. */
+  #hasRemoved = true
+
+  constructor (options: SqliteStoreOptions) {
+    const { path = './agent-runs.db', leaseMs = LEASE_MS } = options
+    this.#options = { ...options, path: path === MEMORY ? path : resolve(path) }
+    this.leaseMs = leaseMs
+    this.#leases = new Leases(leaseMs)
+  }
+
+  open (): Promise<void> {
+    this.#opening ??= this.#open()
+    return this.#opening
+  }
+
+  async #open (): Promise<void> {
+    const { path, database, durability = 'normal' } = this.#options
+    this.#connection = database === undefined ? await Connection.open(path!, durability) : await Connection.use(database)
+    // By its real name: whoever opens the file by another path must find the same locks.
+    if (database === undefined && path !== MEMORY) {
+      // It needs the driver, which is there now.
+      const { InstanceLocks } = await import('./instance-lock.ts')
+      this.#locks = new InstanceLocks(realpathSync(path!))
+    }
+    this.#locks?.acquire(this.instanceId)
+    const driving = await this.#write((queries) => {
+      queries.deleteIdleInstances.run()
+      return queries.drivingInstances.all()
+    })
+    this.#locks?.sweep(new Set([this.instanceId, ...driving.map(({ id }) => id!)]))
+  }
+
+  async close (): Promise<void> {
+    this.#connection?.close()
+    this.#connection = null
+    this.#opening = null
+    this.#locks?.release()
+  }
+
+  async createSession (session: NewSession): Promise<SessionState | null> {
+    return this.#write((queries) => createSession(queries, session))
+  }
+
+  async getSession (sessionId: string, owner: Owner): Promise<SessionState | null> {
+    return this.#onSession(sessionId, owner, (_, session) => toSessionState(session))
+  }
+
+  async listSessions (owner: Owner, page: PageLimit & { before: string | null }): Promise<SessionsPage> {
+    return this.#read((queries) => listSessions(queries, owner, page))
+  }
+
+  async updateSession (sessionId: string, owner: Owner, patch: SessionPatch): Promise<SessionState | null> {
+    return this.#write((queries) => {
+      const session = owned(queries, sessionId, owner)
+      return session && updateSession(queries, session, patch)
+    })
+  }
+
+  async deleteSession (sessionId: string, owner: Owner, { idleSince }: { idleSince?: number } = {}): Promise<boolean> {
+    return this.#write((queries) => {
+      const session = owned(queries, sessionId, owner)
+      if (session === null || (idleSince !== undefined && !isIdle(session, idleSince))) return false
+      beginDeletion(queries, session)
+      return true
+    })
+  }
+
+  async purge (): Promise<boolean> {
+    // Instances look often, and mostly there is nothing: that is no reason to take the lock.
+    const isLeft = await this.#read((queries) => queries.deletingSession.get()) !== undefined
+    if (isLeft) {
+      this.#hasRemoved = true
+      return this.#write(purgeSlice)
+    }
+    if (this.#hasRemoved) this.#hasRemoved = !this.#connection!.emptyWal()
+    return false
+  }
+
+  async listIdleSessions (since: number, limit: number): Promise<string[]> {
+    return this.#read((queries) => queries.idleSessions.all({ since, limit }).map(({ id }) => id))
+  }
+
+  async startRun (run: NewRun): Promise<RunStart> {
+    const { sessionId, owner, provider, createSession } = run
+    return this.#write((queries) => {
+      let session = owned(queries, sessionId, owner)
+      if (session === null) {
+        if (!createSession || queries.session.get({ id: sessionId }) !== undefined) throw runsError('SESSION_NOT_FOUND', [sessionId])
+        if (run.admit === 'nothing' || (run.admit === 'queue' && run.onBusy === 'reject')) return { outcome: 'refused' }
+        insertSession(queries, { id: sessionId, owner: owner ?? ANONYMOUS, provider, title: null, metadata: {} })
+        session = queries.session.get({ id: sessionId })!
+      }
+      return takeIn(queries, this.instanceId, session, run)
+    })
+  }
+
+  async claimQueuedRun (): Promise<Promotion | null> {
+    return this.#write((queries) => {
+      const waiting = queries.waitingSession.get()
+      return waiting === undefined ? null : promote(queries, this.instanceId, waiting.sessionId)
+    })
+  }
+
+  async cancelQueuedRun (runId: string): Promise<boolean> {
+    return this.#write((queries) => queries.cancelRun.run({ id: runId }).changes > 0)
+  }
+
+  async getRun (runId: string, owner: Owner): Promise<RunState | null> {
+    return this.#read((queries) => {
+      const row = queries.run.get({ id: runId })
+      return row === undefined || (owner !== null && row.owner !== owner) ? null : toRunState(row)
+    })
+  }
+
+  async listRuns (sessionId: string, owner: Owner, page: { limit: number, before: string | null }): Promise<RunState[]> {
+    return this.#read((queries) => queries.runsOfSession.all({ sessionId, owner, ...page }).map(toRunState))
+  }
+
+  async listRunningRuns (owner: Owner, page: { limit: number, after: string | null }): Promise<RunningRun[]> {
+    return this.#read((queries) => queries.runningRuns.all({ owner, ...page }).map(toRunningRun))
+  }
+
+  async append (groups: AppendGroup[]): Promise<AppendAnswer[]> {
+    const answers = await this.#write((queries) => groups.map((group) => this.#append(queries, group)))
+    for (const [index, { runId, ending }] of groups.entries()) {
+      if (ending !== null || answers[index]!.outcome === 'stale') this.#keys.delete(runId)
+    }
+    return answers
+  }
+
+  #append (queries: Queries, group: AppendGroup): AppendAnswer {
+    const keys = this.#keysOf(queries, group.runId)
+    if (keys === null) return { outcome: 'stale', promotion: null }
+    const answer = appendGroup(queries, keys, this.instanceId, group)
+    const outcome = answer === 'repeated' ? 'ok' : answer
+    if (outcome !== 'ok' || group.ending === null) return { outcome, promotion: null }
+    return { outcome, promotion: (answer === 'ok' ? ended : endedAgain)(queries, this.instanceId, keys, group) }
+  }
+
+  async closeRun (runId: string, ending: RunEnding, options: { promote: boolean }): Promise<ClosedRun | null> {
+    this.#keys.delete(runId)
+    return this.#write((queries) => closeRun(queries, this.instanceId, runId, ending, options))
+  }
+
+  async listOwnRuns (): Promise<Array<{ runId: string, sessionId: string }>> {
+    return this.#read((queries) => queries.ownRuns.all({ instanceId: this.instanceId }))
+  }
+
+  async renewLease (): Promise<void> {
+    await this.#write((queries) => queries.renewLease.run({ instanceId: this.instanceId }))
+  }
+
+  async listOrphanedRuns (): Promise<Array<{ runId: string, sessionId: string }>> {
+    const others = await this.#read((queries) => queries.runningElsewhere.all({ instanceId: this.instanceId }))
+    const counters = new Map(others.map(({ instanceId, counter }) => [instanceId!, counter ?? 0]))
+    const stopped = this.#leases.observe(counters)
+    const dead = new Set([...counters.keys()].filter((instanceId) => stopped.has(instanceId) || this.#locks?.isDead(instanceId)))
+    return others.filter((run) => dead.has(run.instanceId!)).map(({ runId, sessionId }) => ({ runId, sessionId }))
+  }
+
+  async answerPermission (sessionId: string, owner: Owner, requestId: string, decision: PermissionDecision): Promise<boolean | null> {
+    return this.#write((queries) => {
+      const session = owned(queries, sessionId, owner)
+      return session && answerPermission(queries, session, requestId, decision)
+    })
+  }
+
+  async getPermission (sessionId: string, owner: Owner, requestId: string): Promise<PermissionState | null> {
+    return this.#onSession(sessionId, owner, (queries, session) => permissionState(queries, session, requestId))
+  }
+
+  async listAnswers (limit: number): Promise<PermissionAnswer[]> {
+    return this.#read((queries) => answersFor(queries, this.instanceId, limit))
+  }
+
+  async read (sessionId: string, owner: Owner, after: number, limit: PageLimit): Promise<LogPage | null> {
+    return this.#onSession(sessionId, owner, (queries, session) => readLog(queries, session, after, limit))
+  }
+
+  async readEvents (sessionId: string, owner: Owner, after: number, limit: PageLimit): Promise<EventsPage | null> {
+    return this.#read((queries) => {
+      const head = ownedHead(queries, sessionId, owner)
+      return head && readEvents(queries, head, after, limit)
+    })
+  }
+
+  async readHistory (sessionId: string, owner: Owner, { before, limit }: { before: number | null, limit: number }): Promise<HistoryPage | null> {
+    return this.#onSession(sessionId, owner, (queries, session) => readHistory(queries, session, before, { rows: limit, bytes: MAX_PAGE_BYTES }))
+  }
+
+  async compactRun (runId: string, keep: number): Promise<number> {
+    this.#hasRemoved = true
+    return compactRun({ read: (work) => this.#read(work), write: (work) => this.#write(work) }, runId, keep)
+  }
+
+  async listCompactableRuns (completedBefore: number, limit: number): Promise<string[]> {
+    return this.#read((queries) => queries.compactableRuns.all({ before: completedBefore, limit }).map(({ id }) => id))
+  }
+
+  async lastSeqs (sessionIds: string[]): Promise<Array<number | null>> {
+    return this.#read((queries) => sessionIds.map((id) => {
+      const head = queries.sessionHead.get({ id })
+      return head === undefined ? 0 : head.status === 'open' ? head.lastSeq : null
+    }))
+  }
+
+  watch (listener: () => Promise<void>): () => void {
+    return this.#connection!.watch(listener)
+  }
+
+  async setProviderSessionId (sessionId: string, provider: string, providerSessionId: string): Promise<void> {
+    await this.#write((queries) => {
+      const session = queries.session.get({ id: sessionId })
+      if (session?.status !== 'open') return
+      const row = { sessionKey: session.key, provider, providerSessionId }
+      const newest = queries.providerSessionIds.all(row).findLast((known) => known.provider === provider)
+      if (newest?.id === providerSessionId) return
+      queries.deleteProviderSession.run(row)
+      queries.insertProviderSession.run(row)
+      queries.deleteOldProviderSessions.run(row)
+    })
+  }
+
+  #keysOf (queries: Queries, runId: string): RunKeys | null {
+    const known = this.#keys.get(runId)
+    if (known !== undefined) return known
+    const run = queries.run.get({ id: runId })
+    if (run === undefined) return null
+    const keys = { runKey: run.key, sessionKey: run.sessionKey, sessionId: run.sessionId }
+    this.#keys.set(runId, keys)
+    return keys
+  }
+
+  async #onSession<T> (sessionId: string, owner: Owner, work: (queries: Queries, session: SessionRow) => T): Promise<T | null> {
+    return this.#read((queries) => {
+      const session = owned(queries, sessionId, owner)
+      return session && work(queries, session)
+    })
+  }
+
+  async #write<T> (work: (queries: Queries) => T): Promise<T> {
+    if (this.#connection === null) throw runsError('STORE_UNAVAILABLE', [], { cause: new Error('the store is not open') })
+    return this.#connection.write(work)
+  }
+
+  async #read<T> (work: (queries: Queries) => T): Promise<T> {
+    if (this.#connection === null) throw runsError('STORE_UNAVAILABLE', [], { cause: new Error('the store is not open') })
+    return this.#connection.read(work)
+  }
+}

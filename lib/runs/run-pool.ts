@@ -1,0 +1,298 @@
+/* The runs that this process drives: takes over what the store gives it, ends them, and ends them all at shutdown. */
+import { setMaxListeners } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
+import { runsError } from '../protocol/errors.ts'
+import { type CompleteEvent, type EventOf, parseEvent } from '../protocol/event.ts'
+import type { Limits } from '../protocol/limits.ts'
+import type { PermissionDecision } from '../protocol/permission.ts'
+import { INTERRUPTED } from '../protocol/run-ending.ts'
+import type { RunEnding } from '../protocol/run-state.ts'
+import { type Provider, ProviderError } from '../provider/provider.ts'
+import { atMost } from '../shared/at-most.ts'
+import type { Logger } from '../shared/logger.ts'
+import type { ClaimedRun, Promotion, Store } from '../store/store.ts'
+import { durableEvents } from '../streams/log-reader.ts'
+import type { Subscriptions } from '../streams/subscriptions.ts'
+import { Committer } from './committer.ts'
+import type { Retention } from './retention.ts'
+import { Run } from './run.ts'
+import { Scrubber } from './scrubber.ts'
+
+/** How long a shutdown waits for the terminals of runs that it ended itself. */
+const TERMINAL_GRACE_MS = 500
+/** How long whoever ends a run waits for its terminal. */
+const END_PATIENCE_MS = 5_000
+/** Decisions of others that one look takes up; each may hold a mebibyte. */
+const ANSWERS_AT_ONCE = 20
+/** Pauses between tries to end a run that the store does not let end, in ms. */
+const CLOSE_RETRY_DELAYS = [250, 1_000, 2_000]
+
+export interface LiveRunsOptions {
+  store: Store
+  providers: ReadonlyMap<string, Provider>
+  runTimeoutMs: number
+  limits: Limits
+  subscriptions: Subscriptions
+  retention: Retention
+  log: Logger
+}
+
+export class LiveRuns {
+  readonly #options: LiveRunsOptions
+  readonly #committer: Committer
+  readonly #runs = new Map<string, Run>()
+  /** Ids of `#runs`, and of runs that are being started. */
+  readonly #reserved = new Set<string>()
+  /** Runs of ours whose end the store refused: nobody drives them. */
+  readonly #abandoned = new Set<string>()
+  /** What only code in this process could say to the providers of runs that wait. */
+  readonly #contexts = new Map<string, unknown>()
+  /** Work that may yet bring runs. */
+  readonly #work = new Set<Promise<unknown>>()
+  /** Aborted at the end of a shutdown: nothing is tried again. */
+  readonly #stopped = new AbortController()
+  #driven = 0
+  #closing = false
+  /** What is claimed from now on is ended at once. */
+  #interrupting = false
+  /** Whether runs may wait for a slot of ours. */
+  #wanted = false
+  #draining = false
+
+  constructor (options: LiveRunsOptions) {
+    this.#options = options
+    // Each run that waits for a failing store listens.
+    setMaxListeners(0, this.#stopped.signal)
+    const { store, subscriptions, retention, log } = options
+    this.#committer = new Committer({
+      store,
+      publish: (sessionId, events) => {
+        subscriptions.publish(sessionId, events)
+        retention.committed(events)
+      },
+      promoted: (promotion) => this.take(promotion),
+      promotes: () => !this.#closing,
+      log,
+      stopped: this.#stopped.signal
+    })
+  }
+
+  /** True once a shutdown has begun. */
+  get closing (): boolean {
+    return this.#closing
+  }
+
+  /** True while no further run may start here. */
+  get full (): boolean {
+    return this.#reserved.size >= this.#options.limits.runningRuns
+  }
+
+  /** How many runs are driven here. */
+  get size (): number {
+    return this.#runs.size
+  }
+
+  /** Whether this process drives runs. */
+  get busy (): boolean {
+    return this.#reserved.size > 0
+  }
+
+  /** How many runs this process has driven so far. */
+  get driven (): number {
+    return this.#driven
+  }
+
+  /** Keeps a slot for a run that is being started; a shutdown waits for `work`, and the slot is given back if it brings no run. */
+  async reserve<T> (runId: string, work: () => Promise<T>): Promise<T> {
+    this.#reserved.add(runId)
+    try {
+      return await this.#awaited(work())
+    } finally {
+      if (!this.#runs.has(runId)) this.#reserved.delete(runId)
+    }
+  }
+
+  /** Shows what a promotion appended, and drives the run that it claimed. */
+  take ({ sessionId, events, claimed }: Promotion): void {
+    this.#options.subscriptions.publish(sessionId, events)
+    // Those that the store has ended for another's sake.
+    for (const { kind, runId } of events) if (kind === 'complete') this.#runs.get(runId)?.lost()
+    if (claimed !== null && !this.#runs.has(claimed.run.runId)) this.#drive(claimed)
+  }
+
+  /** Keeps what code in this process says to the provider of a run that is about to be driven, or waits. */
+  keepContext (runId: string, context: unknown): void {
+    if (context !== undefined) this.#contexts.set(runId, context)
+  }
+
+  /** Forgets what was kept for runs that wait no more: another process drives them, or they were cancelled. */
+  async pruneContexts (): Promise<void> {
+    for (const runId of this.#contexts.keys()) {
+      const run = await this.#options.store.getRun(runId, null)
+      if (run?.status !== 'queued' && !this.#reserved.has(runId)) this.#contexts.delete(runId)
+    }
+  }
+
+  /** A run waits: the next slot that is free may be its. */
+  want (): void {
+    this.#wanted = true
+  }
+
+  /** Starts runs that wait, of any session, while there are slots. */
+  async drain (): Promise<void> {
+    if (this.#draining) return
+    this.#draining = true
+    try {
+      await this.#awaited(this.#claimQueued())
+    } catch (error) {
+      this.#options.log.warn({ err: error }, 'runs that wait could not be started; they will be')
+    } finally {
+      this.#draining = false
+    }
+  }
+
+  async #claimQueued (): Promise<void> {
+    this.#wanted = true
+    while (!this.#closing && !this.full) {
+      const promotion = await this.#options.store.claimQueuedRun()
+      if (promotion !== null) {
+        this.take(promotion)
+        continue
+      }
+      this.#wanted = false
+      return
+    }
+  }
+
+  /** Ends a run, wherever it is driven; resolves with the terminal that holds. Rejects with RUN_NOT_FOUND. */
+  async end (runId: string, ending: RunEnding): Promise<CompleteEvent> {
+    const run = this.#runs.get(runId)
+    let complete: CompleteEvent | null = null
+    const ended = run === undefined ? this.close(runId, ending) : run.end(ending)
+    await atMost(END_PATIENCE_MS, ended.then((terminal) => { complete = terminal }))
+    if (complete !== null) return complete
+    throw await this.#options.store.getRun(runId, null) === null ? runsError('RUN_NOT_FOUND', [runId]) : runsError('STORE_UNAVAILABLE')
+  }
+
+  /** Ends a run in the store, whoever drives it; the terminal that holds, or null if there is no such run. */
+  async close (runId: string, ending: RunEnding): Promise<CompleteEvent | null> {
+    const closed = await this.#awaited(this.#options.store.closeRun(runId, ending, { promote: !this.#closing }))
+    this.#abandoned.delete(runId)
+    if (closed === null) return null
+    this.take(closed.promotion)
+    // It may have ended before, and the answer that said so been lost.
+    this.#options.subscriptions.advance(closed.promotion.sessionId, closed.complete.seq)
+    return closed.complete
+  }
+
+  /** Whether the run is one of ours that nobody drives. */
+  isAbandoned (runId: string): boolean {
+    return this.#abandoned.has(runId)
+  }
+
+  /** Whether the run is driven here, or being started. */
+  isDriven (runId: string): boolean {
+    return this.#reserved.has(runId)
+  }
+
+  /** Tells a run that is driven here what was decided; resolves once its log has it, or never will. */
+  async answer (runId: string, requestId: string, decision: PermissionDecision): Promise<void> {
+    await this.#runs.get(runId)?.answer(requestId, decision)
+  }
+
+  /** Stops the providers of runs that others have ended, or whose session they have deleted; takes answers that others have. */
+  async refresh (): Promise<void> {
+    const mine = [...this.#runs.values()]
+    if (mine.length === 0) return
+    const running = new Set((await this.#options.store.listOwnRuns()).map(({ runId }) => runId))
+    for (const run of mine) if (!running.has(run.runId)) run.lost()
+    if (!mine.some((run) => run.asks)) return
+    for (const { runId, requestId, decision } of await this.#options.store.listAnswers(ANSWERS_AT_ONCE)) void this.answer(runId, requestId, decision)
+  }
+
+  /** Refuses new runs, lets the others finish for `graceMs`, then interrupts them. */
+  async shutDown (graceMs: number): Promise<void> {
+    this.#closing = true
+    await atMost(graceMs, this.#idle())
+    this.#interrupting = true
+    for (const run of this.#runs.values()) void run.end(INTERRUPTED)
+    await atMost(TERMINAL_GRACE_MS, this.#idle())
+    this.#stopped.abort()
+  }
+
+  async #idle (): Promise<void> {
+    while (this.#work.size + this.#runs.size > 0) {
+      await Promise.allSettled([...this.#work, ...[...this.#runs.values()].map((run) => run.completed)])
+    }
+  }
+
+  async #awaited<T> (work: Promise<T>): Promise<T> {
+    this.#work.add(work)
+    return work.finally(() => this.#work.delete(work))
+  }
+
+  #drive ({ run: identity, session, options, message, providerSessionId, providerSessionIds }: ClaimedRun): void {
+    const { store, runTimeoutMs, limits, log } = this.#options
+    const { runId, provider: name } = identity
+    const run: Run = new Run({
+      provider: this.#options.providers.get(name) ?? missing(name),
+      context: {
+        session: { id: session.id, owner: session.owner, metadata: session.metadata },
+        runId,
+        content: (parseEvent(message) as EventOf<'text'>).content,
+        options,
+        context: this.#contexts.get(runId),
+        providerSessionId,
+        history: () => durableEvents(store, session.id, message.seq),
+        log
+      },
+      log: this.#committer.open(identity, message.seq, () => run.lost()),
+      scrubber: new Scrubber(session.id, providerSessionIds),
+      limits,
+      timeoutMs: runTimeoutMs,
+      keepProviderSessionId: (id) => store.setProviderSessionId(session.id, name, id),
+      close: (ending) => this.#closeRefused(runId, ending)
+    })
+    this.#driven++
+    this.#contexts.delete(runId)
+    this.#runs.set(runId, run)
+    this.#reserved.add(runId)
+    void run.completed.then(() => this.#gone(runId))
+    if (this.#interrupting) void run.end(INTERRUPTED)
+    else run.start()
+  }
+
+  #gone (runId: string): void {
+    this.#runs.delete(runId)
+    this.#reserved.delete(runId)
+    this.#options.retention.forget(runId)
+    if (this.#wanted && !this.#closing) void this.drain()
+  }
+
+  /** Ends a run whose log is lost; null if the store refuses that too, and it has to be done later, or elsewhere. */
+  async #closeRefused (runId: string, ending: RunEnding): Promise<CompleteEvent | null> {
+    // What the provider had to say of its end may be what the store cannot take.
+    const { exitCode, aborted, reason } = ending
+    const bare = { exitCode, aborted, reason }
+    for (const [tries, pause] of [0, ...CLOSE_RETRY_DELAYS].entries()) {
+      try {
+        await delay(pause, undefined, { signal: this.#stopped.signal })
+        return await this.close(runId, tries < 2 ? ending : bare)
+      } catch (error) {
+        if (this.#stopped.signal.aborted) break
+        this.#options.log.error({ err: error, runId }, 'the store refused the end of a run')
+      }
+    }
+    this.#abandoned.add(runId)
+    return null
+  }
+}
+
+/** Stands for a provider that was there when the message was accepted. */
+function missing (name: string): Provider {
+  return {
+    async * run () {
+      throw new ProviderError(`There is no provider "${name}".`, { code: 'UNSUPPORTED_PROVIDER' })
+    }
+  }
+}

@@ -1,0 +1,193 @@
+/* From a message to a run: what was asked for is checked, then the store decides whether it starts, waits or is refused. */
+import { createHash, randomUUID } from 'node:crypto'
+import { Value } from 'typebox/value'
+import { isRunsError, runsError } from '../protocol/errors.ts'
+import { pendingEvent } from '../protocol/event.ts'
+import { MAX_DEPTH, toJson } from '../protocol/json.ts'
+import type { Limits } from '../protocol/limits.ts'
+import { type MessageContent, messageContentSchema } from '../protocol/message-content.ts'
+import { IDEMPOTENCY_KEY_PATTERN } from '../protocol/request-schemas.ts'
+import { INTERRUPTED } from '../protocol/run-ending.ts'
+import type { RunState } from '../protocol/run-state.ts'
+import { ownerOf } from '../protocol/session-input.ts'
+import type { Owner, SessionState } from '../protocol/session.ts'
+import type { Provider } from '../provider/provider.ts'
+import type { Logger } from '../shared/logger.ts'
+import type { NewRun, OnBusy, RunStart, Store } from '../store/store.ts'
+import type { Recovery } from './recovery.ts'
+import type { LiveRuns } from './run-pool.ts'
+
+const IDEMPOTENCY_KEY = new RegExp(IDEMPOTENCY_KEY_PATTERN)
+
+export interface StartRunRequest {
+  /** The session; created if it does not exist, unless `createOnMessage` is false. */
+  sessionId: string
+  content: MessageContent
+  /** Default: the session's provider, else `defaultProvider`. */
+  provider?: string | undefined
+  /** What the client wants of the provider; checked against its `optionsSchema`. */
+  options?: Record<string, unknown> | undefined
+  /**
+   * If another run is running or waits: 'reject' (default) refuses the message, 'queue' lets it wait its turn,
+   * 'interrupt' aborts the running run and takes its place.
+   */
+  onBusy?: OnBusy | undefined
+  /** The same key in the same session, with the same request, is the same run. 1 to 255 visible ASCII characters. */
+  idempotencyKey?: string | undefined
+  /** Anything that only code in this process can hand to the provider. A run that waits loses it when the process ends. */
+  context?: unknown
+  /** Whose session it is, or becomes. Default: not compared; a new session is anonymous. */
+  owner?: Owner
+}
+
+/** A message that was accepted. */
+export interface StartedRun {
+  sessionId: string
+  runId: string
+  /** The seq before the run's first event, or a lower one from which nothing of it is missed: follow from here. */
+  cursor: number
+  /** What has become of it; `completed` only for a repeat. */
+  status: RunState['status']
+}
+
+export interface RunStarterOptions {
+  store: Store
+  providers: ReadonlyMap<string, Provider>
+  defaultProvider: string | null
+  createOnMessage: boolean
+  limits: Limits
+  live: LiveRuns
+  recovery: Recovery
+  log: Logger
+}
+
+export class RunStarter {
+  readonly #options: RunStarterOptions
+
+  constructor (options: RunStarterOptions) {
+    this.#options = options
+  }
+
+  /** See `RunRegistry.startRun`. */
+  async start (request: StartRunRequest): Promise<StartedRun> {
+    const { live } = this.#options
+    // Only a repeat can be answered now.
+    if (live.closing && request.idempotencyKey === undefined) throw runsError('SHUTTING_DOWN')
+    const admit = live.closing ? 'nothing' : live.full ? 'queue' : 'run'
+    const runId = randomUUID()
+    return live.reserve(runId, () => this.#start(request, runId, admit))
+  }
+
+  async #start (request: StartRunRequest, runId: string, admit: NewRun['admit']): Promise<StartedRun> {
+    const { store, limits, live, createOnMessage } = this.#options
+    const { sessionId, content, options = {}, onBusy = 'reject', idempotencyKey, context } = request
+    const owner = ownerOf(request)
+    const session = await store.getSession(sessionId, owner)
+    assertContent(content)
+    if (session === null && !createOnMessage) throw runsError('SESSION_NOT_FOUND', [sessionId])
+    const provider = this.#providerName(request.provider, session)
+    const optionBytes = assertOptions(this.#options.providers.get(provider)!, options)
+    const message = pendingEvent('text', { role: 'user', messageId: randomUUID(), content })
+    // It is stored, kept with whatever waits, and sent to every reader in one piece.
+    if (Buffer.byteLength(message.fields) + optionBytes > limits.contentBytes) throw runsError('MESSAGE_TOO_LARGE')
+
+    const { run, cursor, promotion } = await this.#accept({
+      runId,
+      sessionId,
+      owner,
+      provider,
+      message,
+      options,
+      createSession: createOnMessage,
+      onBusy,
+      admit,
+      maxQueued: limits.queuedPerSession,
+      idempotency: idempotencyKey === undefined ? null : { key: checkedKey(idempotencyKey), hash: hashOf({ ...request, onBusy, options }) }
+    })
+    if (run.status === 'queued') live.want()
+    if (run.runId === runId) live.keepContext(runId, context)
+    live.take(promotion)
+    return { sessionId, runId: run.runId, cursor, status: run.status }
+  }
+
+  async #accept (run: NewRun): Promise<Extract<RunStart, { outcome: 'accepted' }>> {
+    // Twice at most: the run in the way may turn out to be nobody's.
+    for (let tries = 1; ; tries++) {
+      const start = await this.#ask(run)
+      if (start.outcome === 'accepted') return start
+      if (start.outcome === 'refused') throw runsError(run.admit === 'nothing' ? 'SHUTTING_DOWN' : 'TOO_MANY_RUNS')
+      if (tries > 1 || !await this.#clear(start)) {
+        throw runsError('RUN_IN_PROGRESS', [run.sessionId], { runId: start.runId, cursor: start.cursor })
+      }
+    }
+  }
+
+  async #ask (run: NewRun): Promise<RunStart> {
+    try {
+      return await this.#options.store.startRun(run)
+    } catch (error) {
+      // The client is told that nothing was started; but only the answer may have been lost.
+      if (!isRunsError(error) || error.statusCode >= 500) void this.#undo(run.runId)
+      throw error
+    }
+  }
+
+  async #undo (runId: string): Promise<void> {
+    const { store, live, log } = this.#options
+    try {
+      if (!await store.cancelQueuedRun(runId)) await live.close(runId, INTERRUPTED)
+    } catch (error) {
+      log.warn({ err: error, runId }, 'a run may have started whose message was refused; it will be ended')
+    }
+  }
+
+  /** Ends a run that is in the way if nobody drives it: a session must never be busy for ever. */
+  async #clear ({ runId, instanceId }: Extract<RunStart, { outcome: 'busy' }>): Promise<boolean> {
+    const { store, live, recovery } = this.#options
+    if (instanceId !== store.instanceId) return instanceId !== null && recovery.closeOrphans()
+    if (!live.isAbandoned(runId)) return false
+    await live.close(runId, INTERRUPTED)
+    return true
+  }
+
+  #providerName (asked: string | undefined, session: SessionState | null): string {
+    const { providers, defaultProvider } = this.#options
+    const name = asked ?? session?.provider ?? defaultProvider
+    const known = [...providers.keys()].map((key) => `"${key}"`).join(', ')
+    if (name === null) throw runsError('UNSUPPORTED_PROVIDER', [`The message must name a provider: ${known}.`])
+    if (!providers.has(name)) throw runsError('UNSUPPORTED_PROVIDER', [`There is no provider "${name}", only ${known}.`])
+    return name
+  }
+}
+
+function assertContent (content: MessageContent): void {
+  if (!Value.Check(messageContentSchema, content)) throw runsError('INVALID_REQUEST', ['A message\'s content must be text or parts, and not empty.'])
+}
+
+/** Throws INVALID_OPTIONS for what the provider does not take; answers how many bytes they are as JSON. */
+function assertOptions (provider: Provider, options: Record<string, unknown>): number {
+  let bytes: number
+  try {
+    bytes = Buffer.byteLength(toJson(options))
+  } catch {
+    throw runsError('INVALID_OPTIONS', [`they must be JSON, nested at most ${MAX_DEPTH} levels deep.`])
+  }
+  if (provider.optionsSchema === undefined && Object.keys(options).length > 0) throw runsError('INVALID_OPTIONS', ['this provider takes none.'])
+  const [problem] = provider.optionsSchema === undefined ? [] : Value.Errors(provider.optionsSchema, options)
+  if (problem !== undefined) throw runsError('INVALID_OPTIONS', [`options${problem.instancePath} ${problem.message}.`])
+  return bytes
+}
+
+function checkedKey (key: string): string {
+  if (typeof key !== 'string' || !IDEMPOTENCY_KEY.test(key)) throw runsError('INVALID_REQUEST', ['An idempotency key must match ' + IDEMPOTENCY_KEY_PATTERN])
+  return key
+}
+
+/** What makes two requests the same, whatever the order of keys in which they were written. */
+function hashOf ({ provider, content, options, onBusy }: StartRunRequest): string {
+  const text = JSON.stringify({ provider, content, options, onBusy }, (_key, value: unknown) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+    return Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1))
+  })
+  return createHash('sha256').update(text).digest('base64')
+}

@@ -1,0 +1,170 @@
+/* What a provider yields → what the run's log gets: without native ids, deltas folded, within limits, encoded once. */
+import { RUN_ERRORS } from '../protocol/errors.ts'
+import { ASIDE_KINDS, isTransient, pendingEvent, timestamp } from '../protocol/event.ts'
+import type { Limits } from '../protocol/limits.ts'
+import { completeFields } from '../protocol/run-ending.ts'
+import type { RunEnding } from '../protocol/run-state.ts'
+import type { CheckedEvent } from '../provider/provider-event.ts'
+import { ProviderError } from '../provider/provider.ts'
+import { Fold, type FoldedMessage } from '../store/delta-accumulator.ts'
+import type { RunLog } from './committer.ts'
+import { MessageIds } from './message-ids.ts'
+import type { Scrubber } from './scrubber.ts'
+
+type Fields = Record<string, unknown>
+
+const DELTA_OF = { text: 'stream_delta', thinking: 'thinking_delta' } as const
+const WHOLE_OF = { stream_delta: 'text', thinking_delta: 'thinking' } as const
+
+export class RunWriter {
+  readonly #log: RunLog
+  readonly #scrubber: Scrubber
+  readonly #limits: Limits
+  #events = 0
+  #bytes = 0
+  readonly #fold = new Fold()
+  readonly #ids = new MessageIds()
+  /** The message that the provider streams without a name. */
+  #unnamed: string | null = null
+
+  constructor (log: RunLog, scrubber: Scrubber, limits: Limits) {
+    this.#log = log
+    this.#scrubber = scrubber
+    this.#limits = limits
+  }
+
+  /** Writes one event of the provider. Throws what `toJson` throws, and a `ProviderError` above a limit. */
+  write ({ kind, fields }: CheckedEvent): void {
+    switch (kind) {
+      case 'stream_delta':
+      case 'thinking_delta':
+        return this.#delta(kind, fields)
+      case 'stream_end':
+        return this.#streamEnd(fields)
+      case 'text':
+      case 'thinking':
+        return this.#whole(kind, fields)
+      default:
+        // The history keeps the order in which things were said and done.
+        if (!isTransient(kind, fields) && !ASIDE_KINDS.has(kind)) this.#writeFolded(this.#fold.takeEnded())
+        this.#append(kind, fields)
+    }
+  }
+
+  /** Writes what follows from an event that was written before: whatever the limits. */
+  writeOutcome (kind: 'permission_resolved' | 'permission_cancelled', fields: Fields): void {
+    this.#writeFolded(this.#fold.takeEnded())
+    this.#push(kind, fields, this.#scrubber.fields(fields).json)
+  }
+
+  /** Writes the messages that are unfinished, the end of approvals that still wait, then the terminal event of a clean ending. */
+  end (ending: RunEnding, waiting: readonly string[] = []): void {
+    for (const { kind, messageId } of this.#fold.open()) this.#release(DELTA_OF[kind], messageId)
+    this.#writeFolded(this.#fold.takeAll())
+    for (const requestId of waiting) this.writeOutcome('permission_cancelled', { requestId, reason: ending.reason })
+    this.#log.end(pendingEvent('complete', completeFields(this.#log.run.sessionId, ending)), ending)
+  }
+
+  #delta (kind: keyof typeof WHOLE_OF, fields: Fields): void {
+    // Snapshots are made by compaction only.
+    const { messageId: named, content: given, snapshot, fromSeq, ...rest } = fields as { messageId?: string, content: string } & Fields
+    const messageId = this.#ids.ofDelta(WHOLE_OF[kind], named)
+    if (named === undefined) this.#stream(messageId)
+    const stream = `${kind}:${messageId}`
+    const content = this.#scrubber.delta(stream, given)
+    if (content !== '') this.#pushCounted(kind, rest, this.#deltaJson({ ...rest, messageId }, content))
+    const length = this.#fold.delta(kind, messageId, content)
+    if (length >= this.#limits.messageBytes && !this.#scrubber.holds(stream)) this.#seal(WHOLE_OF[kind], messageId)
+  }
+
+  /** Keeps what there is of a long message as a whole one; what follows goes on as the next. */
+  #seal (kind: keyof typeof DELTA_OF, messageId: string): void {
+    const sealed = this.#fold.take(kind, messageId)!
+    this.#ids.seal(kind, messageId, sealed.content.length)
+    this.#writeWhole(sealed)
+  }
+
+  /** Without names there is one message at a time: another one's beginning is the end of the last. */
+  #stream (messageId: string): void {
+    if (this.#unnamed !== null && this.#unnamed !== messageId) this.#endMessage(this.#unnamed)
+    this.#unnamed = messageId
+  }
+
+  #streamEnd (fields: Fields): void {
+    const messageId = this.#ids.ofEnd(fields['messageId'] as string | undefined)
+    if (messageId === null) return
+    this.#endMessage(messageId)
+    this.#append('stream_end', { ...fields, messageId })
+  }
+
+  #endMessage (messageId: string): void {
+    this.#release('stream_delta', messageId)
+    this.#release('thinking_delta', messageId)
+    this.#fold.end(messageId)
+  }
+
+  #whole (kind: keyof typeof DELTA_OF, fields: Fields): void {
+    const { messageId, sealed } = this.#ids.ofWhole(kind, fields['messageId'] as string | undefined)
+    // What was sealed is counted as it was written: without native ids.
+    const content = this.#scrubber.message(fields['content'] as string).slice(sealed)
+    // A whole that ends where the last seal is, or before it, says nothing of what was seen since: that is kept as it is.
+    const saysNothing = content === '' && sealed > 0
+    if (saysNothing) {
+      this.#endMessage(messageId)
+    } else {
+      // The whole holds what was held back of its deltas.
+      this.#scrubber.flush(`${DELTA_OF[kind]}:${messageId}`)
+      this.#fold.whole(kind, messageId)
+    }
+    this.#writeFolded(this.#fold.takeEnded())
+    if (!saysNothing) this.#append(kind, { ...fields, content, messageId, ...(kind === 'text' && { role: 'assistant' }) })
+  }
+
+  /** Sends what the scrubber holds back of a message whose end has come. */
+  #release (kind: keyof typeof WHOLE_OF, messageId: string): void {
+    const content = this.#scrubber.flush(`${kind}:${messageId}`)
+    if (content === '') return
+    this.#fold.delta(kind, messageId, content)
+    this.#push(kind, {}, this.#deltaJson({ messageId }, content))
+  }
+
+  #writeFolded (messages: FoldedMessage[]): void {
+    for (const message of messages) {
+      this.#ids.over(message.kind, message.messageId)
+      this.#writeWhole(message)
+    }
+  }
+
+  /** What was seen as deltas is kept, whatever the limits. */
+  #writeWhole ({ kind, messageId, content }: FoldedMessage): void {
+    const fields = kind === 'text' ? { role: 'assistant', messageId, content } : { messageId, content }
+    this.#push(kind, fields, this.#scrubber.fields(fields).json)
+  }
+
+  #deltaJson (fields: Fields, content: string): string {
+    // The content is scrubbed as part of its stream: alone it may look like a short id.
+    return `${this.#scrubber.fields(fields).json.slice(0, -1)},"content":${JSON.stringify(content)}}`
+  }
+
+  #append (kind: string, fields: Fields): void {
+    this.#pushCounted(kind, fields, this.#scrubber.fields(fields).json)
+  }
+
+  #pushCounted (kind: string, fields: Fields, json: string): void {
+    const { eventBytes, maxEventsPerRun, maxBytesPerRun } = this.#limits
+    const bytes = Buffer.byteLength(json)
+    if (bytes > eventBytes) throw tooMuch('EVENT_TOO_LARGE')
+    if (++this.#events > maxEventsPerRun) throw tooMuch('TOO_MANY_EVENTS')
+    this.#bytes += bytes
+    if (this.#bytes > maxBytesPerRun) throw tooMuch('RUN_TOO_LARGE')
+    this.#push(kind, fields, json)
+  }
+
+  #push (kind: string, fields: Fields, json: string): void {
+    this.#log.append({ kind: this.#scrubber.text(kind), transient: isTransient(kind, fields), timestamp: timestamp(), fields: json })
+  }
+}
+
+function tooMuch (code: 'EVENT_TOO_LARGE' | 'TOO_MANY_EVENTS' | 'RUN_TOO_LARGE'): ProviderError {
+  return new ProviderError(RUN_ERRORS[code], { code })
+}

@@ -1,0 +1,81 @@
+/* Deltas → whole messages: whatever text a client saw as deltas ends as a durable `text` or `thinking`. */
+import type { Event } from '../protocol/event.ts'
+
+/** A message that was put together from its deltas. */
+export interface FoldedMessage {
+  kind: 'text' | 'thinking'
+  messageId: string
+  content: string
+}
+
+const WHOLE_OF = { stream_delta: 'text', thinking_delta: 'thinking' } as const
+
+/** What became of the deltas of one run whose whole message has not come yet, in the order in which they began. */
+export class Fold {
+  readonly #open = new Map<string, FoldedMessage & { bytes: number, ended: boolean }>()
+
+  /** Adds a delta; a snapshot holds the whole text so far. Answers how long the message is, in bytes. */
+  delta (kind: keyof typeof WHOLE_OF, messageId: string, content: string, snapshot = false): number {
+    const whole = WHOLE_OF[kind]
+    const key = `${whole}:${messageId}`
+    let message = this.#open.get(key)
+    if (message === undefined) this.#open.set(key, message = { kind: whole, messageId, content: '', bytes: 0, ended: false })
+    const before = snapshot ? { content: '', bytes: 0 } : message
+    message.bytes = before.bytes + Buffer.byteLength(content)
+    message.content = before.content + content
+    return message.bytes
+  }
+
+  /** No further delta of that message follows. */
+  end (messageId: string): void {
+    for (const message of this.#open.values()) {
+      if (message.messageId === messageId) message.ended = true
+    }
+  }
+
+  /** The message's durable whole has come; what was folded of it is not needed. */
+  whole (kind: 'text' | 'thinking', messageId: string): void {
+    this.#open.delete(`${kind}:${messageId}`)
+  }
+
+  /** The messages that are unfinished, oldest first. */
+  open (): FoldedMessage[] {
+    return [...this.#open.values()]
+  }
+
+  /** Takes out one message, ended or not; undefined if nothing of it is here. */
+  take (kind: 'text' | 'thinking', messageId: string): FoldedMessage | undefined {
+    return this.#take((message) => message.kind === kind && message.messageId === messageId)[0]
+  }
+
+  /** Takes out the messages that have ended. */
+  takeEnded (): FoldedMessage[] {
+    return this.#take((message) => message.ended)
+  }
+
+  /** Takes out all messages: nothing follows. */
+  takeAll (): FoldedMessage[] {
+    return this.#take(() => true)
+  }
+
+  #take (wanted: (message: FoldedMessage & { ended: boolean }) => boolean): FoldedMessage[] {
+    const taken: FoldedMessage[] = []
+    for (const [key, message] of this.#open) {
+      if (!wanted(message)) continue
+      this.#open.delete(key)
+      const { kind, messageId, content } = message
+      if (content !== '') taken.push({ kind, messageId, content })
+    }
+    return taken
+  }
+}
+
+/** The messages that a run's stored events leave unfinished. */
+export function unfinishedMessages (events: Iterable<Event>): FoldedMessage[] {
+  const fold = new Fold()
+  for (const event of events) {
+    if (event.kind === 'stream_delta' || event.kind === 'thinking_delta') fold.delta(event.kind, event.messageId, event.content, event.snapshot)
+    else if (event.kind === 'text' || event.kind === 'thinking') fold.whole(event.kind, event.messageId)
+  }
+  return fold.takeAll()
+}

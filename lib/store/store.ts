@@ -1,0 +1,299 @@
+/*
+ * The store contract. A store keeps sessions, runs and events, and decides every race: who runs, which terminal wins.
+ *
+ * - Each method is one transaction. What it answers is durable when its promise resolves.
+ * - A store that cannot serve now (locked, full, unreachable) rejects with STORE_UNAVAILABLE; trying again is safe. One
+ *   that never will rejects with STORE_FAILED.
+ * - `owner` is compared with whose session it is: to anyone else the session does not exist.
+ * - A session that was deleted is SESSION_DELETED to its owner, from every method that answers null for one that does
+ *   not exist, and does not exist for others. Of its runs there is nothing.
+ * - Several instances (processes, or plugins in one process) may use one database at once.
+ */
+import type { CompleteEvent, PendingEvent, RunIdentity, StoredEvent } from '../protocol/event.ts'
+import type { PermissionDecision } from '../protocol/permission.ts'
+import type { RunEnding, RunningRun, RunState } from '../protocol/run-state.ts'
+import type { Metadata, Owner, Session, SessionState } from '../protocol/session.ts'
+
+export interface NewSession {
+  id: string
+  owner: string
+  provider: string | null
+  title: string | null
+  metadata: Metadata
+}
+
+export interface SessionPatch {
+  title?: string | null
+  metadata?: Metadata
+}
+
+/** What to do with a message whose session is busy: refuse it, let it wait its turn, or end the running run for it. */
+export type OnBusy = 'reject' | 'queue' | 'interrupt'
+
+export interface NewRun {
+  runId: string
+  sessionId: string
+  /** Compared with the session's, and the owner of a session that is created (null: `ANONYMOUS`). */
+  owner: Owner
+  provider: string
+  /** The user's message: the run's first event. */
+  message: PendingEvent
+  /** What the client wants of the provider; kept while the run waits. */
+  options: Record<string, unknown>
+  /** Whether a session that does not exist is created. */
+  createSession: boolean
+  onBusy: OnBusy
+  /** What the message may become, unless it is a repeat: a run at once, only a run that waits, or nothing. */
+  admit: 'run' | 'queue' | 'nothing'
+  /** How many runs may wait in the session. */
+  maxQueued: number
+  /** The client's key for this message, and a hash of what it asked for. */
+  idempotency: { key: string, hash: string } | null
+}
+
+/** A run that this instance is to drive from now on. */
+export interface ClaimedRun {
+  run: RunIdentity
+  session: Session
+  options: Record<string, unknown>
+  /** The stored message; its seq is the run's first. */
+  message: StoredEvent
+  /** The native id last announced for this session and provider. */
+  providerSessionId: string | null
+  /** Every native id that the session ever had, of any provider. */
+  providerSessionIds: string[]
+}
+
+/** How a session's queue moved on. */
+export interface Promotion {
+  sessionId: string
+  /** What was appended, in order: ends of runs, messages whose turn came. */
+  events: StoredEvent[]
+  /** The run whose turn it is now, if any. */
+  claimed: ClaimedRun | null
+}
+
+export type RunStart =
+  /** Durable: as a run that is claimed by the promotion, or one that waits, or, for a repeat, as it was before. */
+  | {
+    outcome: 'accepted'
+    run: RunState
+    /** What the first answer said, or says now: a seq from which the run is followed without missing anything. */
+    cursor: number
+    promotion: Promotion
+  }
+  /** Another run is in the way, since `cursor`; `instanceId` drives it (null: it waits itself). */
+  | { outcome: 'busy', runId: string, cursor: number, instanceId: string | null }
+  /** `admit` did not allow what the message would have become. */
+  | { outcome: 'refused' }
+
+/** Consecutive events of one run, and its end if the last of them is its `complete`. */
+export interface AppendGroup {
+  runId: string
+  events: StoredEvent[]
+  ending: RunEnding | null
+  /** Whether the ending promotes the session's next waiting run. */
+  promote: boolean
+}
+
+/**
+ * `ok`: durable, or was before. `stale`: the run is not running any more, or not by this instance. `conflict`: the
+ * seqs do not follow the session's newest event.
+ */
+export type AppendOutcome = 'ok' | 'stale' | 'conflict'
+
+export interface AppendAnswer {
+  outcome: AppendOutcome
+  /** What the ending of the group set in motion; null if nothing. */
+  promotion: Promotion | null
+}
+
+/** How an approval stands. */
+export interface PermissionState {
+  /** `answered`: decided; its run has yet to take that, and to say so in the log. */
+  status: 'pending' | 'answered' | 'resolved' | 'cancelled'
+  /** The `permission_request`. */
+  request: StoredEvent
+  /** The `permission_resolved` or `permission_cancelled`; null before. */
+  outcome: StoredEvent | null
+}
+
+/** A decision that a run has yet to take. */
+export interface PermissionAnswer {
+  runId: string
+  requestId: string
+  decision: PermissionDecision
+}
+
+/** A run that was ended from outside. */
+export interface ClosedRun {
+  /** The terminal event that holds. */
+  complete: CompleteEvent
+  /** The events that were appended (none if the run had ended before), and what they set in motion. */
+  promotion: Promotion
+}
+
+/** Part of a log, read in one snapshot with how far the log goes. */
+export interface EventsPage {
+  /** Every retained event in the range, in order. */
+  events: StoredEvent[]
+  /** The page is complete up to this seq: `lastSeq`, unless a limit cut it. */
+  through: number
+  /** As in `SessionState`. */
+  lastSeq: number
+  compactedThrough: number
+}
+
+/** The same with the session's view, of the same snapshot. */
+export interface LogPage extends EventsPage {
+  session: SessionState
+}
+
+/** A page of sessions, newest first. */
+export interface SessionsPage {
+  sessions: SessionState[]
+  /** Whether older sessions follow. */
+  hasMore: boolean
+}
+
+/** A page of durable events, oldest first. */
+export interface HistoryPage {
+  session: SessionState
+  events: StoredEvent[]
+  /** Whether older durable events exist. */
+  hasMore: boolean
+  /** The seq to follow from: the page and the stream after it are everything. */
+  cursor: number
+}
+
+export interface PageLimit {
+  rows: number
+  /** Bytes of JSON; a page holds at least one item all the same. */
+  bytes: number
+}
+
+export interface Store {
+  /** This instance, as `busy` names it. Random. */
+  readonly instanceId: string
+  /** An instance that has not renewed its lease for this long is taken for dead, in ms. */
+  readonly leaseMs: number
+
+  /**
+   * Opens the database and brings its schema up to date; safe when several instances do so at once. Idempotent. Rejects with STORE_SCHEMA_NEWER or STORE_INVALID.
+   */
+  open (): Promise<void>
+  /** Releases everything. Idempotent. */
+  close (): Promise<void>
+
+  /** Creates a session; null if the id is taken, or was, by whomever. */
+  createSession (session: NewSession): Promise<SessionState | null>
+  getSession (sessionId: string, owner: Owner): Promise<SessionState | null>
+  /** The owner's sessions, newest first; after the session `before`, if given. */
+  listSessions (owner: Owner, options: PageLimit & { before: string | null }): Promise<SessionsPage>
+  updateSession (sessionId: string, owner: Owner, patch: SessionPatch): Promise<SessionState | null>
+  /**
+   * Deletes a session for good: its runs, whatever their state, end without a word, no method shows anything of it, and its
+   * id is never used again. Its rows may stay until `purge` removes them. With `idleSince` (ms since 1970) only if it is
+   * not busy and was not touched since. Answers whether it did.
+   */
+  deleteSession (sessionId: string, owner: Owner, options?: { idleSince?: number }): Promise<boolean>
+  /**
+   * Removes a bounded part of what deletions, of any instance, and compactions have left, so that nothing of it can be read
+   * from the database again. Answers whether there is more to do now; what cannot be done now is done by a later call.
+   */
+  purge (): Promise<boolean>
+  /** Sessions that are not busy and were not touched since a time (ms since 1970), longest ago first. */
+  listIdleSessions (since: number, limit: number): Promise<string[]>
+
+  /**
+   * Takes a message in. In this order: a repeat (same idempotency key and hash) is accepted as it was; the session is
+   * created if need be; a busy session is dealt with by `onBusy`; the message's run starts, or waits: behind those that
+   * wait already, `interrupt` before them. `interrupt` ends the running run as aborted in the same step, as `closeRun` does. When a message
+   * is accepted that is no repeat, `admit` is `run` and the session's slot is free, its first waiting run is claimed.
+   * Rejects with SESSION_NOT_FOUND, SESSION_DELETED, IDEMPOTENCY_KEY_REUSED, QUEUE_FULL.
+   */
+  startRun (run: NewRun): Promise<RunStart>
+  /**
+   * Claims the run that waits longest at the head of a queue whose session has no running run, and appends its message.
+   * Null if there is none.
+   */
+  claimQueuedRun (): Promise<Promotion | null>
+  /**
+   * Takes a waiting run's turn from it: when it comes, the run's message and an aborted `complete` are appended, and the
+   * next is promoted. False if the run does not wait (any more).
+   */
+  cancelQueuedRun (runId: string): Promise<boolean>
+  getRun (runId: string, owner: Owner): Promise<RunState | null>
+  /** A session's runs, those that were accepted last first; after the run `before`, if given. */
+  listRuns (sessionId: string, owner: Owner, options: { limit: number, before: string | null }): Promise<RunState[]>
+  /** Running runs, those that were accepted first first; after the run `after`, if given. */
+  listRunningRuns (owner: Owner, options: { limit: number, after: string | null }): Promise<RunningRun[]>
+
+  /**
+   * Appends to runs that this instance drives. Each group is all or nothing and independent of the others; one answer
+   * per group. Sending a group again that was stored, and has not been compacted since, is `ok`, and answers again what its ending set in motion. A group
+   * with an ending completes its run in the same step.
+   *
+   * Approvals follow the log: a `permission_request` is pending from here on, a `permission_resolved` or
+   * `permission_cancelled` is its outcome.
+   */
+  append (groups: AppendGroup[]): Promise<AppendAnswer[]>
+
+  /**
+   * Ends a run from outside: for an instance that died, or another that lives and will see `stale`. Appends the
+   * messages that stored deltas leave unfinished, cancels the approvals without an outcome (oldest first, with the
+   * ending's reason), then `complete`, and promotes the next waiting run if asked to. A run
+   * that has ended keeps its terminal. Null if there is no such run, or it waits.
+   */
+  closeRun (runId: string, ending: RunEnding, options: { promote: boolean }): Promise<ClosedRun | null>
+  /** The running runs that this instance has claimed, whether or not the answer that said so has come. */
+  listOwnRuns (): Promise<Array<{ runId: string, sessionId: string }>>
+  /** Says that this instance is alive and drives runs. */
+  renewLease (): Promise<void>
+  /**
+   * The runs of other instances that are dead: certainly, or their lease was seen to stand still for `leaseMs` by this
+   * instance's own monotonic clock.
+   */
+  listOrphanedRuns (): Promise<Array<{ runId: string, sessionId: string }>>
+
+  /**
+   * Decides an approval of a session. The first answer holds: false if there was one, or the approval has its outcome.
+   * Null if the session has no such approval.
+   */
+  answerPermission (sessionId: string, owner: Owner, requestId: string, decision: PermissionDecision): Promise<boolean | null>
+  /** An approval of a session, or null. */
+  getPermission (sessionId: string, owner: Owner, requestId: string): Promise<PermissionState | null>
+  /** The decisions that running runs of this instance have yet to take, in the order in which they were asked for; at most `limit`. */
+  listAnswers (limit: number): Promise<PermissionAnswer[]>
+
+  /** The session's view and a page of what is retained after a seq; null if the session does not exist. For the opening read. */
+  read (sessionId: string, owner: Owner, after: number, limit: PageLimit): Promise<LogPage | null>
+  /** A page of what is retained after a seq, and two integers of its session: for readers that go on. Null as `read`. */
+  readEvents (sessionId: string, owner: Owner, after: number, limit: PageLimit): Promise<EventsPage | null>
+  /**
+   * The newest durable events before the seq `before`. Without `before`, the latest page: while a run is running it
+   * stops before that run's first event.
+   */
+  readHistory (sessionId: string, owner: Owner, options: { before: number | null, limit: number }): Promise<HistoryPage | null>
+
+  /**
+   * Merges and deletes transient events of a run, but about the newest `keep` (compaction.ts says which). It may take many
+   * transactions, each bounded in rows and bytes, between which any reader still rebuilds the same text: snapshots are
+   * written first, `compactedThrough` moves no later than the first deletion, and the newest go first. Calling it
+   * again finishes what was cut off. While the run is running its newest event stays. Answers how many the run has left.
+   */
+  compactRun (runId: string, keep: number): Promise<number>
+  /** Runs that were completed before a time (ms since 1970) and never compacted, oldest first. */
+  listCompactableRuns (completedBefore: number, limit: number): Promise<string[]>
+
+  /** The seqs of the newest events of sessions: 0 for one that does not exist, null for one that was deleted. */
+  lastSeqs (sessionIds: string[]): Promise<Array<number | null>>
+  /**
+   * Calls `listener` soon after another instance has committed something, and again if it rejects, until the answered
+   * function is called. A hint: it may come late, once for many commits, or for nothing; never twice at a time.
+   */
+  watch (listener: () => Promise<void>): () => void
+
+  /** Keeps the native id that a provider announced for a session; the newest holds, and the newest 32 of a provider are kept. */
+  setProviderSessionId (sessionId: string, provider: string, providerSessionId: string): Promise<void>
+}

@@ -1,0 +1,141 @@
+/*
+ * One process's live view of one session: the head, the hot tail, and who follows.
+ *
+ * The rule that makes the hand-over exact: a subscriber is live iff its cursor equals the head. Both are compared and
+ * changed only here and synchronously, so there is no moment in which an event falls between replay and live.
+ */
+import type { StoredEvent } from '../protocol/event.ts'
+import type { PageLimit } from '../store/store.ts'
+
+const TAIL_EVENTS = 512
+const TAIL_BYTES = 512 * 1024
+
+/** How events look on one kind of wire; each turn's events are encoded once per format. */
+export interface Format<Chunk> {
+  encode (events: StoredEvent[]): Chunk
+}
+
+/** The encoding of one batch, made at most once per format. */
+export type SharedEncoding = <Chunk>(format: Format<Chunk>) => Chunk
+
+/** What a channel needs of a subscriber. */
+export interface Follower {
+  readonly cursor: number
+  /** Takes the next events, whose encoding it may share with others; false if it cannot take more for now. */
+  deliver (events: StoredEvent[], shared: SharedEncoding): boolean
+  /** There is something new: catch up. */
+  wake (): void
+}
+
+/** The newest events of a session, contiguous up to the head. */
+class HotTail {
+  #events: StoredEvent[] = []
+  #bytes = 0
+
+  push (events: StoredEvent[]): void {
+    for (const event of events) {
+      this.#events.push(event)
+      this.#bytes += event.json.length
+    }
+    let drop = 0
+    while (this.#events.length - drop > TAIL_EVENTS || this.#bytes > TAIL_BYTES) this.#bytes -= this.#events[drop++]!.json.length
+    if (drop > 0) this.#events.splice(0, drop)
+  }
+
+  /** A page after `cursor`; null if the tail does not reach back that far. */
+  after (cursor: number, limit: PageLimit): StoredEvent[] | null {
+    const first = this.#events[0]
+    if (first === undefined || cursor + 1 < first.seq) return null
+    const start = cursor + 1 - first.seq
+    let end = start
+    let bytes = 0
+    while (end < this.#events.length && end - start < limit.rows && bytes < limit.bytes) bytes += this.#events[end++]!.json.length
+    return this.#events.slice(start, end)
+  }
+}
+
+export class Channel {
+  readonly sessionId: string
+  /** Null until something is published here, and once a run has ended. */
+  #tail: HotTail | null = null
+  readonly #live = new Set<Follower>()
+  /** Followers of a session that does not exist yet; null if there are none, as nearly always. */
+  #waiting: Set<Follower> | null = null
+  #head = 0
+
+  constructor (sessionId: string) {
+    this.sessionId = sessionId
+  }
+
+  /** The newest seq that is known to be committed. */
+  get head (): number {
+    return this.#head
+  }
+
+  /** Delivers events that have just been committed. */
+  publish (events: StoredEvent[]): void {
+    const last = events.at(-1)!.seq
+    // Seqs between are somebody else's commits, or these were read before they were published: the store has them all.
+    if (events[0]!.seq !== this.#head + 1) {
+      this.advance(last)
+      return
+    }
+    this.#head = last
+    this.#tail ??= new HotTail()
+    this.#tail.push(events)
+    this.#wakeWaiting()
+    const chunks = new Map<Format<unknown>, unknown>()
+    const shared: SharedEncoding = <Chunk>(format: Format<Chunk>) => {
+      if (!chunks.has(format)) chunks.set(format, format.encode(events))
+      return chunks.get(format) as Chunk
+    }
+    for (const follower of this.#live) {
+      if (!follower.deliver(events, shared)) this.#live.delete(follower)
+    }
+    // No more is coming for now, and whoever only waits for the next run should not take that much memory.
+    if (events.at(-1)!.kind === 'complete') this.#tail = null
+  }
+
+  /** A read of the store showed events up to `seq`: whoever was live before them has to catch up. */
+  advance (seq: number): void {
+    if (seq <= this.#head) return
+    this.#head = seq
+    this.#tail = null
+    const overtaken = [...this.#live]
+    this.#live.clear()
+    for (const follower of overtaken) follower.wake()
+    this.#wakeWaiting()
+  }
+
+  /** The events after `cursor` from memory; null if only the store has them. */
+  recent (cursor: number, limit: PageLimit): StoredEvent[] | null {
+    return this.#tail?.after(cursor, limit) ?? null
+  }
+
+  /** Makes a follower live if it has everything; false if it has to catch up first. */
+  join (follower: Follower): boolean {
+    if (follower.cursor !== this.#head) return false
+    this.#live.add(follower)
+    return true
+  }
+
+  /** Wakes a follower once the session has events; false if it has some already. */
+  awaitSession (follower: Follower): boolean {
+    if (this.#head > 0) return false
+    this.#waiting ??= new Set()
+    this.#waiting.add(follower)
+    return true
+  }
+
+  leave (follower: Follower): void {
+    this.#live.delete(follower)
+    this.#waiting?.delete(follower)
+  }
+
+  #wakeWaiting (): void {
+    const waiting = this.#waiting
+    if (waiting === null) return
+    this.#waiting = null
+    for (const follower of waiting) follower.wake()
+  }
+}

@@ -1,0 +1,18 @@
+/* How JSON bodies are read: what would be slow to parse, or too deep to pass on, is refused before. */
+import type { FastifyInstance } from 'fastify'
+import { runsError } from '../../lib/protocol/errors.ts'
+import { exceeds, MAX_DEPTH } from '../../lib/protocol/json.ts'
+
+/**
+ * Reads JSON bodies of the scope's routes. One with more than `maxValues` values is refused with BODY_TOO_COMPLEX: a mebibyte
+ * of `[],[],…` takes a hundred times as long to parse as one of text. So is one nested deeper than MAX_DEPTH.
+ */
+export function readJsonBodies (scope: FastifyInstance, maxValues: number): void {
+  const parse = scope.getDefaultJsonParser('error', 'error')
+  const most = { values: maxValues, depth: MAX_DEPTH }
+  scope.removeContentTypeParser('application/json')
+  scope.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (exceeds(body, most)) return done(runsError('BODY_TOO_COMPLEX'))
+    void parse(request, body, done)
+  })
+}

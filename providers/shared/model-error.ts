@@ -1,0 +1,39 @@
+/* What goes wrong at a model service, as clients may read it: in our words, as the service's may hold keys and addresses. */
+import { ProviderError } from '../../lib/provider/provider.ts'
+
+/** The failure that an HTTP status of a model service means. `detail` is the service's own message; it is only looked at. */
+export function modelError (status: number, { detail = '', model, cause }: { detail?: string, model?: string, cause?: unknown } = {}): ProviderError {
+  const [code, message] = meaningOf(status, detail, model)
+  return new ProviderError(message, { code, cause })
+}
+
+function meaningOf (status: number, detail: string, model: string | undefined): [code: string, message: string] {
+  if (status === 401 || status === 403) return ['MODEL_UNAUTHORIZED', 'The model service refuses the server\'s credentials.']
+  if (status === 404) return ['MODEL_NOT_FOUND', model === undefined ? 'The model service does not have the model.' : `The model service does not have the model "${model}".`]
+  if (status === 429) return ['MODEL_RATE_LIMITED', 'The model service takes no more requests for now; try again later.']
+  // The services have no common word for it.
+  if ((status === 400 || status === 413) && /context.?(length|window|size)|maximum context|prompt is too long|too many tokens/i.test(detail)) {
+    return ['MODEL_CONTEXT_TOO_LONG', 'The conversation is longer than the model takes.']
+  }
+  return ['MODEL_FAILED', `The model service answered with an error (${status}).`]
+}
+
+/** The failure that a model's reason to stop means; null if it stopped as it should. */
+export function stopError (reason: string): { code: string, message: string } | null {
+  switch (reason) {
+    case 'length':
+      return { code: 'MODEL_LENGTH', message: 'The answer was longer than the model may give.' }
+    case 'content_filter':
+    case 'content-filter':
+      return { code: 'MODEL_CONTENT_FILTER', message: 'The answer was stopped by the content filter of the model service.' }
+    case 'error':
+      return { code: 'MODEL_FAILED', message: 'The model service failed.' }
+    default:
+      return null
+  }
+}
+
+/** A service that hung up in the middle of its answer. */
+export function cutError (cause?: unknown): ProviderError {
+  return new ProviderError('The connection to the model broke in the middle of its answer.', { code: 'MODEL_CUT', cause })
+}
