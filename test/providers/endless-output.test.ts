@@ -131,7 +131,7 @@ test('of standard error without a line break its end is kept', async (t) => {
   group.child.stdout.resume()
   await once(group.child, 'close')
   t.equal(await group.exited, 3)
-  t.match(group.stderrTail, /^x{4082} out of cheese$/)
+  t.match(group.stderrTail, /^x{2034} out of cheese$/)
 })
 
 for (const [what, start] of [['text', ''], ['what begins like JSON', '{"kind":"']] as const) {
