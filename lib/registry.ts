@@ -15,7 +15,7 @@ import type { RegistryOptions } from './registry-options.ts'
 import { answerPermission, type PermissionAnswerRequest, type PermissionView, viewPermission } from './runs/permission-answers.ts'
 import { Recovery } from './runs/recovery.ts'
 import { Retention } from './runs/retention.ts'
-import { LiveRuns } from './runs/run-pool.ts'
+import { RunPool } from './runs/run-pool.ts'
 import { RunStarter, type StartedRun, type StartRunRequest } from './runs/run-starter.ts'
 import { atMost } from './shared/at-most.ts'
 import { guardedLogger, type Logger } from './shared/logger.ts'
@@ -43,7 +43,7 @@ export class RunRegistry {
   readonly #closeGraceMs: number
   readonly #subscriptions: Subscriptions
   readonly #retention: Retention
-  readonly #live: LiveRuns
+  readonly #pool: RunPool
   readonly #recovery: Recovery
   readonly #starter: RunStarter
   readonly #log: Logger
@@ -57,16 +57,16 @@ export class RunRegistry {
     const subscriptions = new Subscriptions(store, limits, log)
     const expire = (sessionId: string, idleSince: number): Promise<boolean> => this.#delete(sessionId, null, { idleSince })
     const retention = new Retention({ store, ...options.retention, expire, log })
-    const live = new LiveRuns({ store, providers, runTimeoutMs, limits, subscriptions, retention, log })
-    const recovery = new Recovery(store, live, () => this.#refresh(), log)
+    const pool = new RunPool({ store, providers, runTimeoutMs, limits, subscriptions, retention, log })
+    const recovery = new Recovery(store, pool, () => this.#refresh(), log)
     this.#store = store
     this.#providers = providers
     this.#closeGraceMs = closeGraceMs
     this.#subscriptions = subscriptions
     this.#retention = retention
-    this.#live = live
+    this.#pool = pool
     this.#recovery = recovery
-    this.#starter = new RunStarter({ store, providers, defaultProvider, createOnMessage, limits, live, recovery, log })
+    this.#starter = new RunStarter({ store, providers, defaultProvider, createOnMessage, limits, pool, recovery, log })
     this.#log = log
   }
 
@@ -89,7 +89,7 @@ export class RunRegistry {
    * opened it.
    */
   async close (): Promise<void> {
-    await this.#live.shutDown(this.#closeGraceMs)
+    await this.#pool.shutDown(this.#closeGraceMs)
     this.#recovery.close()
     this.#stopWatching()
     this.#retention.close()
@@ -184,7 +184,7 @@ export class RunRegistry {
 
   /** How many runs this process drives. */
   get drivenRuns (): number {
-    return this.#live.size
+    return this.#pool.size
   }
 
   /**
@@ -197,12 +197,12 @@ export class RunRegistry {
     const session = found(await this.#store.getSession(sessionId, owner), sessionId)
     if (runId === undefined) {
       if (session.runId === null) throw runsError('NO_ACTIVE_RUN', [sessionId])
-      return this.#live.end(session.runId, ABORTED)
+      return this.#pool.end(session.runId, ABORTED)
     }
     const run = await this.#store.getRun(runId, owner)
     if (run?.sessionId !== sessionId) throw runsError('RUN_NOT_FOUND', [runId])
     if (run.status === 'queued' && await this.#store.cancelQueuedRun(runId)) return null
-    return this.#live.end(runId, ABORTED)
+    return this.#pool.end(runId, ABORTED)
   }
 
   /** Ends a run that the app knows to be over. Resolves with the terminal event that holds. Rejects with RUN_NOT_FOUND, NO_ACTIVE_RUN. */
@@ -211,7 +211,7 @@ export class RunRegistry {
     const run = await this.#store.getRun(runId, null)
     if (run === null) throw runsError('RUN_NOT_FOUND', [runId])
     if (run.status === 'queued') throw runsError('NO_ACTIVE_RUN', [run.sessionId])
-    return this.#live.end(runId, { exitCode, aborted, reason: aborted ? 'aborted' : exitCode === 0 ? 'finished' : 'failed' })
+    return this.#pool.end(runId, { exitCode, aborted, reason: aborted ? 'aborted' : exitCode === 0 ? 'finished' : 'failed' })
   }
 
   /**
@@ -220,7 +220,7 @@ export class RunRegistry {
    * came first.
    */
   async answerPermission (answer: PermissionAnswerRequest): Promise<EventOf<'permission_resolved'>> {
-    return answerPermission(this.#store, this.#live, answer)
+    return answerPermission(this.#store, this.#pool, answer)
   }
 
   /** How an approval of a session stands, or null. */
@@ -267,7 +267,7 @@ export class RunRegistry {
     if (!await this.#store.deleteSession(sessionId, owner, options)) return false
     this.#subscriptions.deleted(sessionId)
     void this.#retention.purge()
-    await this.#live.refresh()
+    await this.#pool.refresh()
     void Promise.allSettled([...this.#providers.values()].map(async (provider) => provider.endSession?.(sessionId))).then((endings) => {
       for (const ending of endings) {
         if (ending.status === 'rejected') this.#log.warn({ err: ending.reason as unknown, sessionId }, 'a provider could not end a session')
@@ -278,7 +278,7 @@ export class RunRegistry {
 
   async #refresh (): Promise<void> {
     await this.#subscriptions.refresh()
-    await this.#live.refresh()
+    await this.#pool.refresh()
   }
 }
 

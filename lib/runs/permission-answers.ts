@@ -8,7 +8,7 @@ import { ownerOf } from '../protocol/session-input.ts'
 import type { Owner } from '../protocol/session.ts'
 import { atMost } from '../shared/at-most.ts'
 import type { PermissionState, Store } from '../store/store.ts'
-import type { LiveRuns } from './run-pool.ts'
+import type { RunPool } from './run-pool.ts'
 
 /** How long whoever answers waits for the run to take it, in ms. */
 const PATIENCE_MS = 5_000
@@ -43,7 +43,7 @@ export function viewPermission (state: PermissionState | null): PermissionView |
 }
 
 /** See `RunRegistry.answerPermission`. */
-export async function answerPermission (store: Store, live: LiveRuns, request: PermissionAnswerRequest): Promise<EventOf<'permission_resolved'>> {
+export async function answerPermission (store: Store, pool: RunPool, request: PermissionAnswerRequest): Promise<EventOf<'permission_resolved'>> {
   const { sessionId, requestId, ...given } = request
   const owner = ownerOf(request)
   const look = async (): Promise<PermissionState> => await store.getPermission(sessionId, owner, requestId) ?? await notFound(store, sessionId, owner, requestId)
@@ -52,7 +52,7 @@ export async function answerPermission (store: Store, live: LiveRuns, request: P
   if (!await store.answerPermission(sessionId, owner, requestId, decision)) throw runsError('PERMISSION_ALREADY_RESOLVED', [requestId])
 
   const patience = performance.now() + PATIENCE_MS
-  await atMost(PATIENCE_MS, live.answer(runId, requestId, decision))
+  await atMost(PATIENCE_MS, pool.answer(runId, requestId, decision))
   for (;;) {
     const { status, outcome } = await look()
     if (status === 'resolved') return parseEvent(outcome!) as EventOf<'permission_resolved'>

@@ -2,14 +2,14 @@
 import { INTERRUPTED } from '../protocol/run-ending.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { Store } from '../store/store.ts'
-import type { LiveRuns } from './run-pool.ts'
+import type { RunPool } from './run-pool.ts'
 
 // Above this, Node's timers fire at once.
 const LONGEST_INTERVAL_MS = 2 ** 31 - 1
 
 export class Recovery {
   readonly #store: Store
-  readonly #live: LiveRuns
+  readonly #pool: RunPool
   /** Shows everybody here what is committed. */
   readonly #refresh: () => Promise<void>
   readonly #log: Logger
@@ -21,9 +21,9 @@ export class Recovery {
   #renewing = false
   #sweeping = false
 
-  constructor (store: Store, live: LiveRuns, refresh: () => Promise<void>, log: Logger) {
+  constructor (store: Store, pool: RunPool, refresh: () => Promise<void>, log: Logger) {
     this.#store = store
-    this.#live = live
+    this.#pool = pool
     this.#refresh = refresh
     this.#log = log
   }
@@ -31,7 +31,7 @@ export class Recovery {
   /** Ends what dead processes left, starts what waits, and goes on looking until closed. */
   async open (): Promise<void> {
     await this.closeOrphans()
-    await this.#live.drain()
+    await this.#pool.drain()
     this.#timer = setInterval(() => { void this.#look() }, Math.min(LONGEST_INTERVAL_MS, this.#store.leaseMs / 3)).unref()
   }
 
@@ -56,7 +56,7 @@ export class Recovery {
     if (this.#renewing) return
     this.#renewing = true
     try {
-      const { busy, driven } = this.#live
+      const { busy, driven } = this.#pool
       // Also behind the last run: a lease that others saw then must not be the one that they see with the next.
       if (busy || this.#renewed.busy || driven > this.#renewed.driven) await this.#store.renewLease()
       this.#renewed = { busy, driven }
@@ -73,8 +73,8 @@ export class Recovery {
     try {
       await this.closeOrphans()
       await this.#closeStrays()
-      await this.#live.pruneContexts()
-      await this.#live.drain()
+      await this.#pool.pruneContexts()
+      await this.#pool.drain()
       // Of what we committed ourselves nobody tells us if the store's answer was lost.
       await this.#refresh()
     } catch (error) {
@@ -86,7 +86,7 @@ export class Recovery {
 
   /** Ends runs of ours that nobody drives: the store's answer was lost, or it refused their end. */
   async #closeStrays (): Promise<void> {
-    const strays = (await this.#store.listOwnRuns()).filter(({ runId }) => !this.#live.isDriven(runId))
+    const strays = (await this.#store.listOwnRuns()).filter(({ runId }) => !this.#pool.isDriven(runId))
     // A run that is only just being handed over is no stray the next time.
     for (const stray of strays) if (this.#strays.has(stray.runId)) await this.#close(stray, 'ended a run that nobody drove')
     this.#strays = new Set(strays.map(({ runId }) => runId))
@@ -94,7 +94,7 @@ export class Recovery {
 
   async #close ({ sessionId, runId }: { sessionId: string, runId: string }, what: string): Promise<void> {
     try {
-      await this.#live.close(runId, INTERRUPTED)
+      await this.#pool.close(runId, INTERRUPTED)
       this.#log.warn({ sessionId, runId }, what)
     } catch (error) {
       this.#log.error({ err: error, sessionId, runId }, 'a run that nobody drives could not be ended; it will be tried again')

@@ -27,7 +27,7 @@ const ANSWERS_AT_ONCE = 20
 /** Pauses between tries to end a run that the store does not let end, in ms. */
 const CLOSE_RETRY_DELAYS = [250, 1_000, 2_000]
 
-export interface LiveRunsOptions {
+export interface RunPoolOptions {
   store: Store
   providers: ReadonlyMap<string, Provider>
   runTimeoutMs: number
@@ -37,8 +37,8 @@ export interface LiveRunsOptions {
   log: Logger
 }
 
-export class LiveRuns {
-  readonly #options: LiveRunsOptions
+export class RunPool {
+  readonly #options: RunPoolOptions
   readonly #committer: Committer
   readonly #runs = new Map<string, Run>()
   /** Ids of `#runs`, and of runs that are being started. */
@@ -59,7 +59,7 @@ export class LiveRuns {
   #wanted = false
   #draining = false
 
-  constructor (options: LiveRunsOptions) {
+  constructor (options: RunPoolOptions) {
     this.#options = options
     // Each run that waits for a failing store listens.
     setMaxListeners(0, this.#stopped.signal)
@@ -70,7 +70,7 @@ export class LiveRuns {
         subscriptions.publish(sessionId, events)
         retention.committed(events)
       },
-      promoted: (promotion) => this.take(promotion),
+      promoted: (promotion) => this.applyPromotion(promotion),
       promotes: () => !this.#closing,
       log,
       stopped: this.#stopped.signal
@@ -113,10 +113,10 @@ export class LiveRuns {
   }
 
   /** Shows what a promotion appended, and drives the run that it claimed. */
-  take ({ sessionId, events, claimed }: Promotion): void {
+  applyPromotion ({ sessionId, events, claimed }: Promotion): void {
     this.#options.subscriptions.publish(sessionId, events)
     // Those that the store has ended for another's sake.
-    for (const { kind, runId } of events) if (kind === 'complete') this.#runs.get(runId)?.lost()
+    for (const { kind, runId } of events) if (kind === 'complete') this.#runs.get(runId)?.fenced()
     if (claimed !== null && !this.#runs.has(claimed.run.runId)) this.#drive(claimed)
   }
 
@@ -156,7 +156,7 @@ export class LiveRuns {
     while (!this.#closing && !this.full) {
       const promotion = await this.#options.store.claimQueuedRun()
       if (promotion !== null) {
-        this.take(promotion)
+        this.applyPromotion(promotion)
         continue
       }
       this.#wanted = false
@@ -179,7 +179,7 @@ export class LiveRuns {
     const closed = await this.#awaited(this.#options.store.closeRun(runId, ending, { promote: !this.#closing }))
     this.#abandoned.delete(runId)
     if (closed === null) return null
-    this.take(closed.promotion)
+    this.applyPromotion(closed.promotion)
     // It may have ended before, and the answer that said so been lost.
     this.#options.subscriptions.advance(closed.promotion.sessionId, closed.complete.seq)
     return closed.complete
@@ -205,8 +205,8 @@ export class LiveRuns {
     const mine = [...this.#runs.values()]
     if (mine.length === 0) return
     const running = new Set((await this.#options.store.listOwnRuns()).map(({ runId }) => runId))
-    for (const run of mine) if (!running.has(run.runId)) run.lost()
-    if (!mine.some((run) => run.asks)) return
+    for (const run of mine) if (!running.has(run.runId)) run.fenced()
+    if (!mine.some((run) => run.hasPendingApprovals)) return
     for (const { runId, requestId, decision } of await this.#options.store.listAnswers(ANSWERS_AT_ONCE)) void this.answer(runId, requestId, decision)
   }
 
@@ -246,7 +246,7 @@ export class LiveRuns {
         history: () => durableEvents(store, session.id, message.seq),
         log
       },
-      log: this.#committer.open(identity, message.seq, () => run.lost()),
+      log: this.#committer.open(identity, message.seq, () => run.fenced()),
       scrubber: new Scrubber(session.id, providerSessionIds),
       limits,
       timeoutMs: runTimeoutMs,

@@ -15,7 +15,7 @@ import type { Provider } from '../provider/provider.ts'
 import type { Logger } from '../shared/logger.ts'
 import type { NewRun, OnBusy, RunStart, Store } from '../store/store.ts'
 import type { Recovery } from './recovery.ts'
-import type { LiveRuns } from './run-pool.ts'
+import type { RunPool } from './run-pool.ts'
 
 const IDEMPOTENCY_KEY = new RegExp(IDEMPOTENCY_KEY_PATTERN)
 
@@ -56,7 +56,7 @@ export interface RunStarterOptions {
   defaultProvider: string | null
   createOnMessage: boolean
   limits: Limits
-  live: LiveRuns
+  pool: RunPool
   recovery: Recovery
   log: Logger
 }
@@ -70,16 +70,16 @@ export class RunStarter {
 
   /** See `RunRegistry.startRun`. */
   async start (request: StartRunRequest): Promise<StartedRun> {
-    const { live } = this.#options
+    const { pool } = this.#options
     // Only a repeat can be answered now.
-    if (live.closing && request.idempotencyKey === undefined) throw runsError('SHUTTING_DOWN')
-    const admit = live.closing ? 'nothing' : live.full ? 'queue' : 'run'
+    if (pool.closing && request.idempotencyKey === undefined) throw runsError('SHUTTING_DOWN')
+    const admit = pool.closing ? 'nothing' : pool.full ? 'queue' : 'run'
     const runId = randomUUID()
-    return live.reserve(runId, () => this.#start(request, runId, admit))
+    return pool.reserve(runId, () => this.#start(request, runId, admit))
   }
 
   async #start (request: StartRunRequest, runId: string, admit: NewRun['admit']): Promise<StartedRun> {
-    const { store, limits, live, createOnMessage } = this.#options
+    const { store, limits, pool, createOnMessage } = this.#options
     const { sessionId, content, options = {}, onBusy = 'reject', idempotencyKey, context } = request
     const owner = ownerOf(request)
     const session = await store.getSession(sessionId, owner)
@@ -104,9 +104,9 @@ export class RunStarter {
       maxQueued: limits.queuedPerSession,
       idempotency: idempotencyKey === undefined ? null : { key: checkedKey(idempotencyKey), hash: hashOf({ ...request, onBusy, options }) }
     })
-    if (run.status === 'queued') live.want()
-    if (run.runId === runId) live.keepContext(runId, context)
-    live.take(promotion)
+    if (run.status === 'queued') pool.want()
+    if (run.runId === runId) pool.keepContext(runId, context)
+    pool.applyPromotion(promotion)
     return { sessionId, runId: run.runId, cursor, status: run.status }
   }
 
@@ -133,9 +133,9 @@ export class RunStarter {
   }
 
   async #undo (runId: string): Promise<void> {
-    const { store, live, log } = this.#options
+    const { store, pool, log } = this.#options
     try {
-      if (!await store.cancelQueuedRun(runId)) await live.close(runId, INTERRUPTED)
+      if (!await store.cancelQueuedRun(runId)) await pool.close(runId, INTERRUPTED)
     } catch (error) {
       log.warn({ err: error, runId }, 'a run may have started whose message was refused; it will be ended')
     }
@@ -143,10 +143,10 @@ export class RunStarter {
 
   /** Ends a run that is in the way if nobody drives it: a session must never be busy for ever. */
   async #clear ({ runId, instanceId }: Extract<RunStart, { outcome: 'busy' }>): Promise<boolean> {
-    const { store, live, recovery } = this.#options
+    const { store, pool, recovery } = this.#options
     if (instanceId !== store.instanceId) return instanceId !== null && recovery.closeOrphans()
-    if (!live.isAbandoned(runId)) return false
-    await live.close(runId, INTERRUPTED)
+    if (!pool.isAbandoned(runId)) return false
+    await pool.close(runId, INTERRUPTED)
     return true
   }
 

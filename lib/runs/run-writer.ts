@@ -1,4 +1,4 @@
-/* What a provider yields → what the run's log gets: without native ids, deltas folded, within limits, encoded once. */
+/* What a provider yields → what the run's log gets: without native ids, deltas gathered, within limits, encoded once. */
 import { RUN_ERRORS } from '../protocol/errors.ts'
 import { ASIDE_KINDS, isTransient, pendingEvent, timestamp } from '../protocol/event.ts'
 import type { Limits } from '../protocol/limits.ts'
@@ -6,7 +6,7 @@ import { completeFields } from '../protocol/run-ending.ts'
 import type { RunEnding } from '../protocol/run-state.ts'
 import type { CheckedEvent } from '../provider/provider-event.ts'
 import { ProviderError } from '../provider/provider.ts'
-import { Fold, type FoldedMessage } from '../store/delta-accumulator.ts'
+import { DeltaAccumulator, type AccumulatedMessage } from '../store/delta-accumulator.ts'
 import type { RunLog } from './committer.ts'
 import { MessageIds } from './message-ids.ts'
 import type { Scrubber } from './scrubber.ts'
@@ -22,7 +22,7 @@ export class RunWriter {
   readonly #limits: Limits
   #events = 0
   #bytes = 0
-  readonly #fold = new Fold()
+  readonly #deltas = new DeltaAccumulator()
   readonly #ids = new MessageIds()
   /** The message that the provider streams without a name. */
   #unnamed: string | null = null
@@ -46,21 +46,21 @@ export class RunWriter {
         return this.#whole(kind, fields)
       default:
         // The history keeps the order in which things were said and done.
-        if (!isTransient(kind, fields) && !ASIDE_KINDS.has(kind)) this.#writeFolded(this.#fold.takeEnded())
+        if (!isTransient(kind, fields) && !ASIDE_KINDS.has(kind)) this.#writeAccumulated(this.#deltas.takeEnded())
         this.#append(kind, fields)
     }
   }
 
   /** Writes what follows from an event that was written before: whatever the limits. */
   writeOutcome (kind: 'permission_resolved' | 'permission_cancelled', fields: Fields): void {
-    this.#writeFolded(this.#fold.takeEnded())
+    this.#writeAccumulated(this.#deltas.takeEnded())
     this.#push(kind, fields, this.#scrubber.fields(fields).json)
   }
 
   /** Writes the messages that are unfinished, the end of approvals that still wait, then the terminal event of a clean ending. */
   end (ending: RunEnding, waiting: readonly string[] = []): void {
-    for (const { kind, messageId } of this.#fold.open()) this.#release(DELTA_OF[kind], messageId)
-    this.#writeFolded(this.#fold.takeAll())
+    for (const { kind, messageId } of this.#deltas.open()) this.#release(DELTA_OF[kind], messageId)
+    this.#writeAccumulated(this.#deltas.takeAll())
     for (const requestId of waiting) this.writeOutcome('permission_cancelled', { requestId, reason: ending.reason })
     this.#log.end(pendingEvent('complete', completeFields(this.#log.run.sessionId, ending)), ending)
   }
@@ -73,13 +73,13 @@ export class RunWriter {
     const stream = `${kind}:${messageId}`
     const content = this.#scrubber.delta(stream, given)
     if (content !== '') this.#pushCounted(kind, rest, this.#deltaJson({ ...rest, messageId }, content))
-    const length = this.#fold.delta(kind, messageId, content)
+    const length = this.#deltas.delta(kind, messageId, content)
     if (length >= this.#limits.messageBytes && !this.#scrubber.holds(stream)) this.#seal(WHOLE_OF[kind], messageId)
   }
 
   /** Keeps what there is of a long message as a whole one; what follows goes on as the next. */
   #seal (kind: keyof typeof DELTA_OF, messageId: string): void {
-    const sealed = this.#fold.take(kind, messageId)!
+    const sealed = this.#deltas.take(kind, messageId)!
     this.#ids.seal(kind, messageId, sealed.content.length)
     this.#writeWhole(sealed)
   }
@@ -100,7 +100,7 @@ export class RunWriter {
   #endMessage (messageId: string): void {
     this.#release('stream_delta', messageId)
     this.#release('thinking_delta', messageId)
-    this.#fold.end(messageId)
+    this.#deltas.end(messageId)
   }
 
   #whole (kind: keyof typeof DELTA_OF, fields: Fields): void {
@@ -114,9 +114,9 @@ export class RunWriter {
     } else {
       // The whole holds what was held back of its deltas.
       this.#scrubber.flush(`${DELTA_OF[kind]}:${messageId}`)
-      this.#fold.whole(kind, messageId)
+      this.#deltas.whole(kind, messageId)
     }
-    this.#writeFolded(this.#fold.takeEnded())
+    this.#writeAccumulated(this.#deltas.takeEnded())
     if (!saysNothing) this.#append(kind, { ...fields, content, messageId, ...(kind === 'text' && { role: 'assistant' }) })
   }
 
@@ -124,11 +124,11 @@ export class RunWriter {
   #release (kind: keyof typeof WHOLE_OF, messageId: string): void {
     const content = this.#scrubber.flush(`${kind}:${messageId}`)
     if (content === '') return
-    this.#fold.delta(kind, messageId, content)
+    this.#deltas.delta(kind, messageId, content)
     this.#push(kind, {}, this.#deltaJson({ messageId }, content))
   }
 
-  #writeFolded (messages: FoldedMessage[]): void {
+  #writeAccumulated (messages: AccumulatedMessage[]): void {
     for (const message of messages) {
       this.#ids.over(message.kind, message.messageId)
       this.#writeWhole(message)
@@ -136,7 +136,7 @@ export class RunWriter {
   }
 
   /** What was seen as deltas is kept, whatever the limits. */
-  #writeWhole ({ kind, messageId, content }: FoldedMessage): void {
+  #writeWhole ({ kind, messageId, content }: AccumulatedMessage): void {
     const fields = kind === 'text' ? { role: 'assistant', messageId, content } : { messageId, content }
     this.#push(kind, fields, this.#scrubber.fields(fields).json)
   }

@@ -88,12 +88,12 @@ export class Run {
   }
 
   /** The run's log takes no more events: the store refuses them, or another instance has ended the run. */
-  lost (): void {
+  fenced (): void {
     void this.end(failed(runError('STORE_REFUSED')))
   }
 
   /** Whether the provider waits for an approval. */
-  get asks (): boolean {
+  get hasPendingApprovals (): boolean {
     return this.#permissions.waiting
   }
 

@@ -2,7 +2,7 @@
 import type { Event } from '../protocol/event.ts'
 
 /** A message that was put together from its deltas. */
-export interface FoldedMessage {
+export interface AccumulatedMessage {
   kind: 'text' | 'thinking'
   messageId: string
   content: string
@@ -11,8 +11,8 @@ export interface FoldedMessage {
 const WHOLE_OF = { stream_delta: 'text', thinking_delta: 'thinking' } as const
 
 /** What became of the deltas of one run whose whole message has not come yet, in the order in which they began. */
-export class Fold {
-  readonly #open = new Map<string, FoldedMessage & { bytes: number, ended: boolean }>()
+export class DeltaAccumulator {
+  readonly #open = new Map<string, AccumulatedMessage & { bytes: number, ended: boolean }>()
 
   /** Adds a delta; a snapshot holds the whole text so far. Answers how long the message is, in bytes. */
   delta (kind: keyof typeof WHOLE_OF, messageId: string, content: string, snapshot = false): number {
@@ -33,33 +33,33 @@ export class Fold {
     }
   }
 
-  /** The message's durable whole has come; what was folded of it is not needed. */
+  /** The message's durable whole has come; what was gathered of it is not needed. */
   whole (kind: 'text' | 'thinking', messageId: string): void {
     this.#open.delete(`${kind}:${messageId}`)
   }
 
   /** The messages that are unfinished, oldest first. */
-  open (): FoldedMessage[] {
+  open (): AccumulatedMessage[] {
     return [...this.#open.values()]
   }
 
   /** Takes out one message, ended or not; undefined if nothing of it is here. */
-  take (kind: 'text' | 'thinking', messageId: string): FoldedMessage | undefined {
+  take (kind: 'text' | 'thinking', messageId: string): AccumulatedMessage | undefined {
     return this.#take((message) => message.kind === kind && message.messageId === messageId)[0]
   }
 
   /** Takes out the messages that have ended. */
-  takeEnded (): FoldedMessage[] {
+  takeEnded (): AccumulatedMessage[] {
     return this.#take((message) => message.ended)
   }
 
   /** Takes out all messages: nothing follows. */
-  takeAll (): FoldedMessage[] {
+  takeAll (): AccumulatedMessage[] {
     return this.#take(() => true)
   }
 
-  #take (wanted: (message: FoldedMessage & { ended: boolean }) => boolean): FoldedMessage[] {
-    const taken: FoldedMessage[] = []
+  #take (wanted: (message: AccumulatedMessage & { ended: boolean }) => boolean): AccumulatedMessage[] {
+    const taken: AccumulatedMessage[] = []
     for (const [key, message] of this.#open) {
       if (!wanted(message)) continue
       this.#open.delete(key)
@@ -71,11 +71,11 @@ export class Fold {
 }
 
 /** The messages that a run's stored events leave unfinished. */
-export function unfinishedMessages (events: Iterable<Event>): FoldedMessage[] {
-  const fold = new Fold()
+export function unfinishedMessages (events: Iterable<Event>): AccumulatedMessage[] {
+  const deltas = new DeltaAccumulator()
   for (const event of events) {
-    if (event.kind === 'stream_delta' || event.kind === 'thinking_delta') fold.delta(event.kind, event.messageId, event.content, event.snapshot)
-    else if (event.kind === 'text' || event.kind === 'thinking') fold.whole(event.kind, event.messageId)
+    if (event.kind === 'stream_delta' || event.kind === 'thinking_delta') deltas.delta(event.kind, event.messageId, event.content, event.snapshot)
+    else if (event.kind === 'text' || event.kind === 'thinking') deltas.whole(event.kind, event.messageId)
   }
-  return fold.takeAll()
+  return deltas.takeAll()
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { test } from 'tap'
 import type { Event } from '../../lib/protocol/event.ts'
-import { Fold, unfinishedMessages } from '../../lib/store/delta-accumulator.ts'
+import { DeltaAccumulator, unfinishedMessages } from '../../lib/store/delta-accumulator.ts'
 
 type Fields<E> = E extends Event ? Omit<E, 'sessionId' | 'runId' | 'seq' | 'provider' | 'timestamp'> : never
 
@@ -11,7 +11,7 @@ function log (...fields: Array<Fields<Event>>): Event[] {
 }
 
 test('deltas become whole messages in the order in which they began', (t) => {
-  const fold = new Fold()
+  const fold = new DeltaAccumulator()
   fold.delta('stream_delta', 'one', 'a')
   fold.delta('thinking_delta', 'two', 'x')
   fold.delta('stream_delta', 'three', 'p')
@@ -30,7 +30,7 @@ test('deltas become whole messages in the order in which they began', (t) => {
 })
 
 test('text and reasoning under one messageId are two messages that end together', (t) => {
-  const fold = new Fold()
+  const fold = new DeltaAccumulator()
   fold.delta('thinking_delta', 'm', 'hm')
   fold.delta('stream_delta', 'm', 'hi')
   fold.delta('stream_delta', 'other', 'x')
@@ -44,7 +44,7 @@ test('text and reasoning under one messageId are two messages that end together'
 })
 
 test('a whole takes the place of what was folded of its kind', (t) => {
-  const fold = new Fold()
+  const fold = new DeltaAccumulator()
   fold.delta('thinking_delta', 'm', 'hm')
   fold.delta('stream_delta', 'm', 'hi')
   fold.whole('text', 'm')
@@ -54,7 +54,7 @@ test('a whole takes the place of what was folded of its kind', (t) => {
 })
 
 test('a message of which nothing was seen leaves nothing', (t) => {
-  const fold = new Fold()
+  const fold = new DeltaAccumulator()
   fold.delta('stream_delta', 'm', '')
   fold.delta('stream_delta', 'n', '')
   fold.end('m')
