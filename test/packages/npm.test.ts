@@ -52,7 +52,7 @@ test('the packed package, installed by npm', { skip, timeout: 300_000 }, async (
   await t.test('holds what runs and what explains it, and nothing else', (t) => {
     const files = readdirSync(root, { recursive: true, withFileTypes: true })
       .filter((entry) => entry.isFile()).map((entry) => relative(root, join(entry.parentPath, entry.name)))
-    for (const wanted of ['dist/index.js', 'dist/index.d.ts', 'dist/server.js', 'dist/db/migrations/0000_initial.sql', 'dist/playground/index.html', 'dist/client/index.js', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/PROTOCOL.md']) {
+    for (const wanted of ['dist/index.js', 'dist/index.d.ts', 'dist/server.js', 'dist/db/sqlite/migrations/0000_initial.sql', 'dist/playground/index.html', 'dist/client/index.js', 'README.md', 'LICENSE', 'CHANGELOG.md', 'docs/PROTOCOL.md']) {
       t.ok(files.includes(wanted), wanted)
     }
     t.strictSame(files.filter((path) => !/^(dist\/|docs\/.*\.md$|docs\/config\.schema\.json$|package\.json$|README\.md$|LICENSE$|CHANGELOG\.md$)/.test(path)), [])
