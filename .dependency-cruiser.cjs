@@ -59,6 +59,6 @@ module.exports = {
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     doNotFollow: { path: ['node_modules', '^dist/'] },
-    exclude: { path: ['^dist/', '^\\.bench/'] }
+    exclude: { path: ['^dist/', '^client/dist/', '^standalone/dist/', '^\\.bench/'] }
   }
 }

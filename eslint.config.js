@@ -3,7 +3,7 @@ import neostandard, { plugins } from 'neostandard'
 const tseslint = plugins['typescript-eslint']
 
 export default [
-  ...neostandard({ ts: true, ignores: ['dist', '.bench', '.tap', 'db/sqlite/migrations'] }),
+  ...neostandard({ ts: true, ignores: ['**/dist', '.bench', '.tap', 'db/sqlite/migrations'] }),
   {
     files: ['**/*.ts', '**/*.tsx'],
     plugins: { '@typescript-eslint': tseslint.plugin },

@@ -1,8 +1,7 @@
 /* Sessions followed over Server-Sent Events, and steered by requests. */
 import type { CompleteEvent } from '../lib/protocol/event.ts'
 import type { PermissionDecision } from '../lib/protocol/permission.ts'
-import type { RunState } from '../lib/protocol/run-state.ts'
-import type { StartedRun } from '../lib/runs/run-starter.ts'
+import type { RunState, StartedRun } from '../lib/protocol/run-state.ts'
 import { eventStream } from './event-stream.ts'
 import type { Connect } from './following.ts'
 import type { ConnectionOptions } from './options.ts'

@@ -2,7 +2,7 @@
 import type { CompleteEvent } from '../lib/protocol/event.ts'
 import type { AbortedFrame, AcceptedFrame, SocketFrame } from '../lib/protocol/frames.ts'
 import type { PermissionDecision } from '../lib/protocol/permission.ts'
-import type { StartedRun } from '../lib/runs/run-starter.ts'
+import type { StartedRun } from '../lib/protocol/run-state.ts'
 import type { Attempt, Connect } from './following.ts'
 import type { RetryOptions } from './options.ts'
 import { repeated } from './repeated.ts'

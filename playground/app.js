@@ -1,5 +1,5 @@
 /* The page: what it is made of, and where in it one is. */
-import { createClient } from 'fastify-agent-runs/client'
+import { createClient } from 'fastify-agent-runs-client'
 import { Chat } from './chat.js'
 import { button, element } from './element.js'
 import { Login, logOut } from './login.js'

@@ -1,5 +1,5 @@
 /* One session as the page has it: its history, then what happens, for as long as it is open. */
-import { emptyTranscript, fold } from 'fastify-agent-runs/client'
+import { emptyTranscript, fold } from 'fastify-agent-runs-client'
 
 const PAGE = 100
 

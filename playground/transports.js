@@ -1,5 +1,5 @@
 /* Over what sessions are followed: Server-Sent Events, or one WebSocket for all. */
-import { createClient } from 'fastify-agent-runs/client'
+import { createClient } from 'fastify-agent-runs-client'
 import { element } from './element.js'
 import { recall, remember } from './memory.js'
 import { apiUrl, settings } from './settings.js'

@@ -32,7 +32,7 @@ const EXTENSION = extname(import.meta.url)
 /** What the page's modules import by name. All paths are relative to the page: whatever is in front of it may move it. */
 const IMPORTS = JSON.stringify({
   imports: {
-    'fastify-agent-runs/client': `./playground/client/index${EXTENSION}`,
+    'fastify-agent-runs-client': `./playground/client/index${EXTENSION}`,
     'eventsource-parser': './playground/eventsource-parser/index.js'
   }
 })
@@ -66,9 +66,8 @@ export async function playgroundRoutes (fastify: FastifyInstance, { settings }: 
   })
   serveFolder(fastify, '/playground/', new URL('playground/', ROOT), /^\/[\w-]+\.(js|css|svg)$/)
   serveFolder(fastify, '/playground/eventsource-parser/', new URL('./', import.meta.resolve('eventsource-parser')), /^\/[\w-]+\.js$/)
-  const client = new URL('client/', ROOT)
-  if (EXTENSION === '.ts') transpileFolder(fastify, '/playground/client/', client)
-  else serveFolder(fastify, '/playground/client/', client, /^\/[\w/-]+\.js$/)
+  if (EXTENSION === '.ts') transpileFolder(fastify, '/playground/client/', new URL('client/', ROOT))
+  else serveFolder(fastify, '/playground/client/', new URL('./', import.meta.resolve('fastify-agent-runs-client')), /^\/[\w/-]+\.js$/)
 }
 
 function serveFolder (fastify: FastifyInstance, prefix: string, folder: URL, allowed: RegExp): void {

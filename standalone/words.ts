@@ -38,7 +38,7 @@ export function usage (): string {
     const value = otherwise === undefined || String(otherwise) === '' ? '' : ` Default: ${String(otherwise)}.`
     return `  --${flag} <value>\n      ${description}${value} Also ${variableOf(flag)}.\n`
   })
-  return `fastify-agent-runs [options] [-- command [argument …]]
+  return `fastify-agent-runs-server [options] [-- command [argument …]]
 
 Serves resumable agent runs over HTTP. Without a command the echo provider says back what it is told. With one, each
 message runs it: the message goes to its standard input, or replaces the argument {message}.

@@ -1,24 +1,10 @@
-/* What a message may hold: checked alike for those who post it and those who call the registry. */
-import Type, { type Static } from 'typebox'
-import { MAX_PARTS } from './limits.ts'
+/* What a message may hold. Types alone: browsers have them too. The schema is in message-content-schema.ts. */
 
-const closed = { additionalProperties: false }
-const binary = {
-  type: Type.Union([Type.Literal('image'), Type.Literal('file')]),
-  mimeType: Type.String({ minLength: 1 }),
-  name: Type.Optional(Type.String())
-}
+/** Text, or an image or a file: in base64 as `data`, or left where it is, at `url`. */
+export type MessagePart =
+  | { type: 'text', text: string }
+  | { type: 'image' | 'file', mimeType: string, name?: string, data: string }
+  | { type: 'image' | 'file', mimeType: string, name?: string, url: string }
 
-/** Text, or binary data: in base64 as `data`, or left where it is, at `url`. */
-const messagePartSchema = Type.Union([
-  Type.Object({ type: Type.Literal('text'), text: Type.String() }, closed),
-  Type.Object({ ...binary, data: Type.String() }, closed),
-  Type.Object({ ...binary, url: Type.String() }, closed)
-])
-
-/** Plain text, or parts; neither may be empty. */
-export const messageContentSchema = Type.Union([Type.String({ minLength: 1 }), Type.Array(messagePartSchema, { minItems: 1, maxItems: MAX_PARTS })])
-
-export type MessagePart = Static<typeof messagePartSchema>
-/** What a client posts: plain text, or parts. */
-export type MessageContent = Static<typeof messageContentSchema>
+/** What a client posts: plain text, or parts; neither is empty. */
+export type MessageContent = string | MessagePart[]

@@ -1,6 +1,6 @@
 /* What clients may ask for, whichever way they come. */
 import Type from 'typebox'
-import { messageContentSchema } from './message-content.ts'
+import { messageContentSchema } from './message-content-schema.ts'
 import { SESSION_ID_PATTERN } from './session.ts'
 
 /** What may be an idempotency key: visible ASCII, as headers carry it. */

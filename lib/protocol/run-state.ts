@@ -52,3 +52,13 @@ export interface RunningRun {
   /** The seq of the session's newest event. */
   lastSeq: number
 }
+
+/** A message that was accepted. */
+export interface StartedRun {
+  sessionId: string
+  runId: string
+  /** The seq before the run's first event, or a lower one from which nothing of it is missed: follow from here. */
+  cursor: number
+  /** What has become of it; `completed` only for a repeat. */
+  status: RunState['status']
+}

@@ -5,10 +5,11 @@ import { isRunsError, runsError } from '../protocol/errors.ts'
 import { pendingEvent } from '../protocol/event.ts'
 import { MAX_DEPTH, toJson } from '../protocol/json.ts'
 import type { Limits } from '../protocol/limits.ts'
-import { type MessageContent, messageContentSchema } from '../protocol/message-content.ts'
+import type { MessageContent } from '../protocol/message-content.ts'
+import { messageContentSchema } from '../protocol/message-content-schema.ts'
 import { IDEMPOTENCY_KEY_PATTERN } from '../protocol/request-schemas.ts'
 import { INTERRUPTED } from '../protocol/run-ending.ts'
-import type { RunState } from '../protocol/run-state.ts'
+import type { StartedRun } from '../protocol/run-state.ts'
 import { ownerOf } from '../protocol/session-input.ts'
 import type { Owner, SessionState } from '../protocol/session.ts'
 import type { Provider } from '../provider/provider.ts'
@@ -38,16 +39,6 @@ export interface StartRunRequest {
   context?: unknown
   /** Whose session it is, or becomes. Default: not compared; a new session is anonymous. */
   owner?: Owner
-}
-
-/** A message that was accepted. */
-export interface StartedRun {
-  sessionId: string
-  runId: string
-  /** The seq before the run's first event, or a lower one from which nothing of it is missed: follow from here. */
-  cursor: number
-  /** What has become of it; `completed` only for a repeat. */
-  status: RunState['status']
 }
 
 export interface RunStarterOptions {

@@ -1,7 +1,7 @@
 /* The kinds of events, for OpenAPI. */
 import Type, { type TProperties } from 'typebox'
 import type { EventKinds } from '../../lib/protocol/event.ts'
-import { messageContentSchema } from '../../lib/protocol/message-content.ts'
+import { messageContentSchema } from '../../lib/protocol/message-content-schema.ts'
 import type { CompleteReason } from '../../lib/protocol/run-state.ts'
 
 /** Why a run ended. */

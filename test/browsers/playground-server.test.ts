@@ -7,7 +7,7 @@ import { type ScriptProcess, spawnModule } from '../helpers/spawn-script.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
 
 async function serve (t: Test, args: string[]): Promise<{ server: ScriptProcess, url: string }> {
-  const server = spawnModule(t, 'server.ts', ['--log-level', 'fatal', ...args])
+  const server = spawnModule(t, 'standalone/server.ts', ['--log-level', 'fatal', ...args])
   const [, url] = /Try it in a browser, at (\S+),/.exec(await server.line('fastify-agent-runs is listening'))!
   return { server, url: url! }
 }

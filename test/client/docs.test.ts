@@ -29,7 +29,7 @@ test('the examples compile', async (t) => {
 
 test('one switch on kind narrows what is given, and the types of a browser are not needed, nor in the way', async (t) => {
   const module = `
-    import { createClient, type StreamItem } from 'fastify-agent-runs/client'
+    import { createClient, type StreamItem } from 'fastify-agent-runs-client'
     export function words (item: StreamItem): string {
       switch (item.kind) {
         case 'stream_delta': return item.content
@@ -45,7 +45,7 @@ test('one switch on kind narrows what is given, and the types of a browser are n
     createClient('x', { transport: 'pigeon' })
     export const client = createClient('x', { fetch, headers: { a: 'b' } })
   `
-  const browser = 'export { words } from \'./module.ts\'\nimport { createClient } from \'fastify-agent-runs/client\'\nexport const client = createClient(location.href, { transport: \'websocket\', WebSocket, fetch, headers: new Headers() })'
+  const browser = 'export { words } from \'./module.ts\'\nimport { createClient } from \'fastify-agent-runs-client\'\nexport const client = createClient(location.href, { transport: \'websocket\', WebSocket, fetch, headers: new Headers() })'
   t.strictSame(complaintsOf(new Map([[`${ROOT}docs/module.ts`, module]])), [])
   t.strictSame(complaintsOf(new Map([[`${ROOT}docs/module.ts`, module], [`${ROOT}docs/browser.ts`, browser]]), { lib: ['lib.es2023.d.ts', 'lib.dom.d.ts', 'lib.dom.iterable.d.ts'], types: [] }), [])
 })

@@ -1,6 +1,6 @@
 /*
- * The package as it is published, and an empty project into which npm has installed it. Both are made once for all test files,
- * which run at the same time, and anew when something has changed that they are made of.
+ * The packages as they are published, and empty projects into which npm has installed them. They are made once for all test
+ * files, which run at the same time, and anew when something has changed that they are made of.
  */
 import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -22,9 +22,19 @@ const UNREACHABLE = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETU
 /** Child processes of these tests are no part of what is covered: other files would be merged line by wrong line. */
 export const ENV = { ...process.env, _TAPJS_PROCESSINFO_COVERAGE_: '0' }
 
-/** The tarball. */
-export function packedPackage (): string {
-  return exclusively((cache) => pack(cache))
+/** The packages, and where `npm publish` takes them from. */
+const FOLDERS = { 'fastify-agent-runs': '.', 'fastify-agent-runs-client': 'client', 'fastify-agent-runs-server': 'standalone/dist' }
+
+/** What each project has: the packages that would come from the registry, were they published. */
+const PROJECTS = {
+  plugin: ['fastify-agent-runs', 'fastify-agent-runs-client'],
+  client: ['fastify-agent-runs-client'],
+  server: ['fastify-agent-runs', 'fastify-agent-runs-client', 'fastify-agent-runs-server']
+} as const
+
+/** The tarballs of a project. */
+export function tarballs (project: keyof typeof PROJECTS): string[] {
+  return exclusively((cache) => pack(cache, project))
 }
 
 /** Why there is no registry to install from; false where there is, and in CI, where its absence is to fail the tests. */
@@ -48,14 +58,14 @@ export function emptyProject (directory: string): void {
   writeFileSync(join(directory, 'package.json'), '{"name":"consumer","private":true,"type":"module"}')
 }
 
-/** A project in which npm has installed the tarball and fastify; `copy` gives a test one of its own. */
-export function npmProject (): { skip: Skip, copy: (t: Test) => string } {
+/** A project in which npm has installed packages, and fastify beside the plugin; `copy` gives a test one of its own. */
+export function npmProject (name: keyof typeof PROJECTS = 'plugin'): { skip: Skip, copy: (t: Test) => string } {
   const [skip, project] = exclusively((cache) => {
-    const [done, fresh] = [join(cache, 'project'), join(cache, 'unfinished')]
+    const [done, fresh] = [join(cache, name), join(cache, 'unfinished')]
     if (existsSync(done)) return [false, done] as const
     rmSync(fresh, { recursive: true, force: true })
     emptyProject(fresh)
-    const skip = install(fresh, 'npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', pack(cache), 'fastify'])
+    const skip = install(fresh, 'npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--prefer-offline', ...pack(cache, name), ...(name === 'plugin' ? ['fastify'] : [])])
     if (skip === false) renameSync(fresh, done)
     return [skip, done] as const
   })
@@ -69,10 +79,14 @@ export function npmProject (): { skip: Skip, copy: (t: Test) => string } {
   }
 }
 
-function pack (cache: string): string {
-  const find = (): string | undefined => readdirSync(cache).find((name) => name.endsWith('.tgz'))
-  if (find() === undefined) execFileSync('npm', ['pack', '--pack-destination', cache], { cwd: ROOT, env: ENV, stdio: 'pipe' })
-  return join(cache, find()!)
+function pack (cache: string, project: keyof typeof PROJECTS): string[] {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }
+  const path = (name: string): string => join(cache, `${name}-${version}.tgz`)
+  // The first builds all of them.
+  for (const [name, folder] of Object.entries(FOLDERS)) {
+    if (!existsSync(path(name))) execFileSync('npm', ['pack', '--pack-destination', cache], { cwd: join(ROOT, folder), env: ENV, stdio: 'pipe' })
+  }
+  return PROJECTS[project].map(path)
 }
 
 /** Does `work` while no other test file does, in a directory for the sources as they are. */

@@ -95,7 +95,7 @@ test('a stream that is being opened while the server closes ends too', async (t)
 
 test('SIGTERM: the standalone server exits with 0 although a peer is stuck; a second signal exits at once', async (t) => {
   const start = async () => {
-    const server = spawnModule(t, 'server.ts', ['--port', '0', '--db', join(tempDir(t), 'runs.db'), '--log-level', 'silent', '--close-grace-ms', '500'])
+    const server = spawnModule(t, 'standalone/server.ts', ['--port', '0', '--db', join(tempDir(t), 'runs.db'), '--log-level', 'silent', '--close-grace-ms', '500'])
     const [url] = (await server.line('fastify-agent-runs is listening')).match(/http:[^ ]*\d/)!
     return { server, url }
   }
@@ -119,7 +119,7 @@ test('SIGTERM: the standalone server exits with 0 although a peer is stuck; a se
 
 test('SIGTERM while the server starts ends it, and the next one finds everything in order', async (t) => {
   const database = join(tempDir(t), 'runs.db')
-  const start = () => spawnModule(t, 'server.ts', ['--port', '0', '--db', database, '--log-level', 'silent'])
+  const start = () => spawnModule(t, 'standalone/server.ts', ['--port', '0', '--db', database, '--log-level', 'silent'])
   const first = start()
   // In the middle of creating and migrating it.
   while (!existsSync(database)) await new Promise((resolve) => { setImmediate(resolve) })

@@ -16,7 +16,7 @@ const skip = process.platform === 'linux' ? false : 'processes are found by Linu
 
 /** A standalone server, and where it is. */
 async function serveStandalone (t: Test, args: string[], env: NodeJS.ProcessEnv) {
-  const server = spawnModule(t, 'server.ts', ['--port', '0', '--db', join(tempDir(t), 'runs.db'), ...args], env)
+  const server = spawnModule(t, 'standalone/server.ts', ['--port', '0', '--db', join(tempDir(t), 'runs.db'), ...args], env)
   const url = /at (http:\S+?)\. /.exec(await server.line('fastify-agent-runs is listening'))![1]!
   return { server, url }
 }

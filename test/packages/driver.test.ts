@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test, type Test } from 'tap'
 import { ENV, npmProject } from '../helpers/packed-package.ts'
 
-const { skip, copy } = npmProject()
+const { skip, copy } = npmProject('server')
 
 // Of a platform on which these tests do not run.
 const FOREIGN = 'win32-x64.node'
@@ -84,7 +84,7 @@ for (const [way, { reason, breaks }] of Object.entries(WAYS)) {
     t.strictSame([ownStore, ofHost], [202, 202], 'what brings its own store or database does not need it')
     t.notOk(existsSync(join(project, 'runs.db')), 'no file is left behind')
 
-    const bin = spawnSync(join(project, 'node_modules/.bin/fastify-agent-runs'), ['--port', '0'], { cwd: project, env: ENV, encoding: 'utf8' })
+    const bin = spawnSync(join(project, 'node_modules/.bin/fastify-agent-runs-server'), ['--port', '0'], { cwd: project, env: ENV, encoding: 'utf8' })
     t.equal(bin.status, 1)
     t.match(bin.stderr, reason)
     t.equal(bin.stderr.trimEnd().split('\n').length, 1, 'one line at the terminal')

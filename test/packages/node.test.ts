@@ -7,7 +7,7 @@ import { nodeVersion } from '../helpers/node-version.ts'
 import { ENV, npmProject } from '../helpers/packed-package.ts'
 import { assertReadmeRuns } from '../helpers/readme-app.ts'
 
-const installed = npmProject()
+const installed = npmProject('server')
 const REFUSAL = /^fastify-agent-runs needs Node 22\.14 or newer; this is v20\.\d+\.\d+\.$/
 
 interface Outcome {
@@ -22,8 +22,8 @@ interface Outcome {
     const project = installed.copy(t)
     const run = (...args: string[]): Outcome => spawnSync(path, args, { cwd: project, env: ENV, encoding: 'utf8' })
     const root = join(project, 'node_modules/fastify-agent-runs')
-    const { exports, bin } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: Record<string, unknown>, bin: Record<string, string> }
-    const entries = Object.keys(exports).filter((name) => name !== './package.json').map((name) => `fastify-agent-runs${name.slice(1)}`)
+    const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { exports: Record<string, unknown> }
+    const entries = Object.keys(exports).filter((name) => !/json$|\*$/.test(name)).map((name) => `fastify-agent-runs${name.slice(1)}`)
 
     for (const [way, load] of [['imported', 'import(entry)'], ['required', 'new Promise((resolve) => resolve(require(entry)))']] as const) {
       await t.test(`each entry is refused, ${way}, but the client, which runs in browsers too`, (t) => {
@@ -47,7 +47,7 @@ interface Outcome {
     })
 
     await t.test('the bin says so in one line', (t) => {
-      const { status, stdout, stderr } = run(join(root, bin['fastify-agent-runs']!))
+      const { status, stdout, stderr } = run(join(project, 'node_modules/fastify-agent-runs-server/standalone/server.js'))
       t.match({ status, stdout, stderr: stderr.split('\n') }, { status: 1, stdout: '', stderr: [REFUSAL, ''] })
       t.equal(stderr.split('\n').length, 2)
       t.end()

@@ -85,7 +85,7 @@ sqliteStore({ database: {} })
 `
 
 const BROWSER = `
-import { createClient, emptyTranscript, fold } from 'fastify-agent-runs/client'
+import { createClient, emptyTranscript, fold } from 'fastify-agent-runs-client'
 const client = createClient('http://127.0.0.1:3000')
 let transcript = emptyTranscript
 for await (const item of client.follow('my-chat', { until: 'complete' })) transcript = fold(transcript, item)
@@ -163,10 +163,14 @@ test('the types of the packed package', { skip, timeout: 300_000 }, async (t) =>
     t.end()
   })
 
-  await t.test('come from us, from fastify and from typebox', (t) => {
-    const files = readdirSync(join(root, 'dist'), { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.d.ts'))
-    const imported = files.flatMap((name) => ts.preProcessFile(readFileSync(join(root, 'dist', name), 'utf8')).importedFiles.map(({ fileName }) => fileName))
-    t.strictSame([...new Set(imported.filter((name) => !name.startsWith('.')))].sort(), ['fastify', 'typebox'])
+  await t.test('come from us, from fastify and from typebox; those of the client from nobody else', (t) => {
+    const foreign = (folder: string): string[] => {
+      const files = readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.d.ts'))
+      const imported = files.flatMap((name) => ts.preProcessFile(readFileSync(join(folder, name), 'utf8')).importedFiles.map(({ fileName }) => fileName))
+      return [...new Set(imported.filter((name) => !name.startsWith('.')))].sort()
+    }
+    t.strictSame(foreign(join(root, 'dist')), ['fastify', 'fastify-agent-runs-client', 'typebox'])
+    t.strictSame(foreign(join(project, 'node_modules/fastify-agent-runs-client')), [])
     t.end()
   })
 })

@@ -115,7 +115,7 @@ test('nobody climbs out of the folders', async (t) => {
   const up = ['../', '..%2f', '%2e%2e/', '%2e%2e%2f', '..\\', '..%5c', '....//', './../', 'x/../../', '%00/../']
   for (const folder of ['/playground/', '/playground/client/', '/playground/eventsource-parser/']) {
     for (const step of up) {
-      for (const target of ['server.ts', 'package.json', 'lib/protocol/event.ts', 'standalone/app.ts', 'playground/app.js']) {
+      for (const target of ['index.ts', 'package.json', 'lib/protocol/event.ts', 'standalone/app.ts', 'playground/app.js']) {
         const path = `${folder}${step}${folder === '/playground/' ? '' : step}${target}`
         const { status, body } = await exchange(url, rawRequest(path))
         t.ok([400, 403, 404].includes(status!), `${path} ${status}`)

@@ -1,9 +1,9 @@
 #!/usr/bin/env node
-/* The standalone server: `npm start`, or the bin `fastify-agent-runs`. The process: arguments, signals, exit codes. */
-import './standalone/node-version.ts'
-import { buildApp } from './standalone/app.ts'
-import { readSettings, UsageError } from './standalone/flags.ts'
-import { greeting, usage } from './standalone/words.ts'
+/* The standalone server: `npm start`, or the bin `fastify-agent-runs-server`. The process: arguments, signals, exit codes. */
+import './node-version.ts'
+import { buildApp } from './app.ts'
+import { readSettings, UsageError } from './flags.ts'
+import { greeting, usage } from './words.ts'
 
 const EXIT_USAGE = 2
 
