@@ -6,7 +6,7 @@ import { pendingEvent } from '../protocol/event.ts'
 import { MAX_DEPTH, toJson } from '../protocol/json.ts'
 import type { Limits } from '../protocol/limits.ts'
 import type { MessageContent } from '../protocol/message-content.ts'
-import { messageContentSchema } from '../protocol/message-content-schema.ts'
+import { contentProblem } from '../protocol/message-content-schema.ts'
 import { IDEMPOTENCY_KEY_PATTERN } from '../protocol/request-schemas.ts'
 import { INTERRUPTED } from '../protocol/run-ending.ts'
 import type { StartedRun } from '../protocol/run-state.ts'
@@ -152,7 +152,8 @@ export class RunStarter {
 }
 
 function assertContent (content: MessageContent): void {
-  if (!Value.Check(messageContentSchema, content)) throw runsError('INVALID_REQUEST', ['A message\'s content must be text or parts, and not empty.'])
+  const problem = contentProblem(content)
+  if (problem !== null) throw runsError('INVALID_REQUEST', [problem])
 }
 
 /** Throws INVALID_OPTIONS for what the provider does not take; answers how many bytes they are as JSON. */

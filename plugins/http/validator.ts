@@ -2,6 +2,7 @@
 import type { FastifySchemaCompiler } from 'fastify'
 import type { TSchema } from 'typebox'
 import { Compile } from 'typebox/compile'
+import { errorsIn } from '../../lib/protocol/validation-problem.ts'
 
 const WHOLE_NUMBER = /^(0|[1-9]\d*)$/
 
@@ -14,6 +15,6 @@ export const validatorCompiler: FastifySchemaCompiler<TSchema & { properties?: R
       const text = value[name]
       if (typeof text === 'string' && WHOLE_NUMBER.test(text)) value[name] = Number(text)
     }
-    return validator.Check(value) ? { value } : { error: validator.Errors(value) as never }
+    return validator.Check(value) ? { value } : { error: errorsIn(value, (part) => validator.Errors(part)) as never }
   }
 }

@@ -3,7 +3,7 @@ import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { runsError } from '../../lib/protocol/errors.ts'
 import { abortProperties, decisionProperties, IDEMPOTENCY_KEY_PATTERN, messageProperties, SessionId } from '../../lib/protocol/request-schemas.ts'
-import { problemOf } from '../../lib/protocol/validation-problem.ts'
+import { errorsIn, problemOf } from '../../lib/protocol/validation-problem.ts'
 
 /** The longest name that a client may give a message, and that is repeated to it. */
 const MAX_REQUEST_ID = 200
@@ -46,7 +46,7 @@ export function checkMessage (value: unknown): ClientMessage {
   if (typeof type !== 'string') throw runsError('INVALID_MESSAGE', ['A message must have a "type".'])
   const validator = validators.get(type)
   if (validator === undefined) throw runsError('UNKNOWN_MESSAGE_TYPE', [type.slice(0, MAX_REQUEST_ID), known])
-  if (!validator.Check(value)) throw runsError('INVALID_MESSAGE', [problemOf('message', validator.Errors(value))])
+  if (!validator.Check(value)) throw runsError('INVALID_MESSAGE', [problemOf('message', errorsIn(value, (part) => validator.Errors(part)))])
   return value as ClientMessage
 }
 

@@ -1,6 +1,7 @@
 /* RunAgentInput → a message, or answers to approvals. */
 import Type, { type Static } from 'typebox'
 import { Value } from 'typebox/value'
+import { MAX_PARTS } from '../../../lib/protocol/limits.ts'
 import type { MessageContent, MessagePart } from '../../../lib/protocol/message-content.ts'
 import type { PermissionDecision } from '../../../lib/protocol/permission.ts'
 import type { DialectRequest } from '../dialect.ts'
@@ -57,6 +58,7 @@ function decisionIn (payload: unknown): PermissionDecision {
 }
 
 function contentIn (content: unknown): MessageContent {
+  if (Array.isArray(content) && content.length > MAX_PARTS) throw invalid(`A message has at most ${MAX_PARTS} parts.`)
   if (!Value.Check(UserContent, content)) throw invalid('The content of a message must be text, or parts: text, image, audio, video, document, by data or url.')
   if (typeof content === 'string') return content
   return contentOf(content.map((part): MessagePart => {

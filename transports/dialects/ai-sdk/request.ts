@@ -53,13 +53,14 @@ export function heldIn (body: AiSdkRequest | null): { asked: ReadonlySet<string>
 export function readAiSdkRequest ({ id, messages, trigger, messageId, provider, onBusy, options }: AiSdkRequest): DialectRequest {
   const sessionId = sessionIdIn('id', id)
   const last: unknown = messages.at(-1)
+  const { role, parts } = Object(last) as { role?: unknown, parts?: unknown }
+  if (role !== 'assistant' && Array.isArray(parts) && parts.length > MAX_PARTS) throw invalid(`The last message has more than ${MAX_PARTS} parts.`)
   if (!Value.Check(LastMessage, last)) throw invalid(problemOf('The last message', Value.Errors(LastMessage, last)))
   if (last.role === 'assistant') {
     const answers = answersIn(last.parts)
     if (answers.length === 0) throw invalid('The last message is an assistant\'s without a response to an approval: there is nothing to do. Results of tools that clients execute are not supported.')
     return { sessionId, answers }
   }
-  if (last.parts.length > MAX_PARTS) throw invalid(`The last message has more than ${MAX_PARTS} parts.`)
   if (last.role !== 'user') throw invalid(`The last message must be the user's, or an assistant's with responses to approvals, not one of the role "${last.role}".`)
   const idempotencyKey = keyOf(last, trigger, messageId)
   return {
