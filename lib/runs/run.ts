@@ -103,7 +103,9 @@ export class Run {
   }
 
   async #drive (): Promise<void> {
-    const { provider, context } = this.#options
+    const { provider, context, limits } = this.#options
+    // Also of what is no event, or says nothing: who yields that for ever would keep the processor.
+    const mostYields = 2 * limits.maxEventsPerRun
     const requestPermission: RunContext['requestPermission'] = (request, options) => this.#permissions.ask(request, options)
     try {
       // A provider in plain JavaScript may need to wait for its iterable; then it rejects as others throw.
@@ -113,6 +115,7 @@ export class Run {
         const { done, value } = await this.#next(iterator)
         if (this.#ended) return
         if (done === true) void this.end(FINISHED)
+        else if (taken > mostYields) void this.end(failed(runError('TOO_MANY_EVENTS')))
         else await this.#take(value)
         if (taken % EVENTS_PER_TURN === 0) await nextTurn()
       }
@@ -127,6 +130,7 @@ export class Run {
   async #next (iterator: AsyncIterator<unknown>): Promise<IteratorResult<unknown>> {
     try {
       const step = await iterator.next()
+      if (Object(step) !== step) throw new TypeError('The provider\'s iterator answered with what is no object.')
       this.#providerEnded = step.done === true
       return step
     } catch (error) {

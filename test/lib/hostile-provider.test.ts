@@ -162,3 +162,30 @@ test('a million events in one go end at the limit, with turns for others all the
   t.ok(yielded <= 20_001, `it was asked for ${yielded}`)
   t.ok(most <= 1_024, `at most ${most} between two of ${turns} turns`)
 })
+
+test('an agent that for ever yields what is no event, or says nothing, is ended', async (t) => {
+  const endless: Record<string, unknown> = {
+    'no events': {},
+    'empty deltas': { kind: 'stream_delta', content: '' },
+    'the same native id': { kind: 'session_created', newSessionId: 'native-1' },
+    'empty native ids': { kind: 'session_created', newSessionId: '' },
+    'ends of messages that there are not': { kind: 'stream_end', messageId: 'none' }
+  }
+  let value: unknown
+  const { app } = await serveApp(t, { providers: { agent: { async * run () { for (;;) yield value as ProviderEvent } } }, store: ':memory:', limits: { maxEventsPerRun: 500 } })
+  for (const [name, each] of Object.entries(endless)) {
+    value = each
+    await app.runs.startRun({ sessionId: 's', content: 'go' })
+    for await (const event of app.runs.subscribe('s', { after: 'latest' })) {
+      if (event.kind !== 'complete') continue
+      t.match(event, { reason: 'failed', error: { code: 'TOO_MANY_EVENTS' } }, name)
+      break
+    }
+  }
+})
+
+test('an iterator that answers with what is no object fails its run', async (t) => {
+  const { app } = await serveApp(t, { providers: { agent: { run: () => ({ [Symbol.asyncIterator]: () => ({ next: () => 5 }) }) } as unknown as Provider }, store: ':memory:' })
+  const { runId } = await app.runs.startRun({ sessionId: 's', content: 'go' })
+  t.match(await app.runs.abortRun({ sessionId: 's', runId }), { reason: 'failed', error: { code: 'PROVIDER_FAILED' } })
+})
