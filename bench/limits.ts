@@ -48,7 +48,7 @@ async function measured (name: string, work: () => Promise<string>): Promise<voi
   process.stdout.write(`${name}: ${note}; ${took.toFixed(0)} ms, loop held ${(delay.max / 1e6).toFixed(0)} ms at most, p99 ${(delay.percentile(99) / 1e6).toFixed(0)} ms\n`)
 }
 
-for (let index = 0; index < 250; index++) await app.runs.createSession({ id: `s${index}`, owner: 'alice', metadata: { filler: 'x'.repeat(16_000) } })
+for (let index = 0; index < 250; index++) await app.agentRuns.createSession({ id: `s${index}`, owner: 'alice', metadata: { filler: 'x'.repeat(16_000) } })
 await measured('GET /sessions?limit=490 of 250 sessions with 16 KiB of metadata', async () => {
   const text = await (await fetch(`${url}/sessions?limit=490`, { headers })).text()
   return `${(text.length / 1e6).toFixed(1)} MB`
@@ -75,19 +75,19 @@ process.stdout.write(`90 half-sent bodies of 16 MB without an identity: ${((proc
 for (const socket of halves) socket.destroy()
 
 database.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${TOMBSTONES}) INSERT INTO agent_runs_sessions (id, owner, metadata, status, created_at, updated_at) SELECT 'gone-' || i, 'bob', '{}', 'deleted', 0, 0 FROM n`)
-for (const id of ['a', 'b', 'c']) await app.runs.createSession({ id, owner: 'bob' })
+for (const id of ['a', 'b', 'c']) await app.agentRuns.createSession({ id, owner: 'bob' })
 await measured(`GET /sessions of three beside ${TOMBSTONES} tombstones`, async () => {
   const { sessions } = await (await fetch(`${url}/sessions`, { headers: { 'x-user': 'bob' } })).json() as { sessions: unknown[] }
   return `${sessions.length} sessions`
 })
 
 await measured('complete with 100 MB of usage', async () => {
-  const { runId, cursor } = await app.runs.startRun({ sessionId: 'spends', owner: 'alice', provider: 'spends', content: 'go' })
-  for await (const event of app.runs.subscribe('spends', { after: cursor })) if (event.kind === 'complete') break
-  return JSON.stringify((await app.runs.getRun(runId))?.reason)
+  const { runId, cursor } = await app.agentRuns.startRun({ sessionId: 'spends', owner: 'alice', provider: 'spends', content: 'go' })
+  for await (const event of app.agentRuns.subscribe('spends', { after: cursor })) if (event.kind === 'complete') break
+  return JSON.stringify((await app.agentRuns.getRun(runId))?.reason)
 })
 
-await app.runs.startRun({ sessionId: 'asks', owner: 'alice', provider: 'asks', content: 'go' })
+await app.agentRuns.startRun({ sessionId: 'asks', owner: 'alice', provider: 'asks', content: 'go' })
 await pause(500)
 await measured('20 readers that take nothing of 60 approvals of 1 MB', async () => {
   const buffers = process.memoryUsage().arrayBuffers
@@ -104,15 +104,15 @@ await measured('20 readers that take nothing of 60 approvals of 1 MB', async () 
 })
 await measured('a replay of them', async () => {
   let bytes = 0
-  for await (const event of app.runs.replayEvents('asks')) bytes += JSON.stringify(event).length
+  for await (const event of app.agentRuns.replayEvents('asks')) bytes += JSON.stringify(event).length
   return `${(bytes / 1e6).toFixed(0)} MB`
 })
-await app.runs.abortRun({ sessionId: 'asks' })
+await app.agentRuns.abortRun({ sessionId: 'asks' })
 
 await measured(`a running run of ${DELTAS} deltas, compacted as it goes`, async () => {
-  const { cursor } = await app.runs.startRun({ sessionId: 'streams', owner: 'alice', provider: 'streams', content: 'go' })
+  const { cursor } = await app.agentRuns.startRun({ sessionId: 'streams', owner: 'alice', provider: 'streams', content: 'go' })
   let last = 0
-  for await (const event of app.runs.subscribe('streams', { after: cursor })) {
+  for await (const event of app.agentRuns.subscribe('streams', { after: cursor })) {
     if ('seq' in event) last = event.seq
     if (event.kind === 'complete') break
   }

@@ -1,4 +1,4 @@
-/* The registry, decorated as `fastify.runs`: all that routes and apps do with sessions and runs. */
+/* The registry, decorated as `fastify.agentRuns`: all that routes and apps do with sessions and runs. */
 import { randomUUID } from 'node:crypto'
 import type { Cursor } from './protocol/cursor.ts'
 import { runsError } from './protocol/errors.ts'

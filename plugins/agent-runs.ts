@@ -32,12 +32,12 @@ const GOODBYE_GRACE_MS = 500
 declare module 'fastify' {
   interface FastifyInstance {
     /** The registry of sessions and runs. */
-    runs: RunRegistry
+    agentRuns: RunRegistry
   }
 }
 
 async function agentRuns (fastify: FastifyInstance, options: AgentRunsOptions): Promise<void> {
-  if (fastify.hasDecorator('runs')) throw runsError('ALREADY_REGISTERED')
+  if (fastify.hasDecorator('agentRuns')) throw runsError('ALREADY_REGISTERED')
   const resolved = resolveOptions(options)
   const store = await createStore(resolved)
   if (store !== options.store) fastify.addHook('onClose', () => store.close())
@@ -52,7 +52,9 @@ async function agentRuns (fastify: FastifyInstance, options: AgentRunsOptions): 
     await Promise.all([sse.close(DELIVERY_GRACE_MS), sockets.close(DELIVERY_GRACE_MS, GOODBYE_GRACE_MS)])
   })
   await registry.open()
-  fastify.decorate('runs', registry)
+  fastify.decorate('agentRuns', registry)
+  // Until 1.0, where the host has no `runs` of its own.
+  if (!fastify.hasDecorator('runs')) fastify.decorate('runs', registry)
   if (resolved.routes) fastify.register((scope) => mountRoutes(scope, { sse, sockets }, resolved), { prefix: resolved.prefix })
 }
 
@@ -89,5 +91,5 @@ async function mountRoutes (scope: FastifyInstance, { sse, sockets }: { sse: Sse
   if (websocket) scope.register(mountWebSocket, { sockets, maxPayload: limits.socketMessageBytes })
 }
 
-/** See `AgentRunsOptions`. Decorates the instance with `runs`. */
+/** See `AgentRunsOptions`. Decorates the instance with `agentRuns`. */
 export default fp(agentRuns, { name: 'fastify-agent-runs', fastify: '5.x' })

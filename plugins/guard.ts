@@ -42,16 +42,21 @@ export interface GuardOptions {
   preHandler: GuardHook[]
 }
 
+/** What is known of a request to our routes: `request.agentRuns`. */
+export interface GuardedRequest {
+  /** Whose sessions this request may see. */
+  owner: string
+  /** Whether that is over at a time, in ms since 1970. */
+  hasEnded: (now: number) => boolean
+  /** What a session still has to pass that did not exist when the request was authorized. */
+  admit: Admit | null
+  /** Asks `authorize` about a message of a WebSocket; answers what `admit` is. Rejects with FORBIDDEN, SESSION_NOT_FOUND. */
+  authorize: (action: RunsAction, sessionId: string) => Promise<Admit | null>
+}
+
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Whose sessions this request may see. */
-    runsOwner: string
-    /** Whether that is over at a time, in ms since 1970. */
-    runsHasEnded: (now: number) => boolean
-    /** What a session still has to pass that did not exist when the request was authorized. */
-    runsAdmit: Admit | null
-    /** Asks `authorize` about a message of a WebSocket; answers what `runsAdmit` is. Rejects with FORBIDDEN, SESSION_NOT_FOUND. */
-    runsAuthorize: (action: RunsAction, sessionId: string) => Promise<Admit | null>
+    agentRuns: GuardedRequest
   }
   interface FastifyContextConfig {
     /** What a route of fastify-agent-runs does, as `authorize` is told. */
@@ -69,11 +74,14 @@ const BEFORE_THE_SESSION: ReadonlySet<RunsAction> = new Set(['read', 'send'])
  * UNAUTHENTICATED, one that may not FORBIDDEN. What is not the requester's is left to the route, to which it does not exist.
  */
 export function guardRoutes (scope: FastifyInstance, { identify, identifyIn, authorize, onRequest, preHandler }: GuardOptions): void {
-  scope.decorateRequest('runsOwner', ANONYMOUS)
-  scope.decorateRequest('runsHasEnded', () => false)
-  scope.decorateRequest('runsAdmit', null)
-  scope.decorateRequest('runsAuthorize', async function (action, sessionId) {
-    return authorize === null ? null : authorizeSession(this, authorize, action, sessionId)
+  scope.decorateRequest('agentRuns')
+  scope.addHook('onRequest', async (request) => {
+    request.agentRuns = {
+      owner: ANONYMOUS,
+      hasEnded: () => false,
+      admit: null,
+      authorize: async (action, sessionId) => authorize === null ? null : authorizeSession(request, authorize, action, sessionId)
+    }
   })
   for (const hook of onRequest) scope.addHook('onRequest', hook as onRequestHookHandler)
   if (identify !== null && identifyIn === 'onRequest') scope.addHook('onRequest', (request) => identifyRequest(request, identify))
@@ -90,13 +98,12 @@ async function identifyRequest (request: FastifyRequest, identify: Identify): Pr
     request.log.warn({ err: error }, 'identify failed: the request gets a 401')
   }
   if (identity === null || identity.hasEnded(Date.now())) throw runsError('UNAUTHENTICATED')
-  request.runsOwner = identity.owner
-  request.runsHasEnded = identity.hasEnded
+  Object.assign(request.agentRuns, identity)
 }
 
 interface KnownIdentity {
   owner: string
-  hasEnded: FastifyRequest['runsHasEnded']
+  hasEnded: GuardedRequest['hasEnded']
 }
 
 /** An identity in one form; null for nobody. Throws TypeError at what an app in JavaScript may answer by mistake. */
@@ -113,16 +120,16 @@ function readIdentity (answer: Identity | string | null | undefined): KnownIdent
 }
 
 async function authorizeRequest (request: FastifyRequest, authorize: Authorize): Promise<void> {
-  const { server: { runs }, params, runsOwner: owner, routeOptions: { method, url, config: { runsAction: action, runsTarget } } } = request
+  const { server: { agentRuns: runs }, params, agentRuns: { owner }, routeOptions: { method, url, config: { runsAction: action, runsTarget } } } = request
   if (runsTarget !== undefined) {
     const target = runsTarget(request)
-    request.runsAdmit = await authorizeSession(request, authorize, target.action, target.sessionId)
+    request.agentRuns.admit = await authorizeSession(request, authorize, target.action, target.sessionId)
     return
   }
   if (action === undefined) throw new Error(`${String(method)} ${url} does not name its runsAction`)
   const { id, runId } = params as { id?: string, runId?: string }
   const sessionId = runId === undefined ? id : (await runs.getRun(runId, { owner }))?.sessionId
-  if (sessionId !== undefined) request.runsAdmit = await authorizeSession(request, authorize, action, sessionId)
+  if (sessionId !== undefined) request.agentRuns.admit = await authorizeSession(request, authorize, action, sessionId)
   // To the requester there is no such run.
   else if (runId === undefined && await authorize(request, { action, session: null }) !== true) throw runsError('FORBIDDEN')
 }
@@ -130,8 +137,8 @@ async function authorizeRequest (request: FastifyRequest, authorize: Authorize):
 /** Answers what a session that does not exist yet has to pass when it appears. Rejects with FORBIDDEN, SESSION_NOT_FOUND. */
 async function authorizeSession (request: FastifyRequest, authorize: Authorize, action: RunsAction, sessionId: string): Promise<Admit | null> {
   const may = async (session: SessionState | null): Promise<boolean> => await authorize(request, { action, session }) === true
-  const session = await request.server.runs.getSession(sessionId).catch(deletedIsUndefined)
-  if (session?.owner === request.runsOwner) {
+  const session = await request.server.agentRuns.getSession(sessionId).catch(deletedIsUndefined)
+  if (session?.owner === request.agentRuns.owner) {
     if (!await may(session)) throw runsError('FORBIDDEN')
   } else if (session === null && BEFORE_THE_SESSION.has(action)) {
     // As for a session of somebody else: a 403 would say that this one is nobody's.

@@ -25,7 +25,7 @@ export const OPTIONS = Type.Object({
     description: 'Where the routes are mounted, such as "/api".', default: '', pattern: '^(/[^/?#]+)*$'
   }),
   routes: Type.Boolean({
-    description: 'Whether to add the HTTP routes; without them there is only `fastify.runs`.', default: true
+    description: 'Whether to add the HTTP routes; without them there is only `fastify.agentRuns`.', default: true
   }),
   websocket: Type.Boolean({
     description: 'Whether to add the WebSocket, `GET /ws`; it needs `routes`.', default: true

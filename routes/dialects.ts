@@ -39,7 +39,7 @@ interface Told {
 type Answers = Extract<DialectRequest, { answers: unknown }>
 
 export const dialectRoutes: FastifyPluginAsyncTypebox<{ name: string, dialect: Dialect, bodyLimit: number }> = async (fastify, { name, dialect, bodyLimit }) => {
-  const { runs } = fastify
+  const { agentRuns: runs } = fastify
   const mount = `/${name}`
   const Name = name.replace(/(^|-)./g, (part) => part.slice(-1).toUpperCase())
   // The guard has to know whom a body is about, before the handler does.
@@ -51,7 +51,7 @@ export const dialectRoutes: FastifyPluginAsyncTypebox<{ name: string, dialect: D
   }
 
   const stream = async (request: FastifyRequest, reply: FastifyReply, sessionId: string, { runId, told }: Told): Promise<FastifyReply> => {
-    const { runsOwner: owner, body = null } = request
+    const { agentRuns: { owner }, body = null } = request
     // Fastify keeps the request for as long as its answer lasts.
     requests.delete(request)
     request.body = null
@@ -95,7 +95,7 @@ export const dialectRoutes: FastifyPluginAsyncTypebox<{ name: string, dialect: D
     },
     schema: { operationId: `sendIn${Name}`, summary: `Send a message, or answer approvals, in the dialect ${name}`, body: dialect.body, response: answers({ 200: 'stream' }, ...SEND_ERRORS) }
   }, async (request, reply) => {
-    const { runsOwner: owner } = request
+    const { agentRuns: { owner } } = request
     const what = asked(request)
     const { sessionId } = what
     if ('answers' in what) return stream(request, reply, sessionId, await answer(what, owner))
@@ -108,7 +108,7 @@ export const dialectRoutes: FastifyPluginAsyncTypebox<{ name: string, dialect: D
     config: { runsAction: 'read' },
     schema: { operationId: `followIn${Name}`, summary: `Follow the running run from its beginning, in the dialect ${name}`, params: SessionParams, querystring: StreamQuery, response: answers({ 200: 'stream', 204: Idle }, 'INVALID_CURSOR', 'SESSION_DELETED', 'TOO_MANY_SUBSCRIBERS') }
   }, async (request, reply) => {
-    const { params: { id }, query: { lastEventId }, runsOwner: owner } = request
+    const { params: { id }, query: { lastEventId }, agentRuns: { owner } } = request
     const cursor = lastEventId === undefined || lastEventId === LATEST ? Infinity : parseCursor(lastEventId)
     if (cursor === null) throw runsError('INVALID_CURSOR', [lastEventId!])
     const session = await runs.getSession(id, { owner })
@@ -123,7 +123,7 @@ export const dialectRoutes: FastifyPluginAsyncTypebox<{ name: string, dialect: D
   fastify.get(`${mount}/:id/messages`, {
     config: { runsAction: 'read' },
     schema: { operationId: `readHistoryIn${Name}`, summary: `The history, in the dialect ${name}`, params: SessionParams, querystring: HistoryQuery, response: answers({ 200: MessagesAnswer }, 'SESSION_DELETED') }
-  }, async ({ params: { id }, query: { before = null, limit = 100 }, runsOwner: owner }) => {
+  }, async ({ params: { id }, query: { before = null, limit = 100 }, agentRuns: { owner } }) => {
     const page = await readRuns(runs, id, { owner, before, limit })
     return { messages: messages.call(dialect, page.events), hasMore: page.hasMore, before: page.events[0]?.seq ?? null, cursor: page.cursor }
   })

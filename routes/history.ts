@@ -10,13 +10,13 @@ const HistoryQuery = Type.Object({ before: Type.Optional(Seq('The seq of the fir
 const EventsQuery = Type.Object({ after: Type.Optional(Seq('The seq behind which to start; 0, the default, is the beginning.')), limit: Limit })
 
 export const historyRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
-  const { runs } = fastify
+  const { agentRuns: runs } = fastify
 
   fastify.get('/sessions/:id/messages', {
     config: { runsAction: 'read' },
     schema: { operationId: 'readHistory', summary: 'The history: durable events, in pages', params: SessionParams, querystring: HistoryQuery, response: answers({ 200: HistoryAnswer }, ...SESSION_ERRORS) }
   }, async (request, reply) => {
-    const { params: { id }, query: { before = null, limit = 100 }, runsOwner: owner } = request
+    const { params: { id }, query: { before = null, limit = 100 }, agentRuns: { owner } } = request
     const { session, events, hasMore, cursor } = await runs.readHistory(id, { owner, before, limit })
     return reply.type(JSON_TYPE).send(withEvents(events, { hasMore, cursor, isProcessing: session.isProcessing }))
   })
@@ -25,7 +25,7 @@ export const historyRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
     config: { runsAction: 'read' },
     schema: { operationId: 'readEvents', summary: 'Everything that is retained after a seq', params: SessionParams, querystring: EventsQuery, response: answers({ 200: EventsAnswer }, ...SESSION_ERRORS) }
   }, async (request, reply) => {
-    const { params: { id }, query: { after = 0, limit = 500 }, runsOwner: owner } = request
+    const { params: { id }, query: { after = 0, limit = 500 }, agentRuns: { owner } } = request
     const { events, through, lastSeq, compactedThrough } = await runs.readEvents(id, { owner, after, limit })
     return reply.type(JSON_TYPE).send(withEvents(events, { hasMore: through < lastSeq, lastSeq, compactedThrough }))
   })

@@ -14,7 +14,7 @@ const SEND_ERRORS: ErrorCode[] = [
 ]
 
 export const messageRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
-  const { runs } = fastify
+  const { agentRuns: runs } = fastify
   const streamUrl = (sessionId: string, cursor: number): string => `${fastify.prefix}/sessions/${sessionId}/stream?lastEventId=${cursor}`
   const hasEnded = async (runId: string, seq: number): Promise<boolean> => ((await runs.getRun(runId))?.completeSeq ?? Infinity) <= seq
 
@@ -22,7 +22,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
     config: { runsAction: 'send' },
     schema: { operationId: 'sendMessage', summary: 'Send a message: start a run', description: SEND, params: SessionParams, headers: MessageHeaders, body: NewMessage, response: answers({ 200: 'stream', 202: StartedAnswer, 204: Held }, ...SEND_ERRORS) }
   }, async (request, reply) => {
-    const { params: { id: sessionId }, body, runsOwner: owner } = request
+    const { params: { id: sessionId }, body, agentRuns: { owner } } = request
     try {
       const started = await runs.startRun({ ...body, sessionId, owner, idempotencyKey: request.headers['idempotency-key'] })
       const { runId, cursor } = started
@@ -41,10 +41,10 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.post('/sessions/:id/abort', {
     config: { runsAction: 'abort' },
     schema: { operationId: 'abortRun', summary: 'Stop a run', params: SessionParams, body: Type.Union([Abort, Type.Null()]), response: answers({ 200: CompleteAnswer, 202: RunAnswer }, ...SESSION_ERRORS, 'RUN_NOT_FOUND', 'NO_ACTIVE_RUN', ...BODY_ERRORS) }
-  }, async ({ params: { id }, body, runsOwner }, reply) => {
-    const complete = await runs.abortRun({ sessionId: id, runId: body?.runId, owner: runsOwner })
+  }, async ({ params: { id }, body, agentRuns: { owner } }, reply) => {
+    const complete = await runs.abortRun({ sessionId: id, runId: body?.runId, owner })
     if (complete !== null) return complete
     // It waits, and will not run: its terminal comes in its turn.
-    return reply.code(202).send(await runs.getRun(body!.runId!, { owner: runsOwner }))
+    return reply.code(202).send(await runs.getRun(body!.runId!, { owner }))
   })
 }

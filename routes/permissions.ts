@@ -7,7 +7,7 @@ export const permissionRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.post('/sessions/:id/permissions/:requestId', {
     config: { runsAction: 'approve' },
     schema: { operationId: 'answerPermission', summary: 'Answer an approval', params: PermissionParams, body: Decision, response: answers({ 200: ResolvedAnswer }, ...SESSION_ERRORS, 'PERMISSION_NOT_FOUND', 'PERMISSION_ALREADY_RESOLVED', ...BODY_ERRORS) }
-  }, async ({ params: { id: sessionId, requestId }, body, runsOwner: owner }) => {
-    return fastify.runs.answerPermission({ ...body, sessionId, requestId, owner })
+  }, async ({ params: { id: sessionId, requestId }, body, agentRuns: { owner } }) => {
+    return fastify.agentRuns.answerPermission({ ...body, sessionId, requestId, owner })
   })
 }

@@ -42,7 +42,7 @@ export async function streamReplies (fastify: FastifyInstance, { sse }: { sse: S
     reply.hijack()
     // The client may have left while the log was read; then nobody would ever end the subscription.
     if (reply.raw.req.socket.destroyed) opening.cancel()
-    else sse.open(make, reply.raw, reply.getHeaders() as OutgoingHttpHeaders, opening, reply.request.runsHasEnded)
+    else sse.open(make, reply.raw, reply.getHeaders() as OutgoingHttpHeaders, opening, reply.request.agentRuns.hasEnded)
   })
   // A hook of the host's failed. After the response is too late: Fastify would keep request and reply for as long as a stream is open.
   fastify.addHook('onError', async (_request, reply) => {

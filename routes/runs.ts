@@ -6,18 +6,18 @@ import { answers, RunAnswer, RunningRunsAnswer, RunsAnswer, SESSION_ERRORS } fro
 import { Limit, SessionParams } from './schemas/requests.ts'
 
 export const runRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
-  const { runs } = fastify
+  const { agentRuns: runs } = fastify
 
   fastify.get('/runs', {
     config: { runsAction: 'list' },
     schema: { operationId: 'listRunningRuns', summary: 'The running runs, oldest first', querystring: Type.Object({ limit: Limit, after: Type.Optional(Type.String({ description: 'The id of the last run of the page before.' })) }), response: answers({ 200: RunningRunsAnswer }) }
-  }, async ({ query: { limit = 500, after = null }, runsOwner: owner }) => runs.listRunningRuns({ owner, limit, after }))
+  }, async ({ query: { limit = 500, after = null }, agentRuns: { owner } }) => runs.listRunningRuns({ owner, limit, after }))
 
   fastify.get('/sessions/:id/runs', {
     config: { runsAction: 'read' },
     schema: { operationId: 'listRuns', summary: 'A session\'s runs, newest first', params: SessionParams, querystring: Type.Object({ limit: Limit, before: Type.Optional(Type.String({ description: 'The id of the last run of the page before.' })) }), response: answers({ 200: RunsAnswer }, ...SESSION_ERRORS) }
   }, async (request) => {
-    const { params: { id }, query: { limit = 50, before = null }, runsOwner: owner } = request
+    const { params: { id }, query: { limit = 50, before = null }, agentRuns: { owner } } = request
     if (await runs.getSession(id, { owner }) === null) throw runsError('SESSION_NOT_FOUND', [id])
     return runs.listRuns(id, { owner, limit, before })
   })
@@ -25,7 +25,7 @@ export const runRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.get('/runs/:runId', {
     config: { runsAction: 'read' },
     schema: { operationId: 'readRun', summary: 'One run', params: Type.Object({ runId: Type.String() }), response: answers({ 200: RunAnswer }, 'RUN_NOT_FOUND') }
-  }, async ({ params: { runId }, runsOwner: owner }) => {
+  }, async ({ params: { runId }, agentRuns: { owner } }) => {
     const run = await runs.getRun(runId, { owner })
     if (run === null) throw runsError('RUN_NOT_FOUND', [runId])
     return run

@@ -9,13 +9,13 @@ import { Limit, NewSession, SessionParams, SessionPatch } from './schemas/reques
 const ListQuery = Type.Object({ limit: Limit, before: Type.Optional(Type.String({ description: 'The id of the last session of the page before.' })) })
 
 export const sessionRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
-  const { runs } = fastify
+  const { agentRuns: runs } = fastify
 
   fastify.post('/sessions', {
     config: { runsAction: 'create' },
     schema: { operationId: 'createSession', summary: 'Create a session', body: NewSession, response: answers({ 201: SessionAnswer }, 'SESSION_EXISTS', 'UNSUPPORTED_PROVIDER', ...BODY_ERRORS) }
   }, async (request, reply) => {
-    const session = await runs.createSession({ ...request.body, owner: request.runsOwner })
+    const session = await runs.createSession({ ...request.body, owner: request.agentRuns.owner })
     reply.code(201).header('location', `${fastify.prefix}/sessions/${session.id}`)
     return shown(session)
   })
@@ -23,16 +23,16 @@ export const sessionRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.get('/sessions', {
     config: { runsAction: 'list' },
     schema: { operationId: 'listSessions', summary: 'List sessions, newest first', querystring: ListQuery, response: answers({ 200: SessionsAnswer }) }
-  }, async ({ query: { limit = 50, before = null }, runsOwner }) => {
-    const { sessions, hasMore } = await runs.listSessions({ owner: runsOwner, limit, before })
+  }, async ({ query: { limit = 50, before = null }, agentRuns: { owner } }) => {
+    const { sessions, hasMore } = await runs.listSessions({ owner, limit, before })
     return { sessions: sessions.map(shown), hasMore }
   })
 
   fastify.get('/sessions/:id', {
     config: { runsAction: 'read' },
     schema: { operationId: 'readSession', summary: 'One session, with the state of its log', params: SessionParams, response: answers({ 200: SessionAnswer }, ...SESSION_ERRORS) }
-  }, async ({ params: { id }, runsOwner }) => {
-    const session = await runs.getSession(id, { owner: runsOwner })
+  }, async ({ params: { id }, agentRuns: { owner } }) => {
+    const session = await runs.getSession(id, { owner })
     if (session === null) throw runsError('SESSION_NOT_FOUND', [id])
     return shown(session)
   })
@@ -40,15 +40,15 @@ export const sessionRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
   fastify.patch('/sessions/:id', {
     config: { runsAction: 'update' },
     schema: { operationId: 'updateSession', summary: 'Change a session\'s title or metadata', params: SessionParams, body: SessionPatch, response: answers({ 200: SessionAnswer }, ...SESSION_ERRORS, ...BODY_ERRORS) }
-  }, async ({ params: { id }, body, runsOwner }) => {
-    return shown(await runs.updateSession(id, body, { owner: runsOwner }))
+  }, async ({ params: { id }, body, agentRuns: { owner } }) => {
+    return shown(await runs.updateSession(id, body, { owner }))
   })
 
   fastify.delete('/sessions/:id', {
     config: { runsAction: 'delete' },
     schema: { operationId: 'deleteSession', summary: 'Delete a session for good', params: SessionParams, response: answers({ 204: null }, ...SESSION_ERRORS) }
-  }, async ({ params: { id }, runsOwner }, reply) => {
-    await runs.deleteSession(id, { owner: runsOwner })
+  }, async ({ params: { id }, agentRuns: { owner } }, reply) => {
+    await runs.deleteSession(id, { owner })
     return reply.code(204).send()
   })
 }

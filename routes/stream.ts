@@ -26,8 +26,8 @@ export const streamRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
     schema: { operationId: 'followSession', summary: 'Follow a session over Server-Sent Events', params: SessionParams, headers: StreamHeaders, querystring: StreamQuery, response: answers({ 200: 'stream', 204: Nothing }, ...SESSION_ERRORS, 'INVALID_CURSOR', 'NOT_ACCEPTABLE', 'TOO_MANY_SUBSCRIBERS') }
   }, async (request, reply) => {
     assertAcceptsStream(request)
-    const { params: { id: sessionId }, query: { lastEventId, until = null }, runsOwner: owner, runsAdmit: admit } = request
-    const opening = await fastify.runs.openSubscription({ sessionId, owner, after: cursorOf(request.headers, lastEventId), until, admit })
+    const { params: { id: sessionId }, query: { lastEventId, until = null }, agentRuns: { owner, admit } } = request
+    const opening = await fastify.agentRuns.openSubscription({ sessionId, owner, after: cursorOf(request.headers, lastEventId), until, admit })
     if (!opening.done) return replyWithStream(reply, opening)
     opening.cancel()
     // No content is what stops an EventSource from coming back.

@@ -19,7 +19,7 @@ export const websocketRoutes: FastifyPluginAsyncTypebox<{ sockets: SocketConnect
     schema: { operationId: 'openWebSocket', summary: 'Follow and steer many sessions over one WebSocket', response: answers({ 101: Opened }, 'ORIGIN_NOT_ALLOWED', 'UPGRADE_REQUIRED', 'TOO_MANY_SOCKETS') },
     // Not asynchronous: between the look and the socket no other may come.
     preHandler: (request, _reply, done) => {
-      sockets.assertRoom(request.runsOwner)
+      sockets.assertRoom(request.agentRuns.owner)
       done()
     },
     handler: async (_request, reply) => {
@@ -37,9 +37,9 @@ export const websocketRoutes: FastifyPluginAsyncTypebox<{ sockets: SocketConnect
         return parsed
       }
       sockets.open(socket, {
-        owner: request.runsOwner,
-        hasEnded: request.runsHasEnded,
-        authorize: (action, sessionId) => request.runsAuthorize(action, sessionId),
+        owner: request.agentRuns.owner,
+        hasEnded: request.agentRuns.hasEnded,
+        authorize: (action, sessionId) => request.agentRuns.authorize(action, sessionId),
         parse,
         log: request.log
       })

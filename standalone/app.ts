@@ -47,7 +47,7 @@ export async function buildApp (settings: Settings, log?: { write: (line: string
   await allowOrigins(app, corsOrigin as string[])
   await describeRoutes(app, { tokens: typeof tokens === 'string' })
   const identify = typeof tokens === 'string' ? await identifyByTokens(app, tokens, String(options['prefix'])) : null
-  app.get('/health', { schema: HEALTH }, async () => ({ status: 'ok', runs: app.runs.drivenRuns }))
+  app.get('/health', { schema: HEALTH }, async () => ({ status: 'ok', runs: app.agentRuns.drivenRuns }))
   await app.register(agentRuns, { ...options as Partial<AgentRunsOptions>, ...agents, store: String(db), allowedOrigins: corsOrigin as string[], ...identify })
   if (hasPlayground(settings)) {
     const providers = Object.keys(agents.providers)

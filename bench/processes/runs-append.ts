@@ -24,7 +24,7 @@ const answers = {
     const log = watchAppends(store, runs)
     const app = Fastify()
     await app.register(agentRuns, { providers: { agent: pacedAgent(() => begun) }, store, routes: false, limits: { runningRuns: runs } })
-    for (let run = 0; run < runs; run++) await app.runs.startRun({ sessionId: `session-${run}`, content: JSON.stringify(pace) })
+    for (let run = 0; run < runs; run++) await app.agentRuns.startRun({ sessionId: `session-${run}`, content: JSON.stringify(pace) })
     const cpu = cpuUs()
     const start = performance.now()
     begin()

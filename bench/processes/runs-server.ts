@@ -22,11 +22,11 @@ const answers = {
   cpuUs,
   heapInUse,
   async createSessions (ids: string[]): Promise<void> {
-    for (const id of ids) await app.runs.createSession({ id })
+    for (const id of ids) await app.agentRuns.createSession({ id })
   },
   /** Starts a run at that pace; does not wait for its end. */
   async startRun (sessionId: string, pace: Pace): Promise<void> {
-    await app.runs.startRun({ sessionId, content: JSON.stringify(pace) })
+    await app.agentRuns.startRun({ sessionId, content: JSON.stringify(pace) })
   }
 }
 

@@ -30,14 +30,14 @@ const NEW_PROJECT = { type: 'object', required: ['name'], properties: { name: { 
 const PROJECT_ID = { type: 'object', properties: { id: { type: 'integer' } } }
 
 app.post<{ Body: { name: string } }>('/projects', { schema: { body: NEW_PROJECT } }, async ({ body: { name } }, reply) => {
-  const session = await app.runs.createSession({ title: name })
+  const session = await app.agentRuns.createSession({ title: name })
   return reply.code(201).send(db.insert(projects).values({ name, sessionId: session.id }).returning().get())
 })
 
 app.get<{ Params: { id: number } }>('/projects/:id/transcript', { schema: { params: PROJECT_ID } }, async ({ params: { id } }, reply) => {
   const project = db.select().from(projects).where(eq(projects.id, id)).get()
   if (project === undefined) return reply.code(404).send({ message: 'There is no such project.' })
-  const { events, isProcessing } = await app.runs.history(project.sessionId)
+  const { events, isProcessing } = await app.agentRuns.history(project.sessionId)
   const said = events.flatMap((event) => event.kind === 'text' ? [{ role: event.role, content: event.content }] : [])
   return { project: project.name, isProcessing, said }
 })

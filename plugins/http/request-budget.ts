@@ -9,7 +9,7 @@ export function budgetRequests (scope: FastifyInstance, bytesPerOwner: number): 
   const quota = new Quota(bytesPerOwner)
   const received = new WeakMap<FastifyRequest, () => void>()
   scope.addHook('onRequest', async (request, reply) => {
-    const { runsOwner: owner, headers, routeOptions: { bodyLimit = 0 } } = request
+    const { agentRuns: { owner }, headers, routeOptions: { bodyLimit = 0 } } = request
     const length = headers['content-length'] ?? (headers['transfer-encoding'] === undefined ? 0 : Infinity)
     // A body that is too large is refused before it is read.
     const bytes = Math.min(Number(length), bodyLimit)

@@ -67,7 +67,7 @@ test('what is granted is done, what is refused is not', { skip, timeout: 90_000 
   const one = await world(t)
   const answer = (command: string, allow: boolean) => one.say(bash(command), {
     onEvent: async (event) => {
-      if (event.kind === 'permission_request') await one.app.runs.answerPermission({ sessionId: 's', requestId: event.requestId, allow })
+      if (event.kind === 'permission_request') await one.app.agentRuns.answerPermission({ sessionId: 's', requestId: event.requestId, allow })
     }
   })
   const granted = await answer('echo 12345 > granted; cat granted', true)
@@ -90,7 +90,7 @@ test('an abort in the middle ends the run at once and the model\'s request; the 
     onEvent: async ({ kind }) => {
       if (kind !== 'stream_delta' || since > 0) return
       since = performance.now()
-      await one.app.runs.abortRun({ sessionId: 's' })
+      await one.app.agentRuns.abortRun({ sessionId: 's' })
       t.comment(`the run had ended after ${Math.round(performance.now() - since)} ms`)
     }
   })

@@ -56,7 +56,7 @@ async function start (t: Test, { create }: CommandLine) {
     gone: () => untilProcesses(MARK, mark, (processes) => processes.length === 0),
     atWork: () => untilProcesses(MARK, mark, (processes) => processes.length > 0),
     async say (content: string): Promise<Event[]> {
-      const { runId } = await app.runs.startRun({ sessionId: 's', content })
+      const { runId } = await app.agentRuns.startRun({ sessionId: 's', content })
       const mine = (): Event[] => client.events.filter((event) => event.runId === runId)
       await client.until(() => mine().at(-1)?.kind === 'complete')
       return mine()
@@ -88,7 +88,7 @@ for (const line of COMMAND_LINES) {
     await atWork()
     await model.until(({ requests }) => requests.some(({ state }) => state === 'open'))
     const since = performance.now()
-    await app.runs.abortRun({ sessionId: 's' })
+    await app.agentRuns.abortRun({ sessionId: 's' })
     t.match((await turn).at(-1), { aborted: true })
     await gone()
     t.comment(`nothing of it was left after ${Math.round(performance.now() - since)} ms`)

@@ -78,7 +78,7 @@ for (const version of [5, 6, 7] as Version[]) {
     run.end()
     t.strictSame(await shown(page, 'ready', 'assistant: one, two, three'), ['user: hi', 'assistant: one, two, three'])
     t.strictSame(await partsOf(page), ['step-start', 'one, two, ', 'output-available', 'step-start', 'three'])
-    t.equal((await messagesOf(page))[1]!.id, (await app.runs.listRuns('s')).runs[0]!.runId)
+    t.equal((await messagesOf(page))[1]!.id, (await app.agentRuns.listRuns('s')).runs[0]!.runId)
     t.strictSame((await page.evaluate<string[]>('statuses')).slice(-2), ['streaming', 'ready'])
   })
 
@@ -97,7 +97,7 @@ for (const version of [5, 6, 7] as Version[]) {
     const { app, page, run } = await openBroken(t, version)
     await say(run, 'three')
     run.end()
-    for await (const event of app.runs.subscribe('s')) if (event.kind === 'complete') break
+    for await (const event of app.agentRuns.subscribe('s')) if (event.kind === 'complete') break
     await page.evaluate('mount()')
     t.strictSame(await shown(page, 'ready', 'assistant: one, two, three'), ['user: hi', 'assistant: one, two, three'])
   })
@@ -177,7 +177,7 @@ for (const version of [6, 7] as Version[]) {
       run.end()
       t.strictSame(await shown(page, 'ready', 'assistant: May I? So be it'), ['user: go', 'assistant: May I? So be it'])
       t.strictSame(await partsOf(page), ['step-start', 'May I', approved ? 'output-available' : 'output-denied', 'step-start', '? So be it'])
-      t.equal((await app.runs.listRuns('s')).runs.length, 1)
+      t.equal((await app.agentRuns.listRuns('s')).runs.length, 1)
       t.equal(requests.filter((request) => request.startsWith('POST')).length, 2)
     })
   }

@@ -34,7 +34,7 @@ export async function acpApp (t: Test, options: AcpOptions): Promise<AcpApp> {
     url,
     client,
     async say (content, { onEvent } = {}) {
-      const { runId } = await app.runs.startRun({ sessionId: 's', content: content as string })
+      const { runId } = await app.agentRuns.startRun({ sessionId: 's', content: content as string })
       let seen = client.events.length
       for (;;) {
         await client.until(({ events }) => events.length > seen)

@@ -120,7 +120,7 @@ test('the same message is the same run, also when it has ended; a second one int
   t.strictSame(told((await attached).newMessages), [{ role: 'assistant', content: 'Hi' }])
   const late = new HttpAgent({ url: `${url}/ag-ui`, threadId: 'chat', initialMessages: [user('u1', 'Hello')] })
   t.strictSame(told((await late.runAgent()).newMessages), [{ role: 'assistant', content: 'Hi' }])
-  t.equal((await app.runs.listRuns('chat')).runs.length, 1)
+  t.equal((await app.agentRuns.listRuns('chat')).runs.length, 1)
 })
 
 test('a run that is aborted ends as cancelled', async (t) => {

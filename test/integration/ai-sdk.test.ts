@@ -41,7 +41,7 @@ for (const version of VERSIONS) {
     await sent
     t.equal(chat.status, 'ready')
     t.strictSame(conversation(chat), ['user: hi', 'assistant: Hello'])
-    t.equal(chat.messages[1]!.id, (await app.runs.listRuns('s')).runs[0]!.runId)
+    t.equal(chat.messages[1]!.id, (await app.agentRuns.listRuns('s')).runs[0]!.runId)
     t.strictSame(chat.messages[1]!.parts.map(({ type, state }) => [type, state]), [['step-start', undefined], ['text', 'done'], ['dynamic-tool', 'output-available']])
     t.strictSame((await history()).map(({ id, role }) => [id, role])[1], [chat.messages[1]!.id, 'assistant'])
   })
@@ -153,7 +153,7 @@ for (const version of VERSIONS) {
     run.end()
     await sent
     t.strictSame(conversation(twin), conversation(chat))
-    t.equal((await app.runs.listRuns('s')).runs.length, 1)
+    t.equal((await app.agentRuns.listRuns('s')).runs.length, 1)
 
     const again = chat.regenerate({ messageId: chat.messages[1]!.id })
     const second = await agent.next()
@@ -168,7 +168,7 @@ for (const version of VERSIONS) {
     t.equal(third.context.content, 'ho')
     third.end()
     await edited
-    t.equal((await app.runs.listRuns('s')).runs.length, 3)
+    t.equal((await app.agentRuns.listRuns('s')).runs.length, 3)
     // The log forgets nothing.
     t.strictSame((await history()).map(({ role, parts }) => `${role}: ${parts.at(-1)!.text}`), ['user: hi', 'assistant: Hello', 'user: hi', 'assistant: Hello again', 'user: ho'])
   })
@@ -201,7 +201,7 @@ for (const version of WITH_APPROVALS) {
     await chat.until(() => chat.status === 'ready' && textOf(chat).endsWith('Thanks.'))
     t.strictSame(statesOf(chat), ['step-start', 'May I', 'output-available', 'step-start', '? Thanks.'])
     t.equal(chat.messages.length, 2)
-    t.equal((await app.runs.listRuns('s')).runs.length, 1)
+    t.equal((await app.agentRuns.listRuns('s')).runs.length, 1)
   })
 
   test(`AI SDK ${version}: an approval is denied in the chat, and the agent goes on without`, async (t) => {

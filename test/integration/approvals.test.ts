@@ -71,7 +71,7 @@ test('of answers over HTTP and over a WebSocket at the same time exactly one hol
   const agent = scriptedProvider()
   const { app, url } = await serveApp(t, { providers: { agent }, store: ':memory:' })
   const socket = await SocketClient.open(t, url)
-  await app.runs.startRun({ sessionId: 's', content: 'go' })
+  await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
   const run = await agent.next()
   for (let round = 1; round <= 30; round++) {
     const heard: boolean[] = []
@@ -165,16 +165,16 @@ test('the process that drives the run dies with the decision in the store: the a
   const requestId = await untilAsked(url)
   // It takes nothing from now on.
   server.process.kill('SIGSTOP')
-  const answered = settledOf(app.runs.answerPermission({ sessionId: 's', requestId, allow: true }))
+  const answered = settledOf(app.agentRuns.answerPermission({ sessionId: 's', requestId, allow: true }))
   const decided = sqliteStore({ path: database })
   t.teardown(() => decided.close())
   await decided.open()
   while ((await decided.getPermission('s', null, requestId))!.status === 'pending') await new Promise((resolve) => { setImmediate(resolve) })
   await server.kill('SIGKILL')
   t.match(await answered, { error: { code: /^(PERMISSION_ALREADY_RESOLVED|STORE_UNAVAILABLE)$/ } })
-  for await (const { kind } of app.runs.subscribe('s')) if (kind === 'complete') break
+  for await (const { kind } of app.agentRuns.subscribe('s')) if (kind === 'complete') break
   const events: Event[] = []
-  for await (const event of app.runs.replayEvents('s')) events.push(event)
+  for await (const event of app.agentRuns.replayEvents('s')) events.push(event)
   t.strictSame(story(events).slice(3), ['asks 1', 'cancelled 1 interrupted', 'complete interrupted RUN_INTERRUPTED'])
-  t.match(await settledOf(app.runs.answerPermission({ sessionId: 's', requestId, allow: true })), { error: { code: 'PERMISSION_ALREADY_RESOLVED' } })
+  t.match(await settledOf(app.agentRuns.answerPermission({ sessionId: 's', requestId, allow: true })), { error: { code: 'PERMISSION_ALREADY_RESOLVED' } })
 })

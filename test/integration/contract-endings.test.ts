@@ -18,7 +18,7 @@ for (const { name, follow } of TRANSPORTS) {
   test(`${name}: whoever follows a session that is deleted is told so, and nothing after it`, async (t) => {
     const agent = scriptedProvider()
     const { app, url } = await serveApp(t, { providers: { agent } })
-    await app.runs.createSession({ id: 's' })
+    await app.agentRuns.createSession({ id: 's' })
     const [idle, other] = await Promise.all([follow(url, 's'), follow(url, 'other')])
     await Promise.all([idle, other].map((client) => client.frame('chat_subscribed')))
     await postJson(`${url}/sessions/s/messages`, { content: 'go' })
@@ -62,7 +62,7 @@ for (const { name, follow } of TRANSPORTS) {
   test(`${name}: when the server closes, everybody has the last event, is told to come back, and nothing after it`, async (t) => {
     const agent = scriptedProvider()
     const { app, url } = await serveApp(t, { providers: { agent } })
-    await app.runs.createSession({ id: 'idle' })
+    await app.agentRuns.createSession({ id: 'idle' })
     await postJson(`${url}/sessions/s/messages`, { content: 'go' })
     const run = await agent.next()
     const [live, idle, waiting] = await Promise.all([follow(url, 's'), follow(url, 'idle'), follow(url, 'unborn')])
@@ -134,7 +134,7 @@ for (const { name, follow } of TRANSPORTS) {
     t.strictSame(await pendingOf(0), requests)
     t.strictSame(await pendingOf(3), requests, 'whatever the cursor')
     const { requestId } = requests[0] as { requestId: string }
-    await app.runs.answerPermission({ sessionId: 's', requestId, allow: true })
+    await app.agentRuns.answerPermission({ sessionId: 's', requestId, allow: true })
     t.match(await first, { allow: true })
     t.strictSame(await pendingOf(0), [requests[1]])
     await postJson(`${url}/sessions/s/abort`, {})

@@ -17,7 +17,7 @@ const upTo = (last: number, first = 1): number[] => Array.from({ length: last - 
 
 /** Resolves once the session `s` is so. */
 async function sessionIs (app: FastifyInstance, so: (session: SessionState) => boolean): Promise<void> {
-  while (!so((await app.runs.getSession('s'))!)) await nextTurn()
+  while (!so((await app.agentRuns.getSession('s'))!)) await nextTurn()
 }
 
 /** A server whose one provider the test drives; `start` posts a message into the session `s`. */
@@ -134,7 +134,7 @@ for (const { name, follow } of TRANSPORTS) {
         kind: 'chat_subscribed', sessionId: 's', isProcessing: false, runId: null, cursor: 0, lastSeq: 0, compactedThrough: 0, pendingPermissions: [], morePendingPermissions: []
       })
     }
-    t.strictSame([await app.runs.getSession('s'), await app.runs.listSessions()], [null, { sessions: [], hasMore: false }])
+    t.strictSame([await app.agentRuns.getSession('s'), await app.agentRuns.listSessions()], [null, { sessions: [], hasMore: false }])
     const run = await start()
     await run.emit({ kind: 'text', content: 'here I am' })
     run.end()

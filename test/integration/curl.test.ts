@@ -98,10 +98,10 @@ test('curl that is cut off says so by its exit code; with the last id that it pr
 
 test('curl --fail tells a session that is gone from one that ends', { skip }, async (t) => {
   const { app, url } = await serveApp(t, { providers: { agent: scriptedProvider() } })
-  await app.runs.createSession({ id: 's' })
+  await app.agentRuns.createSession({ id: 's' })
   const client = curl(t, `${url}/sessions/s/stream`)
   await client.line('data: ')
-  await app.runs.deleteSession('s')
+  await app.agentRuns.deleteSession('s')
   t.equal(await client.exited, 0)
   t.strictSame(told(client.lines), ['retry: 1000', 'chat_subscribed 0', 'id: 0', '', 'session_deleted', ''])
   t.equal(await curl(t, '--fail', `${url}/sessions/s/stream`).exited, 22)

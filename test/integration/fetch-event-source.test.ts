@@ -122,5 +122,5 @@ test('a message that is posted with it is answered by its run\'s own stream; whe
     '2 chat_subscribed 2', '3 text @@two@@', '4 complete finished'
   ])
   t.strictSame([asked, await page.evaluate('ends')], [[null, '2'], ['closed', 'resolved']])
-  t.equal((await app.runs.listRuns('s')).runs.length, 1)
+  t.equal((await app.agentRuns.listRuns('s')).runs.length, 1)
 })

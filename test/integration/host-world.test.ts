@@ -114,11 +114,11 @@ test('what routes answer is told by their schemas, and never cut to them', async
   const { app, agent, url } = await host(t, async (app, agent) => {
     await app.register(agentRuns, { providers: { agent }, store: ':memory:' })
   })
-  await app.runs.startRun({ sessionId: 's', content: 'hi' })
+  await app.agentRuns.startRun({ sessionId: 's', content: 'hi' })
   const run = await agent.next()
   void run.emit({ kind: 'complete', exitCode: 0, usage: { inputTokens: 1, deep: { er: [1] } } })
-  while (await app.runs.isProcessing('s')) await new Promise(setImmediate)
-  const { runId } = (await app.runs.listRuns('s')).runs[0]!
+  while (await app.agentRuns.isProcessing('s')) await new Promise(setImmediate)
+  const { runId } = (await app.agentRuns.listRuns('s')).runs[0]!
   const { body } = await postJson(`${url}/sessions/s/abort`, { runId })
   t.match(body, { kind: 'complete', seq: 2, usage: { inputTokens: 1, deep: { er: [1] } } })
 })

@@ -42,8 +42,8 @@ async function assertAnswers (t: Test, app: FastifyInstance, url: string, reques
     t.notMatch(got.head, /content-type: text\/html|access-control-allow-origin|x-powered-by/i, `${name}: and nothing that lets others in`)
     t.notMatch(got.body, /node_modules|SQLITE|\bat .*:\d+:\d+/, `${name}: nothing of our inside`)
   }
-  t.strictSame((await app.runs.listSessions()).sessions.map(({ id }) => id).sort(), ['constructor', 'hostile'], 'no session came of it')
-  t.equal((await app.runs.listRuns('hostile')).runs.length, 1, 'and no run')
+  t.strictSame((await app.agentRuns.listSessions()).sessions.map(({ id }) => id).sort(), ['constructor', 'hostile'], 'no session came of it')
+  t.equal((await app.agentRuns.listRuns('hostile')).runs.length, 1, 'and no run')
 }
 
 for (const [what, requests] of Object.entries({ cursors: CURSORS, methods: METHODS, 'session ids': SESSION_IDS, bodies: BODIES, bytes: WIRE })) {
@@ -70,7 +70,7 @@ test('a body that is odd but can be read is read, and comes back as it was under
       ? Buffer.from(`POST /sessions/${id}/messages HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n1;x=y\r\n{\r\n${(body.length - 1).toString(16)}\r\n${body.subarray(1).toString()}\r\n0\r\nmore: headers\r\n\r\n`)
       : rawRequest(`/sessions/${id}/messages`, { method: 'POST', body, headers: [['content-type', 'application/json; charset=UTF-8']] })
     t.equal((await exchange(url, whole)).status, 202, id)
-    const { value } = await app.runs.replayEvents(id).next()
+    const { value } = await app.agentRuns.replayEvents(id).next()
     t.match(value, { seq: 1, kind: 'text', content }, id)
   }
 })

@@ -47,8 +47,8 @@ test('agents of a server that was killed end with their input; those that do not
   t.equal((await others(3)).length > 0, true, 'nobody ends them yet')
   // Nor does a host that has not asked for it; its own search for what the command left ends after any that began before.
   const host = await buildApp(t, { providers: { command: command({ command: 'true' }) } })
-  const { runId } = await host.runs.startRun({ sessionId: 's', content: 'hello' })
-  for await (const event of host.runs.subscribe('s')) if ('runId' in event && event.runId === runId && event.kind === 'complete') break
+  const { runId } = await host.agentRuns.startRun({ sessionId: 's', content: 'hello' })
+  for await (const event of host.agentRuns.subscribe('s')) if ('runId' in event && event.runId === runId && event.kind === 'complete') break
   t.equal((await others(3)).length > 0, true)
   await serve(['cat'])
   await others(0)

@@ -59,7 +59,7 @@ test('a completed run stays replayable to the last delta until its time is over'
   run.end()
   const client = await (await SseClient.open(`${url}/sessions/s/stream?until=complete`)).ended()
   t.strictSame(client.kinds, ['chat_subscribed', 'text', 'stream_delta', 'stream_delta', 'text', 'complete'])
-  t.equal((await app.runs.getSession('s'))?.compactedThrough, 0)
+  t.equal((await app.agentRuns.getSession('s'))?.compactedThrough, 0)
 })
 
 test('a long running run is merged as it goes: bounded for whoever comes, unchanged for whoever follows', async (t) => {

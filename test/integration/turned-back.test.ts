@@ -82,7 +82,7 @@ test('a clock that jumps by an hour, forth or back, ends no run, opens no hole, 
     seq++
     // So long that the other instance has looked who is alive.
     await client.comments(client.raw.split('\n:').length + 12)
-    await t.rejects(other.runs.startRun({ sessionId: 's', content: 'mine?' }), { code: 'RUN_IN_PROGRESS' })
+    await t.rejects(other.agentRuns.startRun({ sessionId: 's', content: 'mine?' }), { code: 'RUN_IN_PROGRESS' })
   }
   run.end()
   await client.frame('complete')
@@ -91,6 +91,6 @@ test('a clock that jumps by an hour, forth or back, ends no run, opens no hole, 
   t.match(client.events.at(-1), { reason: 'finished' })
   const times = client.events.map(({ timestamp }) => Date.parse(timestamp))
   t.ok(times[2]! < times[1]!, 'timestamps say what the clock said; the order is that of the seqs')
-  await app.runs.createSession({ id: 'newer' })
-  t.strictSame((await app.runs.listSessions()).sessions.map(({ id }) => id), ['newer', 's'])
+  await app.agentRuns.createSession({ id: 'newer' })
+  t.strictSame((await app.agentRuns.listSessions()).sessions.map(({ id }) => id), ['newer', 's'])
 })

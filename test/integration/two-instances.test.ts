@@ -64,7 +64,7 @@ test('a run that its own process has given up is ended by the session\'s next me
   const store = sqliteStore({ path: ':memory:' })
   t.teardown(() => store.close())
   const app = await buildApp(t, { providers: { agent }, store })
-  const { runId } = await app.runs.startRun({ sessionId: 's', content: 'go' })
+  const { runId } = await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
   const run = await agent.next()
   const { append, closeRun } = store
   const endings: RunEnding[] = []
@@ -75,11 +75,11 @@ test('a run that its own process has given up is ended by the session\'s next me
   }
   await run.emit({ kind: 'text', content: 'lost' })
   await run.stopped.promise
-  await t.rejects(app.runs.abortRun({ sessionId: 's' }), { code: 'STORE_UNAVAILABLE', statusCode: 503 })
+  await t.rejects(app.agentRuns.abortRun({ sessionId: 's' }), { code: 'STORE_UNAVAILABLE', statusCode: 503 })
   t.match(endings.map(({ error }) => error?.code), ['STORE_REFUSED', 'STORE_REFUSED', undefined, undefined], 'at last without any words')
   Object.assign(store, { append, closeRun })
-  t.match(await app.runs.startRun({ sessionId: 's', content: 'again' }), { status: 'running' })
-  t.match(await app.runs.getRun(runId), { status: 'completed', reason: 'interrupted' })
+  t.match(await app.agentRuns.startRun({ sessionId: 's', content: 'again' }), { status: 'running' })
+  t.match(await app.agentRuns.getRun(runId), { status: 'completed', reason: 'interrupted' })
 })
 
 test('a message that waits is run by whichever instance ends the run before it, and both see that', async (t) => {

@@ -85,6 +85,6 @@ test(`one socket that follows ${SESSIONS} sessions with a run in each, is cut of
     const marks = events.slice(1, 1 + EVENTS).map((event) => 'content' in event ? event.content : null)
     t.strictSame(marks, Array.from({ length: EVENTS }, (_, index) => `@@${id}:${index + 1}@@`), id)
     t.strictSame(events.slice(1 + EVENTS).map(({ kind }) => kind), i % 2 === 0 ? ['complete'] : ['text', 'complete'], id)
-    t.strictSame((await app.runs.listRuns(id)).runs.map(({ runId }) => runId), [memory.runIds.get(id)], 'one run, however often it was asked for')
+    t.strictSame((await app.agentRuns.listRuns(id)).runs.map(({ runId }) => runId), [memory.runIds.get(id)], 'one run, however often it was asked for')
   }
 })

@@ -108,7 +108,7 @@ test('messages that were sent again and again from socket to socket while connec
     await Promise.all(clients.slice(2).map((client) => client.frame('chat_accepted', sessionId, 2)))
     run.end()
     await Promise.all(clients.slice(2).map((client) => client.frame('complete')))
-    t.strictSame((await app.runs.listRuns(sessionId)).runs.map(({ runId }) => runId), [run.context.runId])
+    t.strictSame((await app.agentRuns.listRuns(sessionId)).runs.map(({ runId }) => runId), [run.context.runId])
     for (const client of clients.slice(2)) {
       t.strictSame(client.session(sessionId).seqs, [1, 2])
       client.cut()

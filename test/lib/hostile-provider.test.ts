@@ -15,7 +15,7 @@ async function streams (t: Test, yielded: () => Iterable<unknown>) {
   live.cut()
   const replayed = await (await SseClient.open(`${url}/sessions/s/stream?until=complete`)).ended()
   const events: Event[] = []
-  for await (const event of app.runs.replayEvents('s')) events.push(event)
+  for await (const event of app.agentRuns.replayEvents('s')) events.push(event)
   return { live: live.raw, replayed: replayed.raw, events }
 }
 
@@ -129,9 +129,9 @@ test('objects that play tricks fail the run or are dropped, and the session take
   const { app } = await serveApp(t, { providers: { agent }, store: ':memory:' })
   for (const [name, value] of Object.entries(tricks)) {
     trick = value
-    const { runId } = await app.runs.startRun({ sessionId: 's', content: name })
+    const { runId } = await app.agentRuns.startRun({ sessionId: 's', content: name })
     const events: Event[] = []
-    for await (const event of app.runs.subscribe('s', { after: (await app.runs.getRun(runId))!.cursor })) {
+    for await (const event of app.agentRuns.subscribe('s', { after: (await app.agentRuns.getRun(runId))!.cursor })) {
       if ('seq' in event) events.push(event)
       if (event.kind === 'complete') break
     }
@@ -152,8 +152,8 @@ test('a million events in one go end at the limit, with turns for others all the
     if (!over) setImmediate(look)
   }
   setImmediate(look)
-  await app.runs.startRun({ sessionId: 's', content: 'go' })
-  for await (const event of app.runs.subscribe('s', { after: 'latest' })) {
+  await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
+  for await (const event of app.agentRuns.subscribe('s', { after: 'latest' })) {
     if (event.kind !== 'complete') continue
     t.match(event, { seq: 20_002, reason: 'failed', error: { code: 'TOO_MANY_EVENTS' } })
     break
@@ -175,8 +175,8 @@ test('an agent that for ever yields what is no event, or says nothing, is ended'
   const { app } = await serveApp(t, { providers: { agent: { async * run () { for (;;) yield value as ProviderEvent } } }, store: ':memory:', limits: { maxEventsPerRun: 500 } })
   for (const [name, each] of Object.entries(endless)) {
     value = each
-    await app.runs.startRun({ sessionId: 's', content: 'go' })
-    for await (const event of app.runs.subscribe('s', { after: 'latest' })) {
+    await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
+    for await (const event of app.agentRuns.subscribe('s', { after: 'latest' })) {
       if (event.kind !== 'complete') continue
       t.match(event, { reason: 'failed', error: { code: 'TOO_MANY_EVENTS' } }, name)
       break
@@ -186,6 +186,6 @@ test('an agent that for ever yields what is no event, or says nothing, is ended'
 
 test('an iterator that answers with what is no object fails its run', async (t) => {
   const { app } = await serveApp(t, { providers: { agent: { run: () => ({ [Symbol.asyncIterator]: () => ({ next: () => 5 }) }) } as unknown as Provider }, store: ':memory:' })
-  const { runId } = await app.runs.startRun({ sessionId: 's', content: 'go' })
-  t.match(await app.runs.abortRun({ sessionId: 's', runId }), { reason: 'failed', error: { code: 'PROVIDER_FAILED' } })
+  const { runId } = await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
+  t.match(await app.agentRuns.abortRun({ sessionId: 's', runId }), { reason: 'failed', error: { code: 'PROVIDER_FAILED' } })
 })

@@ -12,14 +12,14 @@ type Run = Provider['run']
 /** What a run of `run` leaves in the log, and how the session is afterwards. */
 async function outcome (t: Test, run: Run, options: { runTimeoutMs?: number } = {}): Promise<Event[]> {
   const app = await buildApp(t, { providers: { agent: { run } }, store: ':memory:', ...options })
-  await app.runs.startRun({ sessionId: 's', content: 'go' })
+  await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
   const events: Event[] = []
-  for await (const event of app.runs.subscribe('s')) {
+  for await (const event of app.agentRuns.subscribe('s')) {
     if ('seq' in event) events.push(event)
     if (event.kind === 'complete') break
   }
   t.strictSame(events.map(({ seq }) => seq), events.map((_, index) => index + 1))
-  t.equal((await app.runs.getSession('s'))?.isProcessing, false)
+  t.equal((await app.agentRuns.getSession('s'))?.isProcessing, false)
   return events
 }
 
@@ -115,11 +115,11 @@ test('a provider that never waits for anything starves nobody', async (t) => {
   let yielded = 0
   const run: Run = async function * () { for (; yielded < 200_000; yielded++) yield text('x') }
   const app = await buildApp(t, { providers: { agent: { run } }, store: ':memory:' })
-  await app.runs.startRun({ sessionId: 's', content: 'go' })
+  await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
   await new Promise((resolve) => { setImmediate(resolve) })
   t.ok(yielded < 2_000, `the loop turned after ${yielded} events`)
   t.match((await app.inject('/runs')).json(), { runs: [{ sessionId: 's' }] })
-  t.match(await app.runs.abortRun({ sessionId: 's' }), { reason: 'aborted' })
+  t.match(await app.agentRuns.abortRun({ sessionId: 's' }), { reason: 'aborted' })
   t.ok(yielded < 200_000)
 })
 
@@ -127,36 +127,36 @@ test('of a provider that never waits little is uncommitted at a time, in bytes t
   let yielded = 0
   const run: Run = async function * () { for (; yielded < 1_000; yielded++) yield text('x'.repeat(100_000)) }
   const app = await buildApp(t, { providers: { agent: { run } }, store: ':memory:' })
-  await app.runs.startRun({ sessionId: 's', content: 'go' })
+  await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
   await new Promise((resolve) => { setImmediate(resolve) })
   t.ok(yielded < 20, `${yielded} events of 100 kB in a turn`)
-  await app.runs.abortRun({ sessionId: 's' })
+  await app.agentRuns.abortRun({ sessionId: 's' })
 })
 
 test('a flood of garbage starves nobody either', async (t) => {
   let yielded = 0
   const run: Run = async function * () { for (;; yielded++) yield null as unknown as ProviderEvent }
   const app = await buildApp(t, { providers: { agent: { run } }, store: ':memory:' })
-  await app.runs.startRun({ sessionId: 's', content: 'go' })
+  await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
   await new Promise((resolve) => { setImmediate(resolve) })
-  t.match(await app.runs.abortRun({ sessionId: 's' }), { reason: 'aborted' })
+  t.match(await app.agentRuns.abortRun({ sessionId: 's' }), { reason: 'aborted' })
   t.ok(yielded > 0)
 })
 
 test('a provider that hears no abort loses its run all the same, and the session is free', async (t) => {
   const agent = scriptedProvider()
   const app = await buildApp(t, { providers: { agent }, store: ':memory:' })
-  await app.runs.startRun({ sessionId: 's', content: 'one' })
+  await app.agentRuns.startRun({ sessionId: 's', content: 'one' })
   const deaf = await agent.next()
-  await app.runs.abortRun({ sessionId: 's' })
-  await app.runs.startRun({ sessionId: 's', content: 'two' })
+  await app.agentRuns.abortRun({ sessionId: 's' })
+  await app.agentRuns.startRun({ sessionId: 's', content: 'two' })
   const next = await agent.next()
   void deaf.emit(text('zombie'))
   deaf.fail(new Error('zombie'))
   await next.emit(text('fine'))
   next.end()
   const events: Event[] = []
-  for await (const event of app.runs.subscribe('s')) {
+  for await (const event of app.agentRuns.subscribe('s')) {
     if ('seq' in event) events.push(event)
     if (event.kind === 'complete' && event.reason === 'finished') break
   }
@@ -167,8 +167,8 @@ test('an iterator that throws when it is stopped costs nothing', async (t) => {
   for (const stop of [() => { throw new Error('sync') }, () => Promise.reject(new Error('async')), () => 5]) {
     const run = () => ({ [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}), return: stop }) })
     const app = await buildApp(t, { providers: { agent: { run: run as unknown as Run } }, store: ':memory:' })
-    await app.runs.startRun({ sessionId: 's', content: 'go' })
-    t.match(await app.runs.abortRun({ sessionId: 's' }), { reason: 'aborted' })
+    await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
+    t.match(await app.agentRuns.abortRun({ sessionId: 's' }), { reason: 'aborted' })
   }
 })
 
@@ -186,26 +186,26 @@ test('a run that takes longer than it may ends with timeout', async (t) => {
 test('the app may end a run that it knows to be over', async (t) => {
   const agent = scriptedProvider()
   const app = await buildApp(t, { providers: { agent }, store: ':memory:' })
-  const { runId } = await app.runs.startRun({ sessionId: 's', content: 'go' })
+  const { runId } = await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
   const run = await agent.next()
-  t.match(await app.runs.completeRun(runId, { exitCode: 0 }), { reason: 'finished', success: true })
-  t.match(await app.runs.completeRun(runId, { exitCode: 9 }), { reason: 'finished', success: true }, 'the first holds')
+  t.match(await app.agentRuns.completeRun(runId, { exitCode: 0 }), { reason: 'finished', success: true })
+  t.match(await app.agentRuns.completeRun(runId, { exitCode: 9 }), { reason: 'finished', success: true }, 'the first holds')
   await run.stopped.promise
-  await t.rejects(app.runs.completeRun('nobody', { exitCode: 0 }), { code: 'RUN_NOT_FOUND' })
+  await t.rejects(app.agentRuns.completeRun('nobody', { exitCode: 0 }), { code: 'RUN_NOT_FOUND' })
 })
 
 test('what a provider knows of its run', async (t) => {
   const agent = scriptedProvider()
   const app = await buildApp(t, { providers: { agent }, store: ':memory:' })
-  await app.runs.createSession({ id: 's', owner: 'ada', metadata: { plan: 'pro' } })
-  const { runId } = await app.runs.startRun({ sessionId: 's', content: 'one', context: { user: 7 } })
+  await app.agentRuns.createSession({ id: 's', owner: 'ada', metadata: { plan: 'pro' } })
+  const { runId } = await app.agentRuns.startRun({ sessionId: 's', content: 'one', context: { user: 7 } })
   const first = await agent.next()
   t.match(first.context, { session: { id: 's', owner: 'ada', metadata: { plan: 'pro' } }, runId, content: 'one', options: {}, context: { user: 7 }, providerSessionId: null })
   await first.emit({ kind: 'session_created', newSessionId: 'native-session-1' }, { kind: 'stream_delta', messageId: 'm', content: 'an' }, { kind: 'text', messageId: 'm', content: 'answer' })
   first.end()
-  for await (const { kind } of app.runs.subscribe('s')) if (kind === 'complete') break
+  for await (const { kind } of app.agentRuns.subscribe('s')) if (kind === 'complete') break
 
-  await app.runs.startRun({ sessionId: 's', content: 'two' })
+  await app.agentRuns.startRun({ sessionId: 's', content: 'two' })
   const second = await agent.next()
   t.equal(second.context.providerSessionId, 'native-session-1')
   const history: Event[] = []
@@ -238,8 +238,8 @@ test('a provider that is stopped while it still makes its iterable hears of it, 
     return { [Symbol.asyncIterator]: () => ({ next: () => new Promise(() => {}), return: async () => { returned.open(); return { done: true, value: undefined } } }) }
   }
   const app = await buildApp(t, { providers: { agent: { run: run as unknown as Run } }, store: ':memory:' })
-  await app.runs.startRun({ sessionId: 's', content: 'go' })
-  t.match(await app.runs.abortRun({ sessionId: 's' }), { reason: 'aborted' })
+  await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
+  t.match(await app.agentRuns.abortRun({ sessionId: 's' }), { reason: 'aborted' })
   await stopped.promise
   made.open()
   await returned.promise
@@ -264,8 +264,8 @@ test('an event that cannot even be read fails the run, and its provider is stopp
 test('an error that cannot be logged ends the run like any other', async (t) => {
   const thrown = Object.defineProperty(new Error('x'), 'message', { get () { throw new Error('unreadable') } })
   const app = await buildApp(t, { providers: { agent: { async * run () { throw thrown } } }, store: ':memory:' }, { logger: { level: 'error', stream: { write () {} } } })
-  await app.runs.startRun({ sessionId: 's', content: 'go' })
-  for await (const event of app.runs.subscribe('s')) {
+  await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
+  for await (const event of app.agentRuns.subscribe('s')) {
     if (event.kind !== 'complete') continue
     t.match(event, { reason: 'failed', error: { code: 'PROVIDER_FAILED' } })
     break

@@ -38,7 +38,7 @@ export function show (event: Event): string {
     default: return event.kind
   }
 }
-const state = await app.runs.getRun('r')
+const state = await app.agentRuns.getRun('r')
 export const status: 'queued' | 'running' | 'completed' | undefined = state?.status
 const harness: StoreHarness = { database: async () => ({ open: async () => memoryStore(), close: async () => {} }) }
 export const suites = [() => storeSuite(test, harness), () => providerSuite(test, { create: () => mine, content: 'hi' })]
@@ -58,7 +58,7 @@ void (() => app.register(plugin, {}))
 const failing: Provider = { async * run () { throw new ProviderError('no', { code: 'NO' }) } }
 async function main (): Promise<void> {
   await app.ready()
-  const state = await app.runs.getRun('r')
+  const state = await app.agentRuns.getRun('r')
   const status: 'queued' | 'running' | 'completed' | undefined = state?.status
   const { statusCode } = await app.inject({ method: 'POST', url: '/sessions/s/messages', payload: { content: 'hi' } })
   process.stdout.write([statusCode, status, typeof failing.run, runs.agentRuns === plugin].join(' '))

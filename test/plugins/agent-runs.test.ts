@@ -87,7 +87,7 @@ test('a failing store is a 503 with Retry-After, without its inner words', async
 test('without routes there is only the registry', async (t) => {
   const app = await buildApp(t, { providers: providers(), routes: false, store: ':memory:' })
   t.equal((await app.inject('/runs')).statusCode, 404)
-  t.strictSame(await app.runs.listRunningRuns(), { runs: [], hasMore: false })
+  t.strictSame(await app.agentRuns.listRunningRuns(), { runs: [], hasMore: false })
 })
 
 test('what the host sets on the reply reaches the stream', async (t) => {
@@ -111,4 +111,15 @@ test('the store that we made is closed with the app, the one that we were given 
   await other.register(agentRuns, { providers: providers(), store })
   await other.close()
   t.equal(await store.getSession('s', null), null, 'still serves')
+})
+
+test('the registry is app.agentRuns, and app.runs too until 1.0, unless the host has a `runs` of its own', async (t) => {
+  const app = host(t)
+  await app.register(agentRuns, { providers: providers(), store: ':memory:' })
+  t.equal((app as unknown as { runs: unknown }).runs, app.agentRuns)
+  const other = host(t)
+  other.decorate('runs', 'of the host')
+  await other.register(agentRuns, { providers: providers(), store: ':memory:' })
+  t.equal((other as unknown as { runs: unknown }).runs, 'of the host')
+  t.strictSame(await other.agentRuns.listSessions(), { sessions: [], hasMore: false })
 })

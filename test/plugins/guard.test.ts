@@ -28,8 +28,8 @@ test('who is identified, at once or later, as a string or an object, owns what i
   ]) {
     const { app, call } = await build(t, answering(answer))
     t.equal((await call({ method: 'POST', url: '/sessions', payload: { id: 's' } })).status, 201)
-    t.match(await app.runs.getSession('s'), { owner: 'alice' })
-    t.match(await app.runs.listSessions({ owner: 'bob' }), [])
+    t.match(await app.agentRuns.getSession('s'), { owner: 'alice' })
+    t.match(await app.agentRuns.listSessions({ owner: 'bob' }), [])
   }
 })
 
@@ -39,7 +39,7 @@ test('nobody gets a 401 on every route, and neither does anything', async (t) =>
     t.strictSame(await call('/sessions'), { status: 401, body: UNAUTHENTICATED }, JSON.stringify(answer))
     t.strictSame((await call({ method: 'POST', url: '/sessions/s/messages', payload: { content: 'x' } })).body, UNAUTHENTICATED)
     t.strictSame((await call('/sessions/s/stream')).body, UNAUTHENTICATED)
-    t.strictSame(await app.runs.listSessions(), { sessions: [], hasMore: false })
+    t.strictSame(await app.agentRuns.listSessions(), { sessions: [], hasMore: false })
   }
 })
 
@@ -63,7 +63,7 @@ test('an identify that throws, or answers with what is no identity, is a 401 tha
 
 test('without identify everything is the anonymous owner\'s, and not that of sessions with an owner', async (t) => {
   const { app, call } = await build(t)
-  await app.runs.createSession({ id: 'owned', owner: 'alice' })
+  await app.agentRuns.createSession({ id: 'owned', owner: 'alice' })
   t.equal((await call({ method: 'POST', url: '/sessions', payload: { id: 's' } })).status, 201)
   t.equal((await call('/sessions/s')).status, 200)
   t.equal((await call('/sessions/owned')).status, 404)
@@ -88,9 +88,9 @@ test('a host whose identity is made by preHandler hooks has to say so', async (t
 
 test('the host\'s hooks run first, in order: onRequest, preHandler, identify, authorize; and on our routes only', async (t) => {
   const order: string[] = []
-  const note = (name: string) => async (request: FastifyRequest): Promise<void> => { order.push(`${name} ${request.runsOwner}`) }
+  const note = (name: string) => async (request: FastifyRequest): Promise<void> => { order.push(`${name} ${request.agentRuns.owner}`) }
   const { app, call } = await build(t, {
-    authorize: ({ runsOwner, body }) => { order.push(`authorize ${runsOwner} ${JSON.stringify(body)}`); return true },
+    authorize: ({ agentRuns: { owner }, body }) => { order.push(`authorize ${owner} ${JSON.stringify(body)}`); return true },
     identify: () => { order.push('identify'); return 'alice' },
     preHandler: [note('preHandler 1'), (request, _, done) => { order.push(`preHandler 2 ${JSON.stringify(request.body)}`); done() }],
     onRequest: note('onRequest'),
@@ -103,7 +103,7 @@ test('the host\'s hooks run first, in order: onRequest, preHandler, identify, au
   await app.inject('/of-the-host')
   t.strictSame(order, [])
 
-  const early = await build(t, { onRequest: note('onRequest'), identify: () => { order.push('identify'); return 'bob' }, authorize: ({ runsOwner }) => { order.push(`authorize ${runsOwner}`); return true } })
+  const early = await build(t, { onRequest: note('onRequest'), identify: () => { order.push('identify'); return 'bob' }, authorize: ({ agentRuns: { owner } }) => { order.push(`authorize ${owner}`); return true } })
   t.equal((await early.call('/sessions')).status, 200)
   t.strictSame(order, ['onRequest ', 'identify', 'authorize bob'])
 })
@@ -134,7 +134,7 @@ const REQUESTS: Array<[RunsAction, (id: string, runId: string) => InjectOptions 
 
 async function buildAuthorized (t: Test, authorize: NonNullable<AgentRunsOptions['authorize']>, options: Partial<AgentRunsOptions> = {}) {
   const built = await build(t, { identify: () => 'alice', authorize, ...options })
-  const { runId } = await built.app.runs.startRun({ sessionId: 's', owner: 'alice', content: 'go' })
+  const { runId } = await built.app.agentRuns.startRun({ sessionId: 's', owner: 'alice', content: 'go' })
   return { ...built, runId, run: await built.agent.next() }
 }
 
@@ -144,15 +144,15 @@ test('authorize is asked once per request, with its action and the session or nu
     asked.push([request.method, action, session?.id, session?.owner, session?.runId])
     return false
   })
-  const session = await app.runs.getSession('s')
+  const session = await app.agentRuns.getSession('s')
   for (const [action, request] of REQUESTS) {
     const what = request('s', runId)
     t.match(await call(what), { status: 403, body: { code: 'FORBIDDEN', message: 'This is not allowed.' } }, what.url)
     const about = action === 'create' || action === 'list' ? [undefined, undefined, undefined] : ['s', 'alice', runId]
     t.strictSame(asked.splice(0), [[what.method ?? 'GET', action, ...about]])
   }
-  t.strictSame(await app.runs.getSession('s'), session, 'what was refused has done nothing')
-  t.strictSame((await app.runs.listSessions()).sessions.length, 1)
+  t.strictSame(await app.agentRuns.getSession('s'), session, 'what was refused has done nothing')
+  t.strictSame((await app.agentRuns.listSessions()).sessions.length, 1)
 })
 
 test('only true is yes, whether at once or later', async (t) => {
@@ -175,8 +175,8 @@ test('an authorize that throws is an error of the host, and the route does not r
 test('of sessions that are not one\'s own authorize is not asked, and refusing one that is nobody\'s looks the same', async (t) => {
   const asked: unknown[] = []
   const { app, call } = await buildAuthorized(t, (_, what) => { asked.push(what); return what.session !== null })
-  await app.runs.createSession({ id: 'his', owner: 'bob' })
-  const { runId } = await app.runs.startRun({ sessionId: 'his', content: 'x' })
+  await app.agentRuns.createSession({ id: 'his', owner: 'bob' })
+  const { runId } = await app.agentRuns.startRun({ sessionId: 'his', content: 'x' })
   t.match(await call(`/runs/${runId}`), { status: 404, body: { code: 'RUN_NOT_FOUND' } })
   t.strictSame(asked, [])
   for (const [action, request] of REQUESTS.slice(4)) {
@@ -187,13 +187,13 @@ test('of sessions that are not one\'s own authorize is not asked, and refusing o
     t.strictSame(JSON.parse(JSON.stringify(nobodys).replace('none', 'his')), his)
     t.strictSame(asked.splice(0), action === 'read' || action === 'send' ? [{ action, session: null }] : [], 'only what may begin before its session')
   }
-  t.equal(await app.runs.getSession('none'), null)
+  t.equal(await app.agentRuns.getSession('none'), null)
 })
 
 test('with leave, a message creates its session', async (t) => {
   const { app, agent, call } = await buildAuthorized(t, (_, { action }) => action === 'send')
   t.equal((await call({ method: 'POST', url: '/sessions/new/messages', payload: { content: 'x' } })).status, 202)
-  t.match(await app.runs.getSession('new'), { owner: 'alice' })
+  t.match(await app.agentRuns.getSession('new'), { owner: 'alice' })
   ;(await agent.next()).end()
 })
 

@@ -48,7 +48,7 @@ test('when the signal is aborted, streams end with stream_closing and sockets wi
   t.equal(run.context.signal.aborted, false)
   await run.emit({ kind: 'text', content: 'still here' })
   await Promise.all([others.until(({ events }) => events.length === 2), otherSocket!.until(({ kinds }) => kinds.length === 3)])
-  t.equal((await app.runs.getSession('s'))?.isProcessing, true)
+  t.equal((await app.agentRuns.getSession('s'))?.isProcessing, true)
   others.cut()
   t.strictSame(log, [])
 })
@@ -62,7 +62,7 @@ test('a message that comes after the signal was aborted is not served, however s
   client.json({ type: 'chat.send', sessionId: 's', content: 'x' })
   t.equal(await client.gone(), 4401)
   t.strictSame(client.kinds, ['chat_subscribed', 'stream_closing'])
-  t.equal(await app.runs.getSession('s'), null)
+  t.equal(await app.agentRuns.getSession('s'), null)
 })
 
 test('a stream that opens while the signal is aborted ends like one that was open', async (t) => {
@@ -75,5 +75,5 @@ test('a stream that opens while the signal is aborted ends like one that was ope
   const stream = await (await SseClient.open(`${url}/sessions/unborn/stream`)).ended()
   t.strictSame(stream.kinds, ['chat_subscribed', 'stream_closing'])
   await eventually(async () => await connections() === 0)
-  t.equal(await app.runs.getSession('unborn'), null)
+  t.equal(await app.agentRuns.getSession('unborn'), null)
 })

@@ -50,14 +50,14 @@ test('a message is bounded in bytes and parts, whichever way it comes', async (t
   t.strictSame([await send(text(9_000)), await send(text(10_000)), await send([{ type: 'image', mimeType: 'image/png', data: 'A'.repeat(10_000) }])], [202, 'MESSAGE_TOO_LARGE', 'MESSAGE_TOO_LARGE'])
   const tooMany = await app.inject({ method: 'POST', url: '/sessions/s/messages', payload: { content: Array.from({ length: 1_001 }, () => ({ type: 'text', text: 'x' })) } })
   t.match(tooMany.json(), { code: 'INVALID_REQUEST', message: 'body/content must not have more than 1000 items' })
-  await t.rejects(app.runs.startRun({ sessionId: 's', content: Array.from({ length: 1_001 }, () => ({ type: 'text', text: 'x' })) }), { message: /at most 1000 parts/ })
+  await t.rejects(app.agentRuns.startRun({ sessionId: 's', content: Array.from({ length: 1_001 }, () => ({ type: 'text', text: 'x' })) }), { message: /at most 1000 parts/ })
   const agUi = await app.inject({ method: 'POST', url: '/ag-ui', payload: { threadId: 's', runId: 'r', messages: [{ id: 'm', role: 'user', content: Array.from({ length: 1_001 }, () => ({ type: 'text', text: 'x' })) }] } })
   t.match(agUi.json(), { code: 'INVALID_REQUEST', message: /at most 1000 parts/ })
   const chat = await app.inject({ method: 'POST', url: '/ai-sdk', payload: { id: 'chat', messages: [{ id: 'm', role: 'user', parts: [{ type: 'text', text: text(10_000) }] }] } })
   t.match(chat.json(), { code: 'MESSAGE_TOO_LARGE' })
   const parts = await app.inject({ method: 'POST', url: '/ai-sdk', payload: { id: 'chat', messages: [{ id: 'm', role: 'user', parts: Array.from({ length: 1_001 }, () => ({ type: 'text', text: 'x' })) }] } })
   t.match(parts.json(), { code: 'INVALID_REQUEST', message: /1000 parts/ })
-  t.equal(await app.runs.getSession('chat'), null)
+  t.equal(await app.agentRuns.getSession('chat'), null)
 })
 
 test('what is wrong with a long array is looked for at its head, and found behind it too', (t) => {

@@ -12,7 +12,7 @@ test('every answer of every route says that it is what it says, errors too', asy
   app.get('/of-the-host', async () => ({}))
   await app.register(agentRuns, { providers: { agent: scriptedProvider() }, store: ':memory:', identify: ({ headers }) => headers['x-user'] as string | undefined })
   await app.ready()
-  await app.runs.createSession({ id: 's', owner: 'alice' })
+  await app.agentRuns.createSession({ id: 's', owner: 'alice' })
   t.ok(routes.includes('/sessions/:id/messages') && routes.includes('/ag-ui'), routes.join())
   for (const route of routes.filter((path) => path !== '/of-the-host')) {
     const url = route.replace(/:\w+/g, 's')

@@ -91,11 +91,11 @@ const as = (user: string, request: Request): InjectOptions => ({ ...request, hea
 
 /** A session `hers` of alice, with a run that is running and waits for an approval. */
 async function aliceRuns (app: FastifyInstance, agent: ReturnType<typeof scriptedProvider>): Promise<{ runId: string, requestId: string, run: ScriptedRun }> {
-  await app.runs.createSession({ id: 'hers', owner: 'alice', title: 'Secret' })
-  const { runId } = await app.runs.startRun({ sessionId: 'hers', owner: 'alice', content: 'secret' })
+  await app.agentRuns.createSession({ id: 'hers', owner: 'alice', title: 'Secret' })
+  const { runId } = await app.agentRuns.startRun({ sessionId: 'hers', owner: 'alice', content: 'secret' })
   const run = await agent.next()
   run.context.requestPermission({ toolName: 'shell', input: 'secret' }).catch(() => {})
-  for await (const event of app.runs.subscribe('hers')) {
+  for await (const event of app.agentRuns.subscribe('hers')) {
     if (event.kind === 'permission_request') return { runId, requestId: event.requestId, run }
   }
   throw new Error('the agent has not asked')
@@ -109,7 +109,7 @@ test('every route of the plugin names its action, and is among the subjects of t
 test('to a stranger a session does not exist, whatever the route: the answer is that of one that nobody has', async (t) => {
   const { app, agent, routes } = await build(t)
   const { runId, requestId, run } = await aliceRuns(app, agent)
-  const before = JSON.stringify([await app.runs.getSession('hers'), await app.runs.getRun(runId)])
+  const before = JSON.stringify([await app.agentRuns.getSession('hers'), await app.agentRuns.getRun(runId)])
   for (const { name, isHead } of routes) {
     const { on, missing = on, refused = 404 } = SUBJECTS[name] ?? {}
     if (on === undefined || missing === undefined) continue
@@ -121,7 +121,7 @@ test('to a stranger a session does not exist, whatever the route: the answer is 
     t.equal(theirs!.body.replaceAll('hers', 'ID').replaceAll(runId, 'ID'), none!.body.replaceAll('none', 'ID').replaceAll(NONE, 'ID'), 'the same body')
     t.strictSame(Object.keys(theirs!.headers), Object.keys(none!.headers), 'the same headers')
   }
-  t.equal(JSON.stringify([await app.runs.getSession('hers'), await app.runs.getRun(runId)]), before, 'and nothing has happened to it')
+  t.equal(JSON.stringify([await app.agentRuns.getSession('hers'), await app.agentRuns.getRun(runId)]), before, 'and nothing has happened to it')
   t.equal(run.context.signal.aborted, false)
 })
 
@@ -140,7 +140,7 @@ test('on her own session the same requests reach their routes', async (t) => {
 test('a session that was deleted is gone to its owner, and to a stranger was never there', async (t) => {
   const { app, agent, routes } = await build(t, { authorize: () => true })
   const { runId, requestId } = await aliceRuns(app, agent)
-  await app.runs.deleteSession('hers')
+  await app.agentRuns.deleteSession('hers')
   for (const { name, isHead } of routes) {
     const { on, missing = on, refused = 404 } = SUBJECTS[name]!
     if (on === undefined || missing === undefined || isHead || name === 'GET /runs/:runId') continue
@@ -154,8 +154,8 @@ test('a session that was deleted is gone to its owner, and to a stranger was nev
 
 test('that others follow a session until it is full is not for strangers to know', async (t) => {
   const { app } = await build(t, { limits: { subscribersPerSession: 1 } })
-  await app.runs.createSession({ id: 'hers', owner: 'alice' })
-  const opening = await app.runs.openSubscription({ sessionId: 'hers', owner: 'alice', after: 0, until: null })
+  await app.agentRuns.createSession({ id: 'hers', owner: 'alice' })
+  const opening = await app.agentRuns.openSubscription({ sessionId: 'hers', owner: 'alice', after: 0, until: null })
   t.equal((await app.inject(as('alice', { method: 'GET', url: '/sessions/hers/stream' }))).statusCode, 429)
   t.equal((await app.inject(as('mallory', { method: 'GET', url: '/sessions/hers/stream' }))).statusCode, 404)
   opening.cancel()
@@ -163,7 +163,7 @@ test('that others follow a session until it is full is not for strangers to know
 
 test('lists hold what is one\'s own, and a page cannot be asked for behind somebody else\'s session', async (t) => {
   const { app, agent } = await build(t)
-  await app.runs.createSession({ id: 'old', owner: 'mallory' })
+  await app.agentRuns.createSession({ id: 'old', owner: 'mallory' })
   await aliceRuns(app, agent)
   const get = async (user: string, url: string) => (await app.inject(as(user, { method: 'GET', url }))).json<Record<string, Array<Record<string, unknown>>>>()
   t.strictSame(await get('mallory', '/runs'), { runs: [], hasMore: false })
@@ -176,7 +176,7 @@ test('lists hold what is one\'s own, and a page cannot be asked for behind someb
 test('a run of somebody else\'s cannot be stopped by way of one\'s own session', async (t) => {
   const { app, agent } = await build(t)
   const { runId, run } = await aliceRuns(app, agent)
-  await app.runs.createSession({ id: 'mine', owner: 'mallory' })
+  await app.agentRuns.createSession({ id: 'mine', owner: 'mallory' })
   const { statusCode, body } = await app.inject(as('mallory', { method: 'POST', url: '/sessions/mine/abort', payload: { runId } }))
   t.match([statusCode, JSON.parse(body)], [404, { code: 'RUN_NOT_FOUND' }])
   t.equal(run.context.signal.aborted, false)
@@ -189,7 +189,7 @@ test('a message to a session of somebody else creates nothing and is a 404, also
   t.match([statusCode, JSON.parse(body)], [404, { code: 'SESSION_NOT_FOUND' }])
   const created = await app.inject(as('mallory', SUBJECTS['POST /sessions/:id/messages']!.on!('his', '', '')))
   t.equal(created.statusCode, 202)
-  t.match(await app.runs.getSession('his'), { owner: 'mallory' })
+  t.match(await app.agentRuns.getSession('his'), { owner: 'mallory' })
   ;(await agent.next()).end()
 })
 
@@ -207,6 +207,6 @@ test('a message and its authorization meet the owner once more in the store', as
   })
   const { statusCode, body } = await app.inject(as('mallory', { method: 'POST', url: '/sessions/late/messages', payload: { content: 'x' } }))
   t.match([statusCode, JSON.parse(body)], [404, { code: 'SESSION_NOT_FOUND' }])
-  t.match(await app.runs.getSession('late'), { owner: 'alice', lastSeq: 0 })
+  t.match(await app.agentRuns.getSession('late'), { owner: 'alice', lastSeq: 0 })
   t.ok(agent)
 })

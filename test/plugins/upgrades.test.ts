@@ -40,7 +40,7 @@ test('who would rather speak HTTP/2 is served as if it had not said so, with its
     t.equal(post.status, path === '/plain' ? 200 : 202, path)
     if (path === '/plain') t.equal(post.body, json)
   }
-  t.match(await app.runs.getSession('s'), { isProcessing: true })
+  t.match(await app.agentRuns.getSession('s'), { isProcessing: true })
   const websocket = await RawSocket.open(url, { path: '/plain', method: 'POST', headers: { 'content-length': '2', 'content-type': 'application/json' }, behind: Buffer.from('{}') })
   await websocket.answered()
   websocket.cut()
@@ -90,14 +90,14 @@ test('a WebSocket to what is none gets a plain answer and is let go: it holds up
 test('a WebSocket to a stream is a stream like any: its reader may be slow, and may go without a word', async (t) => {
   const agent = scriptedProvider()
   const { app, url } = await serve(t, { providers: { agent }, limits: { subscribersPerSession: 1 } })
-  await app.runs.startRun({ sessionId: 's', content: 'go' })
+  await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
   const run = await agent.next()
   for (let index = 0; index < 20; index++) await run.emit({ kind: 'text', content: 'x'.repeat(500_000) })
   // More than sockets hold: it has to wait for room.
   const slow = await RawSocket.open(url, { path: '/sessions/s/stream' })
   slow.stall()
   run.end()
-  await eventually(async () => !await app.runs.isProcessing('s'))
+  await eventually(async () => !await app.agentRuns.isProcessing('s'))
   slow.socket.resume()
   await slow.until(({ body }) => body.slice(-2_000).includes('"kind":"complete"'))
   t.equal((await fetch(`${url}/sessions/s/stream`)).status, 429)

@@ -13,7 +13,7 @@ async function refusal (peer: RawSocket) {
 
 test('nobody, who may not, and one too many are refused at the upgrade, as on any route', async (t) => {
   const { peer, peerOf, log } = await serveSockets(t, {
-    identify: byHeader, authorize: ({ runsOwner }, { action }) => action === 'connect' && runsOwner !== 'bob', limits: { sockets: 2 }
+    identify: byHeader, authorize: ({ agentRuns: { owner } }, { action }) => action === 'connect' && owner !== 'bob', limits: { sockets: 2 }
   })
   t.strictSame(await refusal(await peer()), { status: 401, body: { statusCode: 401, code: 'UNAUTHENTICATED', error: 'Unauthorized', message: 'Authentication is required.' } })
   t.strictSame(await refusal(await peerOf('bob')), { status: 403, body: { statusCode: 403, code: 'FORBIDDEN', error: 'Forbidden', message: 'This is not allowed.' } })
@@ -64,7 +64,7 @@ test('the host\'s hooks run before the upgrade, and may refuse it or say who com
   const client = await peer()
   t.strictSame(order.splice(0), ['onRequest', 'preHandler', 'identify', 'connect'])
   await client.ask({ type: 'chat.send', sessionId: 's', content: 'x' }, 'chat_accepted')
-  t.match(await app.runs.getSession('s'), { owner: 'alice' })
+  t.match(await app.agentRuns.getSession('s'), { owner: 'alice' })
   t.strictSame(order.slice(0, 1), ['send'], 'messages are no requests: hooks do not run for them, authorize does')
 })
 
@@ -81,27 +81,27 @@ test('authorize is asked about each message, with the request that opened the so
   const { app, agent, peerOf, log } = await serveSockets(t, {
     identify: byHeader,
     authorize: ((request: FastifyRequest, { action, session }: { action: RunsAction, session: { id: string, runId: string | null } | null }) => {
-      asked.push([`${request.url} of ${request.runsOwner}`, action, session?.id ?? null, session?.runId])
+      asked.push([`${request.url} of ${request.agentRuns.owner}`, action, session?.id ?? null, session?.runId])
       return answer
     }) as never
   })
   const alice = 'alice'
-  await app.runs.createSession({ id: 's', owner: alice })
-  const { runId } = await app.runs.startRun({ sessionId: 's', owner: alice, content: 'go' })
+  await app.agentRuns.createSession({ id: 's', owner: alice })
+  const { runId } = await app.agentRuns.startRun({ sessionId: 's', owner: alice, content: 'go' })
   const run = await agent.next()
   const client = await peerOf(alice, { path: '/ws?of=hers' })
   t.strictSame(asked.splice(0), [['/ws?of=hers of alice', 'connect', null, undefined]])
 
   for (const no of [false, Promise.resolve(false), undefined, 1, 'yes']) {
     answer = no
-    const session = JSON.stringify(await app.runs.getSession('s'))
+    const session = JSON.stringify(await app.agentRuns.getSession('s'))
     for (const [action, message] of Object.entries(MESSAGES)) {
       client.told.length = 0
       const { sessionId, requestId, code, error } = await client.ask(message('s'))
       t.strictSame([code, error, sessionId, requestId], ['FORBIDDEN', 'This is not allowed.', 's', action === 'read' ? undefined : 'r'])
       t.strictSame(asked.splice(0), [['/ws?of=hers of alice', action, 's', runId]])
     }
-    t.equal(JSON.stringify(await app.runs.getSession('s')), session, 'what was refused has done nothing')
+    t.equal(JSON.stringify(await app.agentRuns.getSession('s')), session, 'what was refused has done nothing')
   }
   t.equal(run.context.signal.aborted, false)
 
@@ -129,7 +129,7 @@ test('an authorize that throws is INTERNAL_ERROR, whose words stay in the log', 
 test('when the identity expires each subscription ends with stream_closing, then the socket with 4401; the run goes on', async (t) => {
   const expiresAt = Date.now() + 400
   const { app, agent, peer, log } = await serveSockets(t, { heartbeatMs: 100, identify: () => ({ owner: 'alice', expiresAt }) })
-  await app.runs.startRun({ sessionId: 's', owner: 'alice', content: 'go' })
+  await app.agentRuns.startRun({ sessionId: 's', owner: 'alice', content: 'go' })
   const run = await agent.next()
   const client = await peer()
   client.json({ type: 'chat.subscribe', sessions: [{ sessionId: 's' }, { sessionId: 'waited-for' }] })
@@ -151,5 +151,5 @@ test('a message that comes after the identity has expired is not served, however
   client.send(clientFrame(JSON.stringify(MESSAGES['send']!('s'))), clientFrame(JSON.stringify(MESSAGES['read']!('s'))))
   t.equal(await client.gone(), 4401)
   t.strictSame(client.kinds, ['chat_subscribed', 'stream_closing'])
-  t.equal(await app.runs.getSession('s'), null)
+  t.equal(await app.agentRuns.getSession('s'), null)
 })

@@ -26,12 +26,12 @@ const MESSAGES: Record<string, (sessionId: string, runId: string, requestId: str
 async function build (t: Test, options: Partial<AgentRunsOptions> = {}) {
   const server = await serveSockets(t, { identify: byHeader, createOnMessage: false, ...options })
   const { app, agent, peerOf } = server
-  await app.runs.createSession({ id: 'hers', owner: 'alice' })
-  const { runId } = await app.runs.startRun({ sessionId: 'hers', owner: 'alice', content: 'secret', idempotencyKey: 'hers' })
+  await app.agentRuns.createSession({ id: 'hers', owner: 'alice' })
+  const { runId } = await app.agentRuns.startRun({ sessionId: 'hers', owner: 'alice', content: 'secret', idempotencyKey: 'hers' })
   const run = await agent.next()
   const permission = run.context.requestPermission({ toolName: 'shell', input: 'secret' })
   permission.catch(() => {})
-  await app.runs.startRun({ sessionId: 'hers', owner: 'alice', content: 'secret, too', onBusy: 'queue' })
+  await app.agentRuns.startRun({ sessionId: 'hers', owner: 'alice', content: 'secret, too', onBusy: 'queue' })
   const alice = await peerOf('alice')
   await alice.ask({ type: 'chat.subscribe', sessions: [{ sessionId: 'hers' }] }, 'permission_request')
   const requestId = String(alice.told.find(({ kind }) => kind === 'permission_request')!['requestId'])
@@ -52,7 +52,7 @@ const alike = (told: Told[], ...ids: string[]): string => ids.reduce((text, id) 
 for (const [name, authorize] of [['without authorize', undefined], ['with an authorize that allows everything', () => true], ['with one that allows what exists', (_: unknown, { action, session }: { action: string, session: unknown }) => action === 'connect' || session !== null]] as const) {
   test(`${name}, each answer about somebody else's session is that about one that nobody has, to the byte`, async (t) => {
     const { app, runId, requestId, run, alice, mallory } = await build(t, authorize === undefined ? {} : { authorize })
-    const before = JSON.stringify([await app.runs.getSession('hers'), await app.runs.listRuns('hers')])
+    const before = JSON.stringify([await app.agentRuns.getSession('hers'), await app.agentRuns.listRuns('hers')])
     const toldBefore = alice.told.length
     for (const [what, message] of Object.entries(MESSAGES)) {
       // What does not exist yet is waited for, unless that is not allowed: see docs/security.md.
@@ -64,7 +64,7 @@ for (const [name, authorize] of [['without authorize', undefined], ['with an aut
       if (!waits && what !== 'unsubscribe') t.match(theirs, [{ kind: 'protocol_error', code: 'SESSION_NOT_FOUND', error: 'Session "hers" does not exist.', sessionId: 'hers' }], what)
       if (waits) await answer(mallory, { type: 'chat.unsubscribe', sessions: [{ sessionId: 'none' }] })
     }
-    t.equal(JSON.stringify([await app.runs.getSession('hers'), await app.runs.listRuns('hers')]), before, 'and nothing has happened to it')
+    t.equal(JSON.stringify([await app.agentRuns.getSession('hers'), await app.agentRuns.listRuns('hers')]), before, 'and nothing has happened to it')
     t.equal(run.context.signal.aborted, false)
     t.equal(alice.told.length, toldBefore)
   })
@@ -84,7 +84,7 @@ test('nothing of a session reaches a stranger who has tried everything', async (
 
 test('a run and an approval of somebody else\'s are none of one\'s own session either', async (t) => {
   const { app, runId, requestId, run, mallory } = await build(t)
-  await app.runs.createSession({ id: 'mine', owner: 'mallory' })
+  await app.agentRuns.createSession({ id: 'mine', owner: 'mallory' })
   for (const [what, code] of [['abort the run', 'RUN_NOT_FOUND'], ['approve', 'PERMISSION_NOT_FOUND'], ['deny', 'PERMISSION_NOT_FOUND']] as const) {
     const theirs = await answer(mallory, MESSAGES[what]!('mine', runId, requestId))
     t.match(theirs, [{ code, sessionId: 'mine' }])
@@ -98,15 +98,15 @@ test('where messages create sessions, one to a session of somebody else does not
   for (const what of ['send', 'queue', 'interrupt']) {
     t.strictSame(await answer(mallory, MESSAGES[what]!('hers', '', '')), [{ kind: 'protocol_error', code: 'SESSION_NOT_FOUND', error: 'Session "hers" does not exist.', sessionId: 'hers', requestId: 'mine' }])
   }
-  t.match(await app.runs.getSession('hers'), { owner: 'alice' })
-  t.equal((await app.runs.listRuns('hers')).runs.length, 2)
+  t.match(await app.agentRuns.getSession('hers'), { owner: 'alice' })
+  t.equal((await app.agentRuns.listRuns('hers')).runs.length, 2)
   await mallory.ask(MESSAGES['send']!('his', '', ''), 'chat_accepted')
-  t.match(await app.runs.getSession('his'), { owner: 'mallory' })
+  t.match(await app.agentRuns.getSession('his'), { owner: 'mallory' })
 })
 
 test('a session that was deleted is gone to its owner, and to a stranger was never there', async (t) => {
   const { app, runId, requestId, alice, mallory } = await build(t, { authorize: () => true })
-  await app.runs.deleteSession('hers')
+  await app.agentRuns.deleteSession('hers')
   await alice.until(({ kinds }) => kinds.includes('session_deleted'))
   for (const [what, message] of Object.entries(MESSAGES)) {
     const hers = await answer(alice, message('hers', runId, requestId))
@@ -121,8 +121,8 @@ test('a session that was deleted is gone to its owner, and to a stranger was nev
 test('a session that is waited for, and comes to be somebody else\'s, is let go with nothing of it', async (t) => {
   const { app, agent, mallory, peerOf } = await build(t, { limits: { subscribersPerSession: 1 } })
   await mallory.ask({ type: 'chat.subscribe', sessions: [{ sessionId: 'later' }] }, 'chat_subscribed')
-  await app.runs.createSession({ id: 'later', owner: 'alice' })
-  await app.runs.startRun({ sessionId: 'later', owner: 'alice', content: 'secret' })
+  await app.agentRuns.createSession({ id: 'later', owner: 'alice' })
+  await app.agentRuns.startRun({ sessionId: 'later', owner: 'alice', content: 'secret' })
   ;(await agent.next()).end()
   await mallory.until(({ kinds }) => kinds.includes('stream_closing'))
   t.strictSame(mallory.told.map(({ kind, sessionId, lastSeq, retryMs }) => [kind, sessionId, lastSeq, retryMs]), [['chat_subscribed', 'later', 0, undefined], ['stream_closing', 'later', undefined, 1_000]])
@@ -145,7 +145,7 @@ test('a session that is waited for is asked about once more when it is there', a
   alice.json({ type: 'chat.subscribe', sessions: [{ sessionId: 'refused' }, { sessionId: 'granted' }] })
   await alice.until(({ told }) => told.length === 2)
   for (const sessionId of ['refused', 'granted']) {
-    await app.runs.startRun({ sessionId, owner: 'alice', content: 'x' })
+    await app.agentRuns.startRun({ sessionId, owner: 'alice', content: 'x' })
     ;(await agent.next()).end()
   }
   await alice.until(({ kinds }) => kinds.includes('complete') && kinds.includes('stream_closing'))

@@ -51,7 +51,7 @@ test('a tool that asks for leave waits behind what led to it, and hears the opti
   const { say, app, client } = await acpApp(t, testAgent())
   const answer = (decision: { allow: boolean, optionId?: string }) => say('tool', {
     onEvent: async (event) => {
-      if (event.kind === 'permission_request') await app.runs.answerPermission({ sessionId: 's', requestId: event.requestId, ...decision })
+      if (event.kind === 'permission_request') await app.agentRuns.answerPermission({ sessionId: 's', requestId: event.requestId, ...decision })
     }
   })
   const events = await answer({ allow: true })
@@ -70,7 +70,7 @@ test('a tool that asks for leave waits behind what led to it, and hears the opti
 test('an abort while a tool waits cancels its request, and the agent hears that too', async (t) => {
   const { say, app } = await acpApp(t, testAgent())
   const events = await say('tool', {
-    onEvent: async ({ kind }) => { if (kind === 'permission_request') await app.runs.abortRun({ sessionId: 's' }) }
+    onEvent: async ({ kind }) => { if (kind === 'permission_request') await app.agentRuns.abortRun({ sessionId: 's' }) }
   })
   t.match(events.slice(-2), [{ kind: 'permission_cancelled', reason: 'aborted' }, { kind: 'complete', aborted: true }])
   t.equal(pidOf(await say('still there')), pidOf(events))
@@ -78,7 +78,7 @@ test('an abort while a tool waits cancels its request, and the agent hears that 
 
 test('an abort ends the run at once; an agent that hears it stays, one that does not is ended', async (t) => {
   const { say, app } = await acpApp(t, { ...testAgent({ ACP_DEAF: '1', ACP_CHILD: '1' }), cancelGraceMs: 100, killGraceMs: 100 })
-  const abort = { onEvent: async ({ kind }: Event) => { if (kind === 'stream_delta') await app.runs.abortRun({ sessionId: 's' }) } }
+  const abort = { onEvent: async ({ kind }: Event) => { if (kind === 'stream_delta') await app.agentRuns.abortRun({ sessionId: 's' }) } }
   const first = await say('wait', abort)
   t.match(first.at(-1), { kind: 'complete', aborted: true, reason: 'aborted' })
   const second = await say('ignore', abort)
@@ -134,13 +134,13 @@ test('an agent that runs ahead of its log waits for it', async (t) => {
 test('so many agents are kept and no more: who is idle longest goes; if all are at work, the run fails', async (t) => {
   const { app, url, say } = await acpApp(t, { ...testAgent(), maxAgents: 1 })
   const first = await say('hello')
-  await app.runs.startRun({ sessionId: 'other', content: 'wait' })
+  await app.agentRuns.startRun({ sessionId: 'other', content: 'wait' })
   const other = await SseClient.open(`${url}/sessions/other/stream`)
   t.teardown(() => other.cut())
   await other.frame('stream_delta')
   t.equal(isAlive(pidOf(first)), false)
   t.match((await say('no room')).at(-1), { success: false, error: { code: 'TOO_MANY_AGENTS' } })
-  await app.runs.abortRun({ sessionId: 'other' })
+  await app.agentRuns.abortRun({ sessionId: 'other' })
   t.match((await say('room again')).at(-1), { success: true })
 })
 
@@ -162,7 +162,7 @@ test('an agent of a session that is deleted is ended', async (t) => {
   const { say, app } = await acpApp(t, testAgent())
   const pid = pidOf(await say('hello'))
   t.equal(isAlive(pid), true)
-  await app.runs.deleteSession('s')
+  await app.agentRuns.deleteSession('s')
   await gone(pid)
 })
 
@@ -182,7 +182,7 @@ test('what cannot be started, does not start in time, or wants somebody to log i
 
 test('clients can set nothing, and what the agent does not take is refused', async (t) => {
   const { say, app } = await acpApp(t, testAgent())
-  await t.rejects(app.runs.startRun({ sessionId: 's', content: 'hi', options: { cwd: '/' } }), { code: 'INVALID_OPTIONS' })
+  await t.rejects(app.agentRuns.startRun({ sessionId: 's', content: 'hi', options: { cwd: '/' } }), { code: 'INVALID_OPTIONS' })
   t.match(said(await say([{ type: 'image', mimeType: 'image/png', data: 'iVBORw0KGgo=' }])), /You said: image$/)
   t.match((await say([{ type: 'file', mimeType: 'text/plain', data: 'aGk=' }])).at(-1), { error: { code: 'UNSUPPORTED_CONTENT' } })
   t.match(said(await say([{ type: 'file', mimeType: 'text/plain', url: 'https://example.com/a' }])), /You said: resource_link$/)

@@ -17,9 +17,9 @@ async function world (t: Test, provider: Provider) {
     warnings,
     /** The events of a message's run, without the message. */
     async say (content: unknown): Promise<Event[]> {
-      const { cursor } = await app.runs.startRun({ sessionId: 's', content: content as string })
+      const { cursor } = await app.agentRuns.startRun({ sessionId: 's', content: content as string })
       const events: Event[] = []
-      for await (const event of app.runs.subscribe('s', { after: cursor + 1 })) {
+      for await (const event of app.agentRuns.subscribe('s', { after: cursor + 1 })) {
         if ('seq' in event) events.push(event)
         if (event.kind === 'complete') break
       }

@@ -113,9 +113,9 @@ async function world (t: Test, query: (options: Options) => AsyncIterable<SdkMes
   })
   const app = await buildApp(t, { providers: { claude: claude({ sdk, ...more }) }, store: ':memory:' })
   const run = async (): Promise<Event[]> => {
-    const { cursor } = await app.runs.startRun({ sessionId: 's', content: 'go' })
+    const { cursor } = await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
     const events: Event[] = []
-    for await (const event of app.runs.subscribe('s', { after: cursor })) {
+    for await (const event of app.agentRuns.subscribe('s', { after: cursor })) {
       if ('seq' in event) events.push(event)
       if (event.kind === 'complete') break
     }
@@ -232,7 +232,7 @@ test('a tool that the agent asks for stands before the request; a request that i
     yield success
   })
   const ended = run()
-  for await (const event of app.runs.subscribe('s')) if (event.kind === 'permission_request') break
+  for await (const event of app.agentRuns.subscribe('s')) if (event.kind === 'permission_request') break
   withdrawal.abort()
   const events = await ended
   t.strictSame(events.map(({ kind }) => kind), ['text', 'tool_use', 'permission_request', 'permission_cancelled', 'complete'])
@@ -247,9 +247,9 @@ test('an input that is no object is not what a tool gets', async (t) => {
     yield success
   })
   const ended = run()
-  for await (const event of app.runs.subscribe('s')) {
+  for await (const event of app.agentRuns.subscribe('s')) {
     if (event.kind !== 'permission_request') continue
-    await app.runs.answerPermission({ sessionId: 's', requestId: event.requestId, allow: true, updatedInput: ['ls'] })
+    await app.agentRuns.answerPermission({ sessionId: 's', requestId: event.requestId, allow: true, updatedInput: ['ls'] })
     break
   }
   await ended

@@ -82,8 +82,8 @@ async function endsOf (provider: Provider, messages: MessageContent[], open: (pr
   const app = await open(provider)
   const ends: Event[] = []
   for (const content of messages) {
-    const { cursor } = await app.runs.startRun({ sessionId: 's', content })
-    for await (const event of app.runs.subscribe('s', { after: cursor })) {
+    const { cursor } = await app.agentRuns.startRun({ sessionId: 's', content })
+    for await (const event of app.agentRuns.subscribe('s', { after: cursor })) {
       if (event.kind !== 'complete') continue
       ends.push(event)
       break

@@ -42,7 +42,7 @@ async function codex (t: Test, said: object[], exitCode = 0): Promise<{ say: (te
   return {
     raw: () => client.raw,
     async say (content) {
-      const { runId } = await app.runs.startRun({ sessionId: 's', content })
+      const { runId } = await app.agentRuns.startRun({ sessionId: 's', content })
       const mine = (): Event[] => client.events.filter((event) => event.runId === runId)
       await client.until(() => mine().at(-1)?.kind === 'complete')
       return mine()

@@ -11,9 +11,9 @@ const node = (script: string, ...args: string[]): CommandOptions => ({ command: 
 
 async function run (t: Test, options: CommandOptions, content: string | Array<{ type: 'image', mimeType: string, url: string }> = 'hello') {
   const app = await buildApp(t, { providers: { command: command(options) }, store: ':memory:' })
-  await app.runs.startRun({ sessionId: 's', content })
+  await app.agentRuns.startRun({ sessionId: 's', content })
   const events: Event[] = []
-  for await (const event of app.runs.subscribe('s', { after: 1 })) {
+  for await (const event of app.agentRuns.subscribe('s', { after: 1 })) {
     if ('seq' in event) events.push(event)
     if (event.kind === 'complete') break
   }
@@ -41,7 +41,7 @@ test('JSON lines with a kind become events; what was said before them comes befo
   const script = lines.map((line) => typeof line === 'string' ? line : `${JSON.stringify(line)}\n`).map((line) => `process.stdout.write(${JSON.stringify(line)});`).join('')
   const { app, events } = await run(t, node(script))
   t.equal(events.at(-1)?.kind, 'complete')
-  const durable = (await app.runs.history('s')).events.slice(1).map((event) => {
+  const durable = (await app.agentRuns.history('s')).events.slice(1).map((event) => {
     if (event.kind === 'text') return event.content
     return event.kind === 'tool_use' ? event.toolInput : event.kind
   })
@@ -69,9 +69,9 @@ test('a command that does not read its input, and one that writes for ever, harm
   const deaf = await run(t, node('process.stdin.destroy(); process.stdout.write("fine")'), 'x'.repeat(900_000))
   t.match(deaf.last, { exitCode: 0 })
   const app = await buildApp(t, { providers: { command: command({ ...node('(function f () { process.stdout.write("x".repeat(65536), f) })()'), killGraceMs: 200 }) }, store: ':memory:' })
-  await app.runs.startRun({ sessionId: 's', content: 'go' })
-  for await (const event of app.runs.subscribe('s')) if ('seq' in event && event.seq > 50) break
-  t.match(await app.runs.abortRun({ sessionId: 's' }), { reason: 'aborted' })
+  await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
+  for await (const event of app.agentRuns.subscribe('s')) if ('seq' in event && event.seq > 50) break
+  t.match(await app.agentRuns.abortRun({ sessionId: 's' }), { reason: 'aborted' })
 })
 
 const FAMILY = `
@@ -83,14 +83,14 @@ const FAMILY = `
 `
 
 for (const [how, stop] of Object.entries({
-  'an abort': async (app: Awaited<ReturnType<typeof buildApp>>) => { await app.runs.abortRun({ sessionId: 's' }) },
+  'an abort': async (app: Awaited<ReturnType<typeof buildApp>>) => { await app.agentRuns.abortRun({ sessionId: 's' }) },
   'closing the server': async (app: Awaited<ReturnType<typeof buildApp>>) => { await app.close() }
 })) {
   test(`${how} ends the command and all that it started, also if they do not want to`, async (t) => {
     const app = await buildApp(t, { providers: { command: command({ ...node(FAMILY), killGraceMs: 100 }) }, store: ':memory:' })
-    await app.runs.startRun({ sessionId: 's', content: 'go' })
+    await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
     let pids: number[] = []
-    for await (const event of app.runs.subscribe('s')) {
+    for await (const event of app.agentRuns.subscribe('s')) {
       if (event.kind !== 'custom') continue
       pids = event.data as number[]
       break
@@ -121,10 +121,10 @@ test('however long its grace is, a command has it', async (t) => {
     console.log(JSON.stringify({ kind: 'custom', name: 'pid', data: process.pid }))
   `
   const app = await buildApp(t, { providers: { command: command({ ...node(script, done), killGraceMs: Infinity }) }, store: ':memory:' })
-  await app.runs.startRun({ sessionId: 's', content: 'go' })
-  for await (const event of app.runs.subscribe('s')) {
+  await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
+  for await (const event of app.agentRuns.subscribe('s')) {
     if (event.kind !== 'custom') continue
-    await app.runs.abortRun({ sessionId: 's' })
+    await app.agentRuns.abortRun({ sessionId: 's' })
     await gone(event.data as number)
     break
   }

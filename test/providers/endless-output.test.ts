@@ -26,9 +26,9 @@ const flood = (stream: 'stdout' | 'stderr', start = '', then = ''): string => `
 
 async function run (t: Test, provider: Provider): Promise<Event[]> {
   const app = await buildApp(t, { providers: { agent: provider }, store: ':memory:' })
-  const { cursor } = await app.runs.startRun({ sessionId: 's', content: 'hello' })
+  const { cursor } = await app.agentRuns.startRun({ sessionId: 's', content: 'hello' })
   const events: Event[] = []
-  for await (const event of app.runs.subscribe('s', { after: cursor + 1 })) {
+  for await (const event of app.agentRuns.subscribe('s', { after: cursor + 1 })) {
     if ('seq' in event) events.push(event)
     if (event.kind === 'complete') break
   }
@@ -85,9 +85,9 @@ test('acp: an agent that writes it between two messages is ended, and the next m
     store: ':memory:'
   })
   const say = async (): Promise<number> => {
-    const { cursor } = await app.runs.startRun({ sessionId: 's', content: 'hello' })
+    const { cursor } = await app.agentRuns.startRun({ sessionId: 's', content: 'hello' })
     let pid = 0
-    for await (const event of app.runs.subscribe('s', { after: cursor + 1 })) {
+    for await (const event of app.agentRuns.subscribe('s', { after: cursor + 1 })) {
       if (event.kind === 'text') pid = Number(event.content)
       if (event.kind === 'complete') break
     }

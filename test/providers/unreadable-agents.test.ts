@@ -16,9 +16,9 @@ async function world (t: Test, provider: Provider) {
   return {
     app,
     async say (content = 'hello', onEvent = async (_: Event): Promise<void> => {}): Promise<Event[]> {
-      const { cursor } = await app.runs.startRun({ sessionId: 's', content })
+      const { cursor } = await app.agentRuns.startRun({ sessionId: 's', content })
       const events: Event[] = []
-      for await (const event of app.runs.subscribe('s', { after: cursor + 1 })) {
+      for await (const event of app.agentRuns.subscribe('s', { after: cursor + 1 })) {
         if (!('seq' in event)) continue
         events.push(event)
         await onEvent(event)
@@ -136,7 +136,7 @@ test('claude: a result that says less than it should ends the run all the same',
 test('claude: an SDK that throws when it is to interrupt does no harm', async (t) => {
   const { promise: after, open } = latch()
   const { say, app } = await world(t, sayingClaude([INIT, { type: 'system', subtype: 'status', status: 'requesting' }], { after, interrupt: () => { throw new Error('closed') } }))
-  t.match((await say('hello', async ({ kind }) => { if (kind === 'status') await app.runs.abortRun({ sessionId: 's' }) })).at(-1), { kind: 'complete', reason: 'aborted' })
+  t.match((await say('hello', async ({ kind }) => { if (kind === 'status') await app.agentRuns.abortRun({ sessionId: 's' }) })).at(-1), { kind: 'complete', reason: 'aborted' })
   open()
 })
 

@@ -32,9 +32,9 @@ async function finish (run: ScriptedRun, content: string): Promise<void> {
 
 /** A run of the session that is over. */
 async function completed (app: FastifyInstance, agent: ReturnType<typeof scriptedProvider>, content: string): Promise<string> {
-  const { runId, cursor } = await app.runs.startRun({ sessionId: 's', content })
+  const { runId, cursor } = await app.agentRuns.startRun({ sessionId: 's', content })
   await finish(await agent.next(), `${content}!`)
-  for await (const event of app.runs.subscribe('s', { after: cursor })) if (event.kind === 'complete') break
+  for await (const event of app.agentRuns.subscribe('s', { after: cursor })) if (event.kind === 'complete') break
   return runId
 }
 
@@ -94,7 +94,7 @@ test('a repeat attaches to the run that there is, running or over', async (t) =>
   const second = await post(message)
   await finish(run, 'hi')
   for (const response of [first, second, await post(message)]) t.strictSame(await told(response), ['begin post', 'text hello', 'text hi', 'complete'])
-  t.equal((await app.runs.listRuns('s')).runs.length, 1)
+  t.equal((await app.agentRuns.listRuns('s')).runs.length, 1)
 })
 
 test('an approval pauses the stream; the answer\'s stream goes on behind it, and a replay knows what was answered', async (t) => {
@@ -125,9 +125,9 @@ test('of several answers in one post the stream goes on behind the last that was
   const run = await agent.next()
   const decisions = ['one', 'two'].map((toolName) => run.context.requestPermission({ toolName, input: {} }))
   await told(asking)
-  const { cursor } = (await app.runs.listRuns('s')).runs[0]!
+  const { cursor } = (await app.agentRuns.listRuns('s')).runs[0]!
   const requests: string[] = []
-  for await (const event of app.runs.subscribe('s', { after: cursor })) {
+  for await (const event of app.agentRuns.subscribe('s', { after: cursor })) {
     if (event.kind === 'permission_request' && requests.push(event.requestId) === 2) break
   }
   const going = await post({ answers: requests.reverse().map((requestId) => ({ requestId, allow: true })) })
@@ -138,7 +138,7 @@ test('of several answers in one post the stream goes on behind the last that was
 
 test('who comes back to a run that waits for one of the process\'s slots is told it in its turn', async (t) => {
   const { app, agent, post, get } = await serve(t, { limits: { runningRuns: 1 } })
-  await app.runs.startRun({ sessionId: 'other', content: 'first' })
+  await app.agentRuns.startRun({ sessionId: 'other', content: 'first' })
   const first = await agent.next()
   const posted = await post({ message: { content: 'hello', onBusy: 'queue' } })
   const back = await get()
@@ -166,7 +166,7 @@ test('a stream that ends before its run says so in the dialect', async (t) => {
   const { app, agent, post } = await serve(t)
   const response = await post(say('hello'))
   await agent.next()
-  await app.runs.deleteSession('s')
+  await app.agentRuns.deleteSession('s')
   t.strictSame(await told(response), ['begin post', 'text hello', 'broken session_deleted'])
 })
 
@@ -174,7 +174,7 @@ test('without words for it the connection is cut: an end would look like success
   const { app, agent, post } = await serve(t, { dialects: { tracing: tracingDialect({ last: '' }) } })
   const response = await post(say('hello'))
   await agent.next()
-  await app.runs.deleteSession('s')
+  await app.agentRuns.deleteSession('s')
   await t.rejects(response.text(), { message: 'terminated' })
 })
 
@@ -194,7 +194,7 @@ test('the history is that of whole runs, and ends with the message of a run that
   const page = async (query: string) => await (await fetch(`${url}/tracing/s/messages${query}`)).json() as { messages: string[], hasMore: boolean, before: number | null, cursor: number }
   t.strictSame(await page(''), { messages: [], hasMore: false, before: null, cursor: 0 })
   for (const content of ['one', 'two', 'three']) await completed(app, agent, content)
-  await app.runs.startRun({ sessionId: 's', content: 'four' })
+  await app.agentRuns.startRun({ sessionId: 's', content: 'four' })
   const run = await agent.next()
   await run.emit({ kind: 'text', role: 'assistant', messageId: 'm', content: 'not yet' })
   const ofRun = (content: string): string[] => [`user: ${content}`, `assistant: ${content}!`, 'complete']

@@ -9,7 +9,7 @@ import { scriptedProvider } from '../helpers/scripted-provider.ts'
 test('what OpenAPI says of each kind of event is what the log has', async (t) => {
   const agent = scriptedProvider()
   const { app, url } = await serveApp(t, { providers: { agent } })
-  await app.runs.startRun({ sessionId: 's', content: [{ type: 'text', text: 'go' }] })
+  await app.agentRuns.startRun({ sessionId: 's', content: [{ type: 'text', text: 'go' }] })
   const run = await agent.next()
   await run.emit(
     { kind: 'stream_delta', messageId: 'm', content: 'a' },
@@ -27,14 +27,14 @@ test('what OpenAPI says of each kind of event is what the log has', async (t) =>
     { kind: 'custom', name: 'c', data: { any: 'thing' } }
   )
   const answer = run.context.requestPermission({ toolName: 'Write', input: {}, options: [{ optionId: 'y', name: 'Yes', kind: 'allow_once' }] })
-  while ((await app.runs.getSession('s'))!.pendingPermissions.length === 0) await new Promise(setImmediate)
-  const { pendingPermissions: [asked] } = (await app.runs.getSession('s'))!
-  await app.runs.answerPermission({ sessionId: 's', requestId: asked!.requestId, allow: true, optionId: 'y' })
+  while ((await app.agentRuns.getSession('s'))!.pendingPermissions.length === 0) await new Promise(setImmediate)
+  const { pendingPermissions: [asked] } = (await app.agentRuns.getSession('s'))!
+  await app.agentRuns.answerPermission({ sessionId: 's', requestId: asked!.requestId, allow: true, optionId: 'y' })
   await answer
   void run.context.requestPermission({ toolName: 'Write', input: {} }).catch(() => {})
-  while ((await app.runs.getSession('s'))!.pendingPermissions.length === 0) await new Promise(setImmediate)
+  while ((await app.agentRuns.getSession('s'))!.pendingPermissions.length === 0) await new Promise(setImmediate)
   run.fail(new Error('no'))
-  while (await app.runs.isProcessing('s')) await new Promise(setImmediate)
+  while (await app.agentRuns.isProcessing('s')) await new Promise(setImmediate)
 
   const { events } = await (await fetch(`${url}/sessions/s/events`)).json() as { events: Event[] }
   const kinds = EventAnswer.anyOf.flatMap(({ properties: { kind } }) => Type.IsLiteral(kind) ? [kind.const] : [])

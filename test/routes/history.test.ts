@@ -74,5 +74,5 @@ test('everything that is retained is there as JSON, to the byte of the stream', 
   t.match(await get('/events?after=3&limit=1'), { events: [{ seq: 4 }], hasMore: true, lastSeq: 5 })
   t.match(await get('/events?after=1.5'), { code: 'INVALID_REQUEST' })
   t.match(await get('/events?after=99'), { events: [], hasMore: false, lastSeq: 5 })
-  t.strictSame((await app.runs.history('s')).events.map(({ seq }) => seq), [1, 3, 4, 5])
+  t.strictSame((await app.agentRuns.history('s')).events.map(({ seq }) => seq), [1, 3, 4, 5])
 })

@@ -20,9 +20,9 @@ test('the same key and request is the same run: at once, while it runs, and afte
   const run = await agent.next()
   t.match(await post('k1', { content: 'hi' }), { status: 202, body: { ...first, status: 'running' } })
   run.end()
-  while (await app.runs.isProcessing('s')) await new Promise(setImmediate)
+  while (await app.agentRuns.isProcessing('s')) await new Promise(setImmediate)
   t.match(await post('k1', { content: 'hi' }), { status: 202, body: { ...first, status: 'completed' } })
-  t.equal((await app.runs.listRuns('s')).runs.length, 1)
+  t.equal((await app.agentRuns.listRuns('s')).runs.length, 1)
 })
 
 test('the same key with anything else in the request is refused; the order of keys is nothing else', async (t) => {
@@ -53,19 +53,19 @@ test('a repeat of a message that waited answers with the same cursor, whatever h
   const second = await agent.next()
   t.match((await post('k', { content: 'two', onBusy: 'queue' })).body, { ...queued.body, status: 'running' })
   second.end()
-  while (await app.runs.isProcessing('s')) await new Promise(setImmediate)
+  while (await app.agentRuns.isProcessing('s')) await new Promise(setImmediate)
   t.match((await post('k', { content: 'two', onBusy: 'queue' })).body, { ...queued.body, status: 'completed' })
 })
 
 test('a repeat is answered even while the server closes, when nothing else is', async (t) => {
   const { agent, app } = await build(t)
-  const first = await app.runs.startRun({ sessionId: 's', content: 'hi', idempotencyKey: 'k' })
+  const first = await app.agentRuns.startRun({ sessionId: 's', content: 'hi', idempotencyKey: 'k' })
   const run = await agent.next()
-  void app.runs.startRun({ sessionId: 's', content: 'later', onBusy: 'queue' })
-  const closing = app.runs.close()
-  await t.rejects(app.runs.startRun({ sessionId: 'new', content: 'hi', idempotencyKey: 'other' }), { code: 'SHUTTING_DOWN' })
-  await t.rejects(app.runs.startRun({ sessionId: 'new', content: 'hi' }), { code: 'SHUTTING_DOWN' })
-  t.match(await app.runs.startRun({ sessionId: 's', content: 'hi', idempotencyKey: 'k' }), { runId: first.runId, cursor: 0 })
+  void app.agentRuns.startRun({ sessionId: 's', content: 'later', onBusy: 'queue' })
+  const closing = app.agentRuns.close()
+  await t.rejects(app.agentRuns.startRun({ sessionId: 'new', content: 'hi', idempotencyKey: 'other' }), { code: 'SHUTTING_DOWN' })
+  await t.rejects(app.agentRuns.startRun({ sessionId: 'new', content: 'hi' }), { code: 'SHUTTING_DOWN' })
+  t.match(await app.agentRuns.startRun({ sessionId: 's', content: 'hi', idempotencyKey: 'k' }), { runId: first.runId, cursor: 0 })
   run.end()
   await closing
 })

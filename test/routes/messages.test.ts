@@ -19,9 +19,9 @@ test('of 100 simultaneous POSTs to one session one is accepted, 99 are told whic
     t.strictSame(body, { statusCode: 409, code: 'RUN_IN_PROGRESS', error: 'Conflict', message: 'Session "s" is busy with another run.', runId })
     t.equal(headers.get('location'), '/sessions/s/stream?lastEventId=0')
   }
-  t.equal((await app.runs.listRuns('s')).runs.length, 1)
+  t.equal((await app.agentRuns.listRuns('s')).runs.length, 1)
   const events = []
-  for await (const { kind, seq } of app.runs.replayEvents('s')) events.push([seq, kind])
+  for await (const { kind, seq } of app.agentRuns.replayEvents('s')) events.push([seq, kind])
   t.strictSame(events, [[1, 'text']], 'what was refused left no trace')
 })
 
@@ -82,11 +82,11 @@ test('aborts that hit nothing say so', async (t) => {
     return [statusCode, (JSON.parse(body) as { code: string }).code]
   }
   t.strictSame(await abort('none'), [404, 'SESSION_NOT_FOUND'])
-  await app.runs.createSession({ id: 'idle' })
+  await app.agentRuns.createSession({ id: 'idle' })
   t.strictSame(await abort('idle'), [409, 'NO_ACTIVE_RUN'])
   t.strictSame(await abort('idle', {}), [409, 'NO_ACTIVE_RUN'])
   t.strictSame(await abort('idle', { runId: 'unknown' }), [404, 'RUN_NOT_FOUND'])
-  const { runId } = await app.runs.startRun({ sessionId: 'other', content: 'x' })
+  const { runId } = await app.agentRuns.startRun({ sessionId: 'other', content: 'x' })
   t.strictSame(await abort('idle', { runId }), [404, 'RUN_NOT_FOUND'], 'a run of another session')
   ;(await agent.next()).end()
 })
@@ -96,17 +96,17 @@ test('an abort racing the provider\'s own end leaves one terminal, and both are 
   const app = await buildApp(t, { providers: { agent }, store: ':memory:' })
   const reasons = new Set<string>()
   for (let round = 0; round < 200; round++) {
-    const { runId } = await app.runs.startRun({ sessionId: 's', content: 'x' })
+    const { runId } = await app.agentRuns.startRun({ sessionId: 's', content: 'x' })
     const run = await agent.next()
-    const aborting = app.runs.abortRun({ sessionId: 's', runId })
+    const aborting = app.agentRuns.abortRun({ sessionId: 's', runId })
     for (let turn = 0; turn < round % 20; turn++) await Promise.resolve()
     run.end()
     const complete = (await aborting)!
     reasons.add(complete.reason)
-    t.match(await app.runs.getRun(runId), { status: 'completed', reason: complete.reason, completeSeq: complete.seq })
+    t.match(await app.agentRuns.getRun(runId), { status: 'completed', reason: complete.reason, completeSeq: complete.seq })
   }
   const completes = []
-  for await (const { kind, runId } of app.runs.replayEvents('s')) if (kind === 'complete') completes.push(runId)
+  for await (const { kind, runId } of app.agentRuns.replayEvents('s')) if (kind === 'complete') completes.push(runId)
   t.equal(completes.length, 200)
   t.equal(new Set(completes).size, 200)
   t.strictSame([...reasons].sort(), ['aborted', 'finished'], 'both outcomes were seen')
@@ -121,10 +121,10 @@ test('which provider runs: the message\'s, else the session\'s, else the default
   }
   t.strictSame(await post('s', { content: 'x' }), [400, 'The message must name a provider: "one", "two".'])
   t.strictSame(await post('s', { content: 'x', provider: 'three' }), [400, 'There is no provider "three", only "one", "two".'])
-  t.equal(await app.runs.getSession('s'), null, 'what was refused created nothing')
+  t.equal(await app.agentRuns.getSession('s'), null, 'what was refused created nothing')
   t.strictSame(await post('s', { content: 'x', provider: 'two' }), [202, undefined])
   ;(await two.next()).end()
-  await app.runs.createSession({ id: 'ours', provider: 'one' })
+  await app.agentRuns.createSession({ id: 'ours', provider: 'one' })
   t.strictSame(await post('ours', { content: 'x' }), [202, undefined])
   ;(await one.next()).end()
 })
@@ -170,7 +170,7 @@ test('a body that is not what the route takes is refused with one code and a rea
   t.match(await post('content=x', 'application/x-www-form-urlencoded'), /^415 UNSUPPORTED_MEDIA_TYPE/)
   t.match(await post('{"content":"x"}', 'text/plain'), /^415 UNSUPPORTED_MEDIA_TYPE/)
   t.match(await post(JSON.stringify({ content: 'x'.repeat(2_000_000) })), /^413 BODY_TOO_LARGE/)
-  t.equal(await app.runs.getSession('s'), null)
+  t.equal(await app.agentRuns.getSession('s'), null)
 })
 
 test('a session id is safe in a URL, a log and a file name, or it is refused', async (t) => {
@@ -181,9 +181,9 @@ test('a session id is safe in a URL, a log and a file name, or it is refused', a
     t.ok([400, 404, 414].includes(statusCode), `${id}: ${statusCode}`)
     t.strictSame((await app.inject(`/sessions/${id}/stream`)).statusCode, statusCode, 'the same on the stream')
   }
-  t.strictSame(await app.runs.listSessions(), { sessions: [], hasMore: false })
-  await t.rejects(app.runs.startRun({ sessionId: '../etc', content: 'x' }), { code: 'INVALID_REQUEST' })
-  await t.rejects(app.runs.createSession({ id: '' }), { code: 'INVALID_REQUEST' })
+  t.strictSame(await app.agentRuns.listSessions(), { sessions: [], hasMore: false })
+  await t.rejects(app.agentRuns.startRun({ sessionId: '../etc', content: 'x' }), { code: 'INVALID_REQUEST' })
+  await t.rejects(app.agentRuns.createSession({ id: '' }), { code: 'INVALID_REQUEST' })
 })
 
 test('content in parts reaches the provider and the log as it is', async (t) => {
@@ -194,7 +194,7 @@ test('content in parts reaches the provider and the log as it is', async (t) => 
   const run = await agent.next()
   t.strictSame(run.context.content, content)
   run.fail(new ProviderError('no images here', { code: 'NO_IMAGES', exitCode: 4 }))
-  const { value: first } = await app.runs.replayEvents('s').next()
+  const { value: first } = await app.agentRuns.replayEvents('s').next()
   t.match(first, { seq: 1, kind: 'text', role: 'user', content })
 })
 
@@ -203,7 +203,7 @@ test('with createOnMessage false a message needs a session that exists', async (
   const app = await buildApp(t, { providers: { agent }, createOnMessage: false })
   const post = () => app.inject({ method: 'POST', url: '/sessions/s/messages', payload: { content: 'x' } })
   t.equal((await post()).statusCode, 404)
-  await app.runs.createSession({ id: 's' })
+  await app.agentRuns.createSession({ id: 's' })
   t.equal((await post()).statusCode, 202)
   ;(await agent.next()).end()
 })

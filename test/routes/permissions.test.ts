@@ -10,10 +10,10 @@ interface Problem { statusCode: number, code: string, message: string }
 async function serve (t: Test, requests = 1, options: Partial<AgentRunsOptions> = {}) {
   const agent = scriptedProvider()
   const app = await buildApp(t, { providers: { agent }, store: ':memory:', identify: ({ headers }) => ({ owner: headers['x-user'] as string ?? 'alice' }), ...options })
-  await app.runs.startRun({ sessionId: 's', owner: 'alice', content: 'go' })
+  await app.agentRuns.startRun({ sessionId: 's', owner: 'alice', content: 'go' })
   const run = await agent.next()
   const heard = Array.from({ length: requests }, () => settledOf(run.context.requestPermission({ ...TOOL, options: [{ optionId: 'once', name: 'Once' }] })))
-  const requestIds = await untilAsked(app.runs, requests)
+  const requestIds = await untilAsked(app.agentRuns, requests)
   /** The answer as it came, byte for byte. */
   const post = async (path: string, body: unknown, headers: Record<string, string> = {}) => {
     const { statusCode, body: text, headers: all } = await app.inject({ method: 'POST', url: path, headers: { 'content-type': 'application/json', ...headers }, payload: typeof body === 'string' ? body : JSON.stringify(body) })
@@ -27,7 +27,7 @@ test('an answer is answered with the event that is in the log by then, and the a
   const { app, heard, requestIds: [requestId], answer } = await serve(t)
   t.match((await app.inject('/sessions/s')).json(), { isProcessing: true, pendingPermissions: [{ kind: 'permission_request', requestId, seq: 2, toolName: 'rm' }] })
   const { status, json } = await answer({ allow: true, optionId: 'once', updatedInput: { path: '/tmp' }, message: 'careful' })
-  t.strictSame([status, json], [200, (await logOf(app.runs)).at(-1)])
+  t.strictSame([status, json], [200, (await logOf(app.agentRuns)).at(-1)])
   t.match(json, { kind: 'permission_resolved', sessionId: 's', seq: 3, requestId, allow: true, optionId: 'once' })
   t.strictSame(await heard[0], { value: { allow: true, optionId: 'once', updatedInput: { path: '/tmp' }, message: 'careful' } })
   t.match((await app.inject('/sessions/s')).json(), { isProcessing: true, pendingPermissions: [] })
@@ -54,8 +54,8 @@ test('what is no answer is refused with the reason, and the approval waits on', 
   t.match(await answer(deep), { status: 413, json: { code: 'BODY_TOO_COMPLEX' } })
   t.match(await answer('allow=true', undefined, { 'content-type': 'application/x-www-form-urlencoded' }), { status: 415 })
   t.match(await answer({ allow: true, updatedInput: 'x'.repeat(1_100_000) }), { status: 413 })
-  t.equal((await app.runs.getSession('s'))?.pendingPermissions.length, 1)
-  t.strictSame(story(await logOf(app.runs)), ['user go', 'asks 1'])
+  t.equal((await app.agentRuns.getSession('s'))?.pendingPermissions.length, 1)
+  t.strictSame(story(await logOf(app.agentRuns)), ['user go', 'asks 1'])
 })
 
 test('null is an input like any other', async (t) => {
@@ -66,12 +66,12 @@ test('null is an input like any other', async (t) => {
 
 test('what does not exist is not found: the session, or the approval in it', async (t) => {
   const { app, requestIds: [requestId], post, answer } = await serve(t)
-  await app.runs.createSession({ id: 'other', owner: 'alice' })
+  await app.agentRuns.createSession({ id: 'other', owner: 'alice' })
   t.match((await post(`/sessions/nowhere/permissions/${requestId}`, { allow: true })).json, { statusCode: 404, code: 'SESSION_NOT_FOUND', message: 'Session "nowhere" does not exist.' })
   t.match((await answer({ allow: true }, 'nothing')).json, { statusCode: 404, code: 'PERMISSION_NOT_FOUND' })
   t.match((await post(`/sessions/other/permissions/${requestId}`, { allow: true })).json, { statusCode: 404, code: 'PERMISSION_NOT_FOUND' }, 'another session of hers')
   t.match((await post(`/sessions/_/permissions/${requestId}`, { allow: true })).json, { statusCode: 400, code: 'INVALID_REQUEST' })
-  t.equal((await app.runs.getSession('s'))?.pendingPermissions.length, 1)
+  t.equal((await app.agentRuns.getSession('s'))?.pendingPermissions.length, 1)
 })
 
 test('to anybody else an approval does not exist, to the byte', async (t) => {
@@ -83,9 +83,9 @@ test('to anybody else an approval does not exist, to the byte', async (t) => {
     t.strictSame({ ...his, json: null }, { ...missing, text: missing.text.replace('"t\\"', '"s\\"'), json: null })
     t.equal(his.status, 404)
   }
-  await app.runs.abortRun({ sessionId: 's' })
+  await app.agentRuns.abortRun({ sessionId: 's' })
   t.match((await answer({ allow: true }, requestId, bob)).json, { code: 'SESSION_NOT_FOUND' }, 'also when it is over')
-  await app.runs.deleteSession('s')
+  await app.agentRuns.deleteSession('s')
   t.match((await answer({ allow: true }, requestId, bob)).json, { statusCode: 404, code: 'SESSION_NOT_FOUND' }, 'and gone')
   t.match((await answer({ allow: true })).json, { statusCode: 410, code: 'SESSION_DELETED' }, 'which its owner may know')
 })
@@ -102,13 +102,13 @@ test('who may not approve is told so by the app, before anything is looked at', 
   t.strictSame(asked, [['approve', 's']])
   run.end()
   t.match(await heard[0], { error: { name: 'AbortError' } })
-  await untilEvent(app.runs, 'complete')
-  t.strictSame(story(await logOf(app.runs)), ['user go', 'asks 1', 'cancelled 1 finished', 'complete finished'])
+  await untilEvent(app.agentRuns, 'complete')
+  t.strictSame(story(await logOf(app.agentRuns)), ['user go', 'asks 1', 'cancelled 1 finished', 'complete finished'])
 })
 
 test('the end of the run comes before an answer: a conflict', async (t) => {
   const { app, answer } = await serve(t)
-  await app.runs.abortRun({ sessionId: 's' })
+  await app.agentRuns.abortRun({ sessionId: 's' })
   t.match((await answer({ allow: true })).json, { statusCode: 409, code: 'PERMISSION_ALREADY_RESOLVED' })
   t.match((await app.inject('/sessions/s')).json(), { isProcessing: false, pendingPermissions: [] })
 })

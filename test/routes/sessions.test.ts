@@ -78,20 +78,20 @@ test('sessions that exist, do not exist or make no sense are told apart by code'
 
 test('runs are listed while they run, and kept with their session', async (t) => {
   const { app, agent, call } = await build(t)
-  const first = await app.runs.startRun({ sessionId: 's', content: 'one' })
+  const first = await app.agentRuns.startRun({ sessionId: 's', content: 'one' })
   t.strictSame((await call('GET', '/runs')).body, {
-    runs: [{ runId: first.runId, sessionId: 's', provider: 'agent', startedAt: (await app.runs.getRun(first.runId))?.startedAt, lastSeq: 1 }],
+    runs: [{ runId: first.runId, sessionId: 's', provider: 'agent', startedAt: (await app.agentRuns.getRun(first.runId))?.startedAt, lastSeq: 1 }],
     hasMore: false
   })
-  t.match(await app.runs.getActiveRun('s'), { runId: first.runId, status: 'running', exitCode: null })
-  t.equal(await app.runs.isProcessing('s'), true)
+  t.match(await app.agentRuns.getActiveRun('s'), { runId: first.runId, status: 'running', exitCode: null })
+  t.equal(await app.agentRuns.isProcessing('s'), true)
   ;(await agent.next()).end()
-  await app.runs.subscribe('s', { after: 1 }).next()
-  await app.runs.completeRun(first.runId, { exitCode: 0 })
-  t.equal(await app.runs.isProcessing('s'), false)
-  t.equal(await app.runs.getActiveRun('s'), null)
-  t.equal(await app.runs.isProcessing('none'), false)
-  const second = await app.runs.startRun({ sessionId: 's', content: 'two' })
+  await app.agentRuns.subscribe('s', { after: 1 }).next()
+  await app.agentRuns.completeRun(first.runId, { exitCode: 0 })
+  t.equal(await app.agentRuns.isProcessing('s'), false)
+  t.equal(await app.agentRuns.getActiveRun('s'), null)
+  t.equal(await app.agentRuns.isProcessing('none'), false)
+  const second = await app.agentRuns.startRun({ sessionId: 's', content: 'two' })
   t.match((await call('GET', '/sessions/s/runs')).body, { runs: [{ runId: second.runId, status: 'running', cursor: 2 }, { runId: first.runId, status: 'completed' }] })
   t.match((await call('GET', '/sessions/s/runs?limit=1')).body, { runs: [{ runId: second.runId }], hasMore: true })
   t.match((await call('GET', `/runs/${first.runId}`)).body, {

@@ -30,19 +30,19 @@ function anHourLater (t: Test): void {
 
 test('a stream of somebody else\'s session is a 404, not a wait', async (t) => {
   const { app, url } = await serve(t)
-  await app.runs.createSession({ id: 'hers', owner: 'alice' })
+  await app.agentRuns.createSession({ id: 'hers', owner: 'alice' })
   for (const query of ['', '?lastEventId=latest', '?until=complete', '?lastEventId=7']) {
     const response = await fetch(`${url}/sessions/hers/stream${query}`, { headers: { 'x-user': 'bob' } })
     t.match([response.status, await response.json()], [404, { code: 'SESSION_NOT_FOUND', message: 'Session "hers" does not exist.' }], query)
   }
-  await t.rejects(app.runs.subscribe('hers', { owner: 'bob' }).next(), { code: 'SESSION_NOT_FOUND' })
+  await t.rejects(app.agentRuns.subscribe('hers', { owner: 'bob' }).next(), { code: 'SESSION_NOT_FOUND' })
 })
 
 test('a stream that waits for a session ends without a word when it comes to be somebody else\'s, and delivers when it is one\'s own', async (t) => {
   const { app, url, agent, open } = await serve(t)
   const [bob, alice] = await Promise.all(['bob', 'alice'].map((user) => open(user, 'later')))
   await Promise.all([bob, alice].map((client) => client!.frame('chat_subscribed')))
-  await app.runs.startRun({ sessionId: 'later', owner: 'alice', content: 'secret' })
+  await app.agentRuns.startRun({ sessionId: 'later', owner: 'alice', content: 'secret' })
   const run = await agent.next()
   await alice!.frame('text')
   await bob!.ended()
@@ -66,8 +66,8 @@ test('a stream that waits asks authorize once more when the session is there, be
   })
   const client = await open('alice', 'later')
   await client.frame('chat_subscribed')
-  await app.runs.createSession({ id: 'later', owner: 'alice', title: 'x' })
-  await app.runs.startRun({ sessionId: 'later', owner: 'alice', content: 'go' })
+  await app.agentRuns.createSession({ id: 'later', owner: 'alice', title: 'x' })
+  await app.agentRuns.startRun({ sessionId: 'later', owner: 'alice', content: 'go' })
   const run = await agent.next()
   await run.emit({ kind: 'text', content: 'one' })
   while (asked.length < 2) await nextTurn()
@@ -87,7 +87,7 @@ test('a stream that waits ends without a word if authorize refuses the session, 
     const { app, agent, open } = await serve(t, { authorize: (_, { session }) => session === null || refuse() })
     const client = await open('alice', 'later')
     await client.frame('chat_subscribed')
-    await app.runs.startRun({ sessionId: 'later', owner: 'alice', content: 'secret' })
+    await app.agentRuns.startRun({ sessionId: 'later', owner: 'alice', content: 'secret' })
     await client.ended()
     t.strictSame(client.kinds, ['chat_subscribed'])
     ;(await agent.next()).end()
@@ -97,7 +97,7 @@ test('a stream that waits ends without a word if authorize refuses the session, 
 test('a session that comes to be between the guard and the stream is asked about too', async (t) => {
   const { app, url } = await serve(t, {
     authorize: async (_, { session }) => {
-      if (session === null) await app.runs.createSession({ id: 'now', owner: 'alice' })
+      if (session === null) await app.agentRuns.createSession({ id: 'now', owner: 'alice' })
       return session === null
     }
   })
@@ -135,7 +135,7 @@ test('when an identity ends so do its streams, told when to come back; the run g
   t.strictSame(renewed.seqs, [2, 3], 'nothing was lost')
   await postJson(`${url}/sessions/bobs/messages`, { content: 'hi' }, { 'x-user': 'bob' })
   await lasting.frame('text')
-  t.equal((await app.runs.getSession('bobs'))?.owner, 'bob', 'who has time left keeps the stream')
+  t.equal((await app.agentRuns.getSession('bobs'))?.owner, 'bob', 'who has time left keeps the stream')
   lasting.cut()
   ;(await agent.next()).end()
 })

@@ -120,7 +120,7 @@ test('a stream on a session that does not exist yet waits for it, and creates no
       kind: 'chat_subscribed', sessionId: 'later', isProcessing: false, runId: null, cursor: 0, lastSeq: 0, compactedThrough: 0, pendingPermissions: [], morePendingPermissions: []
     })
   }
-  t.equal(await app.runs.getSession('later'), null)
+  t.equal(await app.agentRuns.getSession('later'), null)
   await postJson(`${url}/sessions/later/messages`, { content: 'here' })
   const run = await agent.next()
   await run.emit({ kind: 'text', content: 'I am' })
@@ -147,7 +147,7 @@ test('?until=complete ends behind the run that is running, else the latest, and 
   await client.ended()
   t.strictSame(frames(client), ['4 chat_subscribed', '5 text', '6 complete'])
 
-  await app.runs.createSession({ id: 'fresh' })
+  await app.agentRuns.createSession({ id: 'fresh' })
   const fresh = await SseClient.open(`${url}/sessions/fresh/stream?until=complete`)
   t.match(await fresh.frame('chat_subscribed'), { lastSeq: 0 }, 'a session without any run waits for its first')
   fresh.cut()

@@ -58,7 +58,7 @@ test('every route asks for the name: those of the plugin, those that do not exis
     t.match([response.statusCode, response.json()], [403, { code: 'HOST_NOT_ALLOWED' }], request.url)
     t.notOk('access-control-allow-origin' in response.headers)
   }
-  t.equal(await app.runs.getSession('s'), null)
+  t.equal(await app.agentRuns.getSession('s'), null)
 })
 
 test('a client that names no host is refused', async (t) => {

@@ -14,7 +14,7 @@ async function build (t: Test, args: string[] = []) {
   const { app, lines } = await buildStandalone(t, ['--tokens', tokensFile(t, [{ token: ALICE, owner: 'alice' }, { token: BOB, owner: 'bob', expiresAt: EXPIRES }]), ...args])
   const login = (token: unknown, headers: Record<string, string> = {}): Promise<LightMyRequestResponse> => app.inject({ method: 'POST', url: '/login', payload: { token }, headers })
   const cookieOf = async (token: string): Promise<string> => String((await login(token)).headers['set-cookie']).split(';', 1)[0]!
-  await app.runs.createSession({ id: 'hers', owner: 'alice' })
+  await app.agentRuns.createSession({ id: 'hers', owner: 'alice' })
   return { app, lines, login, cookieOf }
 }
 

@@ -151,8 +151,8 @@ test('each agent of the server gets what flags and its part of the file say, and
   })
   const found = async (args: string[], provider?: string): Promise<Record<string, string>> => {
     const { app } = await buildStandalone(t, args)
-    await app.runs.startRun({ sessionId: 's', content: 'hello', ...(provider !== undefined && { provider }) })
-    for await (const event of app.runs.subscribe('s', { after: 1 })) if (event.kind === 'text') return JSON.parse(event.content as string) as Record<string, string>
+    await app.agentRuns.startRun({ sessionId: 's', content: 'hello', ...(provider !== undefined && { provider }) })
+    for await (const event of app.agentRuns.subscribe('s', { after: 1 })) if (event.kind === 'text') return JSON.parse(event.content as string) as Record<string, string>
     return {}
   }
   t.strictSame(ours(Object.keys(await found(['--', printing.command, ...printing.args]))), BASE)

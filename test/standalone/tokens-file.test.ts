@@ -59,7 +59,7 @@ test('what is in the file now is what holds: new tokens do, removed ones do not,
   t.match(told(), [{ level: 30, msg: 'the tokens were read again', tokens: 3 }])
   await write([entry('alice'), entry('carol'), entry('dave')])
   t.equal(told().length, 1, 'the same again is no change')
-  await app.runs.createSession({ id: 'hers', owner: 'alice' })
+  await app.agentRuns.createSession({ id: 'hers', owner: 'alice' })
   await write([entry('alice', { owner: 'bob' })])
   t.strictSame([await status('alice'), (await app.inject({ url: '/sessions/hers', headers: bearer('alice') })).statusCode], [200, 404], 'the token is bob\'s')
 })
@@ -91,7 +91,7 @@ test('a file that is missing or makes no sense leaves the tokens as they are, wi
 test('open streams and sockets end with the token that they came with, by stream_closing and 4401; all others stay, and so does the run', async (t) => {
   const users = ['kept', 'extended', 'removed', 'moved', 'shortened']
   const { app, url, write } = await serve(t, users.map((user) => entry(user, { owner: 'alice', ...(user === 'extended' && { expiresAt: '2100-01-01T00:00:00Z' }) })))
-  await app.runs.startRun({ sessionId: 's', owner: 'alice', content: '{"demo":{"mode":"hang","n":1,"at":1}}' })
+  await app.agentRuns.startRun({ sessionId: 's', owner: 'alice', content: '{"demo":{"mode":"hang","n":1,"at":1}}' })
   const peers = await Promise.all(users.map(async (user) => ({
     stream: await SseClient.open(`${url}/sessions/s/stream`, { headers: bearer(user) }),
     socket: await RawSocket.open(url, { headers: bearer(user), behind: SUBSCRIBE })
@@ -115,8 +115,8 @@ test('open streams and sockets end with the token that they came with, by stream
     return again.response.statusCode
   })), [200, 200, 401, 404, 200])
 
-  t.equal((await app.runs.getSession('s'))?.isProcessing, true)
-  await app.runs.abortRun({ sessionId: 's' })
+  t.equal((await app.agentRuns.getSession('s'))?.isProcessing, true)
+  await app.agentRuns.abortRun({ sessionId: 's' })
   for (const { stream, socket } of peers.slice(0, 2)) {
     await Promise.all([stream.frame('complete'), socket.until(({ kinds }) => kinds.includes('complete'))])
     stream.cut()

@@ -42,7 +42,7 @@ test('a page whose name has come to point at the server is refused by the name',
 
 test('a token comes in the header, the query or the cookie of a login, and a socket is its owner\'s', async (t) => {
   const { app, url, open } = await serve(t, tokens(t))
-  await app.runs.createSession({ id: 'hers', owner: 'alice' })
+  await app.agentRuns.createSession({ id: 'hers', owner: 'alice' })
   const cookieOf = async (token: string): Promise<string> => String((await app.inject({ method: 'POST', url: '/login', payload: { token } })).headers['set-cookie']).split(';', 1)[0]!
   const ways = async (token: string): Promise<HandshakeOptions[]> => [
     { headers: { authorization: `Bearer ${token}` } }, { path: `/ws?access_token=${encodeURIComponent(token)}` }, { headers: { cookie: `a=b; ${await cookieOf(token)}`, origin: 'http://localhost:3000', host: 'localhost:3000' } }

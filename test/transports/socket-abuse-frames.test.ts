@@ -125,7 +125,7 @@ test('what is sent right behind the handshake, in the same packet, is not lost w
   const asked = latch()
   const known = latch()
   const { app, peer } = await serveSockets(t, { identify: async () => { asked.open(); await known.promise; return 'alice' } })
-  await app.runs.createSession({ id: 's', owner: 'alice' })
+  await app.agentRuns.createSession({ id: 's', owner: 'alice' })
   const subscribe = clientFrame(JSON.stringify({ type: 'chat.subscribe', sessions: [{ sessionId: 's' }] }))
   const opening = peer({ behind: Buffer.concat([subscribe, clientFrame(MESSAGE).subarray(0, 9)]) })
   await asked.promise
@@ -171,7 +171,7 @@ test('a peer that goes by half a close, by a reset, in the middle of a message o
       return true
     }
   })
-  await app.runs.createSession({ id: 's' })
+  await app.agentRuns.createSession({ id: 's' })
   const leave: Record<string, (client: RawSocket) => unknown> = {
     'half a close': (client) => client.socket.end(),
     'a reset': (client) => client.socket.resetAndDestroy(),
@@ -203,7 +203,7 @@ test('a peer that goes by half a close, by a reset, in the middle of a message o
     while (next.status !== 101) next = await peer()
     served.open()
     ;(await agent.next()).end()
-    await eventually(async () => !await app.runs.isProcessing('s'))
+    await eventually(async () => !await app.agentRuns.isProcessing('s'))
     next.json({ type: 'chat.subscribe', sessions: [{ sessionId: 's' }] })
     await next.until(({ codes }) => codes.length > 0)
     t.equal(next.codes[0], 'chat_subscribed')

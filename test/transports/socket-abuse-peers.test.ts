@@ -120,7 +120,7 @@ test(`${CHURN} peers that come and go at any moment leave nothing behind`, async
   const timers = (): number => process.getActiveResourcesInfo().filter((each) => each === 'Timeout').length
   const server = await serveSockets(t, { limits: { subscribers: 64, subscribersPerSession: 64, sockets: 64 } })
   const { app, peer, log, connections } = server
-  await app.runs.createSession({ id: 's' })
+  await app.agentRuns.createSession({ id: 's' })
   const before = timers()
   const { below, pick } = random(1)
   const subscribe = (sessionId: string): Buffer => clientFrame(JSON.stringify({ type: 'chat.subscribe', sessions: [{ sessionId }] }))

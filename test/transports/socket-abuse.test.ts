@@ -61,7 +61,7 @@ test('what is no message is refused by a code and in words, names what it was ab
     t.match(said, error, name)
     t.strictSame(rest, { kind: 'protocol_error', code, ...reference }, name)
   }
-  t.equal(await app.runs.getSession('s'), null)
+  t.equal(await app.agentRuns.getSession('s'), null)
   await assertServed(other)
   await assertServed(abuser)
   t.strictSame(log, [])

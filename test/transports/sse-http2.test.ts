@@ -12,7 +12,7 @@ test('over HTTP/2 a stream replays, goes live, survives more than a window, and 
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
   const session = connect(url)
   t.teardown(() => session.destroy())
-  await app.runs.startRun({ sessionId: 's', content: 'go' })
+  await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
   const run = await agent.next()
   const stream = session.request({ ':path': '/sessions/s/stream' })
   let raw = ''
@@ -45,7 +45,7 @@ test('over HTTP/2 too a stream is cut whose peer takes no byte, and not one that
   // Nobody reads the first one.
   session.request({ ':path': '/sessions/s/stream' }).on('error', () => {})
   session.request({ ':path': '/sessions/silent/stream' }).on('error', () => {}).resume()
-  await app.runs.startRun({ sessionId: 's', content: 'go' })
+  await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
   const run = await agent.next()
   for (let i = 0; i < 10; i++) await run.emit({ kind: 'text', content: 'x'.repeat(50_000) })
   await over
