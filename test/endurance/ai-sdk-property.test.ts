@@ -3,10 +3,10 @@ import { uiMessageChunkSchema as chunks5 } from 'ai5'
 import { uiMessageChunkSchema as chunks7 } from 'ai7'
 import fc from 'fast-check'
 import { test } from 'tap'
-import { type Event, parseEvent, type StoredEvent } from '../../../lib/protocol/event.ts'
-import { planCompaction } from '../../../lib/store/compaction.ts'
-import { aiSdkDialect } from '../../../transports/dialects/ai-sdk/index.ts'
-import { ask, cancelled, chunksOf, complete, delta, message, read, resolved, result, run, type Said, stream, text, textOf, thought, use } from '../../helpers/ai-sdk-streams.ts'
+import { type Event, parseEvent, type StoredEvent } from '../../lib/protocol/event.ts'
+import { planCompaction } from '../../lib/store/compaction.ts'
+import { aiSdkDialect } from '../../transports/dialects/ai-sdk/index.ts'
+import { ask, cancelled, chunksOf, complete, delta, message, read, resolved, result, run, type Said, stream, text, textOf, thought, use } from '../helpers/ai-sdk-streams.ts'
 
 /** Each message has letters of its own, so that its text is found again in a mixture of many. */
 const LETTERS = [['a', 'b', 'cc'], ['x', 'y', 'zz'], ['1', '2', '33']] as const
