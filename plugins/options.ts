@@ -8,7 +8,7 @@ import type { Store } from '../lib/store/store.ts'
 import type { Dialect } from '../transports/dialects/dialect.ts'
 import { resolveDialects } from './dialects.ts'
 import type { Authorize, GuardHook, GuardOptions, Identify } from './guard.ts'
-import { ANY_ORIGIN, isOrigin } from './websocket/origins.ts'
+import { ANY_ORIGIN, isOrigin } from './http/origins.ts'
 
 // Above this, Node's timers fire at once.
 const milliseconds = { minimum: 0, maximum: 2 ** 31 - 1 }

@@ -1,9 +1,8 @@
 /* Which pages of other origins may use the server: those that are listed, and no others. */
-import type { IncomingHttpHeaders } from 'node:http'
 import cors from '@fastify/cors'
 import type { FastifyInstance } from 'fastify'
 import { runsError } from '../lib/protocol/errors.ts'
-import { isOrigin } from '../plugins/websocket/origins.ts'
+import { isForeignPage, isOrigin } from '../plugins/http/origins.ts'
 
 const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
 /** How long a browser may keep the answer to a preflight, in s. */
@@ -23,9 +22,9 @@ export function readOrigins (list: string): string[] {
  * body, which a browser sends with its cookies before it asks anybody, and WebSockets. They get FORBIDDEN.
  */
 export async function allowOrigins (app: FastifyInstance, origins: string[]): Promise<void> {
-  app.addHook('onRequest', async ({ method, headers }) => {
-    if (SAFE_METHODS.has(method) && headers.upgrade === undefined) return
-    if (isOfOtherOrigin(headers) && !origins.includes(headers.origin ?? '')) throw runsError('FORBIDDEN')
+  app.addHook('onRequest', async (request) => {
+    if (SAFE_METHODS.has(request.method) && request.headers.upgrade === undefined) return
+    if (isForeignPage(request, origins)) throw runsError('FORBIDDEN')
   })
   if (origins.length === 0) return
   await app.register(cors, {
@@ -36,14 +35,4 @@ export async function allowOrigins (app: FastifyInstance, origins: string[]): Pr
     exposedHeaders: ['Location', 'Retry-After'],
     maxAge: PREFLIGHT_AGE
   })
-}
-
-/** What the browser says itself is right behind any proxy; older ones only name the origin. Other clients name nothing. */
-function isOfOtherOrigin ({ 'sec-fetch-site': site, origin, host }: IncomingHttpHeaders): boolean {
-  if (site !== undefined) return site !== 'same-origin' && site !== 'none'
-  return origin !== undefined && parsed(origin)?.host !== host
-}
-
-function parsed (url: string): URL | null {
-  return URL.canParse(url) ? new URL(url) : null
 }

@@ -6,7 +6,7 @@ import { runsError } from '../../lib/protocol/errors.ts'
 import { websocketRoutes } from '../../routes/websocket.ts'
 import type { SocketConnections } from '../../transports/websocket/connections.ts'
 import type { GuardHook } from '../guard.ts'
-import { assertOrigin } from './origins.ts'
+import { isForeignPage } from '../http/origins.ts'
 import { webSocketUpgrades } from './upgrades.ts'
 
 export interface WebSocketOptions {
@@ -29,10 +29,10 @@ export async function mountWebSocket (scope: FastifyInstance, { sockets, maxPayl
   scope.register(websocketRoutes, { sockets })
 }
 
-/** A hook for `onRequest` that keeps pages of other origins from the WebSocket, before anybody asks who they are. */
+/** A hook for `onRequest` that keeps pages of other origins from the WebSocket, before anybody asks who they are: browsers let any page open one, with the user's cookies. */
 export function originGuard (allowedOrigins: string[]): GuardHook {
   return async (request) => {
-    if (request.routeOptions.config.runsAction === 'connect') assertOrigin(request, allowedOrigins)
+    if (request.routeOptions.config.runsAction === 'connect' && isForeignPage(request, allowedOrigins)) throw runsError('ORIGIN_NOT_ALLOWED', [request.headers.origin ?? 'unknown'])
   }
 }
 

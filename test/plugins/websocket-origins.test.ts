@@ -85,7 +85,8 @@ test('behind a proxy that is trusted, the host is the one that it was asked for'
 test('allowedOrigins adds exactly those that it lists', async (t) => {
   const allowedOrigins = ['https://app.example', 'http://localhost:5173']
   const headers = ['https://app.example', 'http://localhost:5173', 'http://app.example', 'https://app.example:8443', 'https://x.app.example', 'https://APP.example', 'null', '*', 'http://api.example']
-  t.strictSame(await statuses(t, headers.map((origin) => ({ host: 'api.example', origin, 'sec-fetch-site': 'cross-site' })), { allowedOrigins }), [101, 101, ...all(6, 403), 101])
+  t.strictSame(await statuses(t, headers.map((origin) => ({ host: 'api.example', origin, 'sec-fetch-site': 'cross-site' })), { allowedOrigins }), [101, 101, ...all(7, 403)], 'also of the host\'s name, if the browser calls it foreign: its scheme is another')
+  t.strictSame(await statuses(t, headers.map((origin) => ({ host: 'api.example', origin })), { allowedOrigins }), [101, 101, ...all(6, 403), 101], 'an older browser says only the origin')
 })
 
 test('with "*" every page may, also those without a name', async (t) => {

@@ -1,6 +1,5 @@
 /* Origins of pages, as browsers name them. */
 import type { FastifyRequest } from 'fastify'
-import { runsError } from '../../lib/protocol/errors.ts'
 
 /** Any origin, in a list of those that are allowed. */
 export const ANY_ORIGIN = '*'
@@ -11,14 +10,13 @@ export function isOrigin (text: string): boolean {
 }
 
 /**
- * Throws ORIGIN_NOT_ALLOWED for a page of another origin than the host's own and those `allowed`: browsers let any page open a
- * WebSocket, with the user's cookies. Clients that are no browsers name no origin.
+ * Whether a page asks that is neither of the host's own origin nor of those `allowed`. What the browser says itself is right also
+ * behind a proxy that renames the host, and no page can forge it; older browsers only name the origin; other clients name nothing.
  */
-export function assertOrigin ({ headers: { origin, 'sec-fetch-site': site }, host }: FastifyRequest, allowed: readonly string[]): void {
-  if (origin === undefined || allowed.includes(ANY_ORIGIN) || allowed.includes(origin)) return
-  // A page cannot forge what the browser says of it; this one is right also behind a proxy that renames the host.
-  if (site === 'same-origin' || isOfHost(origin, host)) return
-  throw runsError('ORIGIN_NOT_ALLOWED', [origin])
+export function isForeignPage ({ headers: { origin, 'sec-fetch-site': site }, host }: FastifyRequest, allowed: readonly string[]): boolean {
+  if (allowed.includes(ANY_ORIGIN) || (origin !== undefined && allowed.includes(origin))) return false
+  if (site !== undefined) return site !== 'same-origin' && site !== 'none'
+  return origin !== undefined && !isOfHost(origin, host)
 }
 
 /** Whether a page of that origin came from `host`. Of the schemes we know nothing: a proxy may speak https for us. */
