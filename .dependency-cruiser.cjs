@@ -2,20 +2,20 @@
  * The walls of the house: who may import whom. `npm run lint` checks them; CONTRIBUTING.md says what each room is for.
  * A room is the longest of these paths that a file begins with. It may import itself and what stands behind it.
  */
-const LIB = ['lib/protocol', 'lib/store', 'lib/provider', 'lib/streams', 'lib/runs', 'lib/shared']
+const LIB = ['lib/protocol', 'lib/store', 'lib/provider', 'lib/streams', 'lib/runs', 'lib/common']
 const ROOMS = {
   'lib/protocol': [],
-  'lib/shared': ['lib/protocol'],
+  'lib/common': ['lib/protocol'],
   'lib/store': ['lib/protocol'],
-  'lib/provider': ['lib/protocol', 'lib/shared'],
-  'lib/streams': ['lib/protocol', 'lib/shared', 'lib/store'],
-  'lib/runs': ['lib/protocol', 'lib/shared', 'lib/store', 'lib/provider', 'lib/streams'],
+  'lib/provider': ['lib/protocol', 'lib/common'],
+  'lib/streams': ['lib/protocol', 'lib/common', 'lib/store'],
+  'lib/runs': ['lib/protocol', 'lib/common', 'lib/store', 'lib/provider', 'lib/streams'],
   lib: LIB,
-  'db/sqlite': ['lib/protocol', 'lib/shared', 'lib/store'],
-  'db/memory': ['lib/protocol', 'lib/shared', 'lib/store'],
-  'providers/shared': ['lib/protocol', 'lib/provider', 'lib/shared'],
-  'providers/process': ['lib/protocol', 'lib/provider', 'lib/shared'],
-  providers: ['lib/protocol', 'lib/provider', 'lib/shared', 'providers/shared', 'providers/process'],
+  'db/sqlite': ['lib/protocol', 'lib/common', 'lib/store'],
+  'db/memory': ['lib/protocol', 'lib/common', 'lib/store'],
+  'providers/common': ['lib/protocol', 'lib/provider', 'lib/common'],
+  'providers/process': ['lib/protocol', 'lib/provider', 'lib/common'],
+  providers: ['lib/protocol', 'lib/provider', 'lib/common', 'providers/common', 'providers/process'],
   'transports/sse': ['lib', ...LIB],
   'transports/websocket': ['lib', ...LIB],
   'transports/dialects': ['lib', ...LIB, 'transports/sse'],

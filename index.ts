@@ -1,5 +1,5 @@
 /* The public surface. */
-import './lib/shared/node-version.ts'
+import './lib/common/node-version.ts'
 import agentRuns from './plugins/agent-runs.ts'
 
 export default agentRuns
@@ -14,7 +14,7 @@ export type { Limits } from './lib/protocol/limits.ts'
 export type { Cursor } from './lib/protocol/cursor.ts'
 export type { CompleteEvent, Envelope, Event, EventKind, EventKinds, EventOf } from './lib/protocol/event.ts'
 export type { ClosingFrame, DeletedFrame, Frame, GapFrame, SubscribedFrame } from './lib/protocol/frames.ts'
-export type { Logger } from './lib/shared/logger.ts'
+export type { Logger } from './lib/common/logger.ts'
 export type { MessageContent, MessagePart } from './lib/protocol/message-content.ts'
 export { eventQueue, type EventQueue } from './lib/provider/event-queue.ts'
 export { ProviderError } from './lib/provider/provider.ts'

@@ -1,5 +1,5 @@
 /* What stores and providers are proved with. */
-import '../lib/shared/node-version.ts'
+import '../lib/common/node-version.ts'
 
 export type { StoreHarness, TestDatabase, TestRunner } from './harness.ts'
 export { MemoryDatabase } from '../db/memory/database.ts'

@@ -1,10 +1,10 @@
 /* The provider contract (`lib/provider/provider.ts`) as tests that any adapter can be put through. */
 import assert from 'node:assert/strict'
+import { silentLogger } from '../lib/common/logger.ts'
 import type { Event } from '../lib/protocol/event.ts'
 import type { MessageContent } from '../lib/protocol/message-content.ts'
 import { checkProviderEvent } from '../lib/provider/provider-event.ts'
 import type { Provider, ProviderEvent, RunContext } from '../lib/provider/provider.ts'
-import { silentLogger } from '../lib/shared/logger.ts'
 import { type TestRunner, within } from './harness.ts'
 
 /** An adapter, and what to say to it. */

@@ -1,7 +1,7 @@
 /* What a registry is made of. */
+import type { Logger } from './common/logger.ts'
 import type { Limits } from './protocol/limits.ts'
 import type { Provider } from './provider/provider.ts'
-import type { Logger } from './shared/logger.ts'
 import type { Store } from './store/store.ts'
 
 export interface RegistryOptions {

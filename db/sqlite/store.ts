@@ -1,5 +1,5 @@
 /* The embedded store: SQLite by better-sqlite3, one file, any number of processes on one machine. */
-import '../../lib/shared/node-version.ts'
+import '../../lib/common/node-version.ts'
 import { randomUUID } from 'node:crypto'
 import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'

@@ -3,10 +3,10 @@
  * of all runs get their seqs, are encoded, and go to the store as one batch; while it commits, the next one gathers.
  */
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from '../common/logger.ts'
 import { hasCode } from '../protocol/errors.ts'
 import { type EncodeEvent, eventEncoder, type PendingEvent, type RunIdentity, type StoredEvent } from '../protocol/event.ts'
 import type { RunEnding } from '../protocol/run-state.ts'
-import type { Logger } from '../shared/logger.ts'
 import type { AppendAnswer, AppendGroup, AppendOutcome, Promotion, Store } from '../store/store.ts'
 
 /** A run may have this much uncommitted before its provider has to wait. */

@@ -1,12 +1,12 @@
 /* Answers to approvals: the store decides whose holds, the run's log says so, and only then is the client told. */
 import { setTimeout as delay } from 'node:timers/promises'
+import { atMost } from '../common/at-most.ts'
 import { runsError } from '../protocol/errors.ts'
 import { type EventOf, parseEvent } from '../protocol/event.ts'
 import { MAX_DEPTH, toJson } from '../protocol/json.ts'
 import type { PermissionDecision } from '../protocol/permission.ts'
 import { ownerOf } from '../protocol/session-input.ts'
 import type { Owner } from '../protocol/session.ts'
-import { atMost } from '../shared/at-most.ts'
 import type { PermissionState, Store } from '../store/store.ts'
 import type { RunPool } from './run-pool.ts'
 

@@ -1,6 +1,6 @@
 /* Sees to it that every run ends and every message has its turn, whatever became of those who drove or took them. */
+import type { Logger } from '../common/logger.ts'
 import { INTERRUPTED } from '../protocol/run-ending.ts'
-import type { Logger } from '../shared/logger.ts'
 import type { Store } from '../store/store.ts'
 import type { RunPool } from './run-pool.ts'
 

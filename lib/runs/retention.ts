@@ -3,8 +3,8 @@
  * so wished, until nothing has happened in them for long.
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { Logger } from '../common/logger.ts'
 import type { StoredEvent } from '../protocol/event.ts'
-import type { Logger } from '../shared/logger.ts'
 import type { Store } from '../store/store.ts'
 
 /** Runs and sessions that one look takes up; the next look goes on. */

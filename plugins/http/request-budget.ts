@@ -1,7 +1,7 @@
 /* How many bytes of request bodies of one owner may be on their way: bodies that are sent slowly, and many at once, are held in memory. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { Quota } from '../../lib/common/quota.ts'
 import { runsError } from '../../lib/protocol/errors.ts'
-import { Quota } from '../../lib/shared/quota.ts'
 
 /** Counts bodies from here on, for every route that is added to the scope. Requests beyond the limit get TOO_MANY_REQUEST_BYTES. */
 export function budgetRequests (scope: FastifyInstance, bytesPerOwner: number): void {

@@ -2,7 +2,7 @@
 import type { ContentBlock, PromptCapabilities } from '@agentclientprotocol/sdk'
 import type { MessageContent, MessagePart } from '../../lib/protocol/message-content.ts'
 import { ProviderError } from '../../lib/provider/provider.ts'
-import { type AllowUrl, clientUrl } from '../shared/client-url.ts'
+import { type AllowUrl, clientUrl } from '../common/client-url.ts'
 
 /** The blocks of a message. Throws a ProviderError UNSUPPORTED_CONTENT for what the agent does not take. */
 export function promptOf (content: MessageContent, capabilities: PromptCapabilities, allowUrl?: AllowUrl): ContentBlock[] {

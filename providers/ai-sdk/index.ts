@@ -1,11 +1,11 @@
 /* Agents made with the AI SDK (`ai`, 5 and 6), with the session's log as their memory. */
-import '../../lib/shared/node-version.ts'
+import '../../lib/common/node-version.ts'
 import type { TSchema } from 'typebox'
 import type { Provider, ProviderEvent, RunContext } from '../../lib/provider/provider.ts'
 import { type AiMessage, messagesOf } from './messages.ts'
 import { type ApprovalRequest, PartMapper, type StreamPart } from './parts.ts'
-import type { UrlOptions } from '../shared/client-url.ts'
-import { conversationOf } from '../shared/conversation.ts'
+import type { UrlOptions } from '../common/client-url.ts'
+import { conversationOf } from '../common/conversation.ts'
 
 export type { AiAssistantPart, AiJson, AiMessage, AiToolResult, AiUserPart } from './messages.ts'
 

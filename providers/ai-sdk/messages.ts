@@ -1,8 +1,8 @@
 /* Turns of a conversation → messages of the AI SDK. */
 import type { MessageContent, MessagePart } from '../../lib/protocol/message-content.ts'
 import { ProviderError } from '../../lib/provider/provider.ts'
-import { type AllowUrl, clientUrl } from '../shared/client-url.ts'
-import type { AssistantTurn, ToolCall, Turn } from '../shared/conversation.ts'
+import { type AllowUrl, clientUrl } from '../common/client-url.ts'
+import type { AssistantTurn, ToolCall, Turn } from '../common/conversation.ts'
 
 export type AiJson = null | string | number | boolean | AiJson[] | { [key: string]: AiJson }
 

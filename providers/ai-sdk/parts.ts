@@ -1,9 +1,9 @@
 /* Parts of the AI SDK's `fullStream` → events. */
 import { randomUUID } from 'node:crypto'
 import { ProviderError, type ProviderEvent } from '../../lib/provider/provider.ts'
-import { newCallId } from '../shared/call-id.ts'
-import { cutError, modelError, stopError } from '../shared/model-error.ts'
-import { sum, type Usage } from '../shared/usage.ts'
+import { newCallId } from '../common/call-id.ts'
+import { cutError, modelError, stopError } from '../common/model-error.ts'
+import { sum, type Usage } from '../common/usage.ts'
 
 /** A part of `fullStream`, of whichever version. */
 export interface StreamPart {

@@ -1,7 +1,7 @@
 /* The agent's result → the end of a run. */
+import type { Logger } from '../../lib/common/logger.ts'
 import type { RunError } from '../../lib/protocol/run-state.ts'
 import type { ProviderEvent } from '../../lib/provider/provider.ts'
-import type { Logger } from '../../lib/shared/logger.ts'
 import type { ResultMessage } from './sdk.ts'
 
 /** What the agent says when it is to resume a session that it does not have. */

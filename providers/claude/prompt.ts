@@ -1,7 +1,7 @@
 /* A message → what the agent is prompted with. */
 import type { MessageContent, MessagePart } from '../../lib/protocol/message-content.ts'
 import { ProviderError } from '../../lib/provider/provider.ts'
-import { type AllowUrl, clientUrl } from '../shared/client-url.ts'
+import { type AllowUrl, clientUrl } from '../common/client-url.ts'
 import type { Block } from './sdk.ts'
 
 /** What models can look at. */

@@ -1,11 +1,11 @@
 /* One message in the hands of the agent: a process of its own, from its start until nothing of it is left. */
 import { Readable } from 'node:stream'
+import { atMost } from '../../lib/common/at-most.ts'
 import { eventQueue } from '../../lib/provider/event-queue.ts'
 import { ProviderError, type ProviderEvent, type RunContext } from '../../lib/provider/provider.ts'
-import { atMost } from '../../lib/shared/at-most.ts'
+import type { AllowUrl } from '../common/client-url.ts'
 import { LineLimit } from '../process/line-limit.ts'
 import { ProcessGroup } from '../process/process-group.ts'
-import type { AllowUrl } from '../shared/client-url.ts'
 import { endingOf, saysForgotten } from './ending.ts'
 import { MessageMapper } from './messages.ts'
 import { askPermission } from './permission.ts'

@@ -1,6 +1,6 @@
 /* Claude Code by its command line: `claude -p --output-format stream-json`, one process for each message. */
-import '../../lib/shared/node-version.ts'
-import type { Logger } from '../../lib/shared/logger.ts'
+import '../../lib/common/node-version.ts'
+import type { Logger } from '../../lib/common/logger.ts'
 import type { Provider } from '../../lib/provider/provider.ts'
 import { endingOf } from '../claude/ending.ts'
 import { MessageMapper } from '../claude/messages.ts'

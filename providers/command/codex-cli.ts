@@ -1,5 +1,5 @@
 /* Codex by its command line: `codex exec --json`, one process for each message. */
-import '../../lib/shared/node-version.ts'
+import '../../lib/common/node-version.ts'
 import { randomUUID } from 'node:crypto'
 import type { Provider, ProviderEvent } from '../../lib/provider/provider.ts'
 import { command, type CommandOptions } from './command.ts'

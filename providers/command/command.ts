@@ -1,5 +1,5 @@
 /* Runs a command line agent: one process per message. */
-import '../../lib/shared/node-version.ts'
+import '../../lib/common/node-version.ts'
 import { type Provider, ProviderError, type ProviderEvent, type RunContext } from '../../lib/provider/provider.ts'
 import type { MessageContent } from '../../lib/protocol/message-content.ts'
 import { idArgument, MESSAGE, messageArgument } from '../process/arguments.ts'

@@ -1,5 +1,5 @@
 /* Says back what it was told, in deltas, at a pace; and plays scripted failures (echo-script.ts). */
-import '../../lib/shared/node-version.ts'
+import '../../lib/common/node-version.ts'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Provider, ProviderEvent, RunContext } from '../../lib/provider/provider.ts'

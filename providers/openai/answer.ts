@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto'
 import type { ChatCompletionChunk } from 'openai/resources/chat/completions'
 import { ProviderError, type ProviderEvent } from '../../lib/provider/provider.ts'
-import { newCallId } from '../shared/call-id.ts'
-import type { Usage } from '../shared/usage.ts'
+import { newCallId } from '../common/call-id.ts'
+import type { Usage } from '../common/usage.ts'
 import type { ChatMessage, ChatToolCall } from './messages.ts'
 import type { ModelCall } from './model-call.ts'
 

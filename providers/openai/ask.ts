@@ -1,9 +1,9 @@
 /* One request to a model, and its answer as it comes. */
 import type OpenAI from 'openai'
 import type { APIError } from 'openai'
+import type { Logger } from '../../lib/common/logger.ts'
 import { ProviderError, type ProviderEvent } from '../../lib/provider/provider.ts'
-import type { Logger } from '../../lib/shared/logger.ts'
-import { cutError, modelError } from '../shared/model-error.ts'
+import { cutError, modelError } from '../common/model-error.ts'
 import { Answer } from './answer.ts'
 import type { ChatMessage } from './messages.ts'
 

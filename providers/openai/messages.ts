@@ -1,8 +1,8 @@
 /* Turns of a conversation → messages of the Chat Completions API. */
 import type { MessageContent, MessagePart } from '../../lib/protocol/message-content.ts'
 import { ProviderError } from '../../lib/provider/provider.ts'
-import { type AllowUrl, clientUrl } from '../shared/client-url.ts'
-import type { AssistantTurn, Turn } from '../shared/conversation.ts'
+import { type AllowUrl, clientUrl } from '../common/client-url.ts'
+import type { AssistantTurn, Turn } from '../common/conversation.ts'
 
 /** A part of what a user says, as the API has it. */
 export type ChatPart =

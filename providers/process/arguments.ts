@@ -1,6 +1,6 @@
 /* Texts of clients and agents that become arguments of a program, which takes what begins with a dash for an option. */
+import type { Logger } from '../../lib/common/logger.ts'
 import { ProviderError } from '../../lib/provider/provider.ts'
-import type { Logger } from '../../lib/shared/logger.ts'
 
 /** The argument that the client's message takes the place of. */
 export const MESSAGE = '{message}'

@@ -1,12 +1,12 @@
 import { test } from 'tap'
 import { type StoreHarness, storeSuite } from '../../conformance/index.ts'
-import { memoryHarness } from '../helpers/store-harnesses.ts'
 import { overriding } from '../conformance/broken/breakage.ts'
 import { BROKEN_LOGS, BROKEN_READS } from '../conformance/broken/logs.ts'
 import { BROKEN_PERMISSIONS } from '../conformance/broken/permissions.ts'
 import { BROKEN_SESSIONS } from '../conformance/broken/sessions.ts'
 import { BROKEN_SETTLING } from '../conformance/broken/settling.ts'
 import { BROKEN_STARTS } from '../conformance/broken/starts.ts'
+import { memoryHarness } from '../helpers/store-harnesses.ts'
 
 /** The name of the first test that a store does not pass; null if it passes all. */
 async function firstFailure (harness: StoreHarness): Promise<string | null> {

@@ -1,7 +1,7 @@
 /* A session's log in memory, in the hands of a test: what is stored, what a read shows, and what a client was sent. */
+import type { Logger } from '../../lib/common/logger.ts'
 import type { EventOf, StoredEvent } from '../../lib/protocol/event.ts'
 import type { Frame } from '../../lib/protocol/frames.ts'
-import type { Logger } from '../../lib/shared/logger.ts'
 import type { LogPage, PageLimit } from '../../lib/store/store.ts'
 import type { Channel, Format } from '../../lib/streams/channel.ts'
 import { type Sink, Subscriber, type SubscriberHost, type SubscriberOptions } from '../../lib/streams/subscriber.ts'

@@ -2,9 +2,9 @@
 import type { Test } from 'tap'
 import { sqliteStore } from '../../db/sqlite/store.ts'
 import type { Provider, Store } from '../../index.ts'
+import { silentLogger } from '../../lib/common/logger.ts'
 import type { RegistryOptions } from '../../lib/registry-options.ts'
 import { RunRegistry } from '../../lib/registry.ts'
-import { silentLogger } from '../../lib/shared/logger.ts'
 import { LIMITS } from './limits.ts'
 
 /** A registry on `store`, not open yet. */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { test } from 'tap'
-import { nodeProblem } from '../../lib/shared/node-problem.ts'
+import { nodeProblem } from '../../lib/common/node-problem.ts'
 
 test('versions of Node are refused up to the one that package.json names', (t) => {
   for (const version of ['8.17.0', '20.20.2', '22.0.0', '22.9.0', '22.13.1']) t.equal(nodeProblem(version), `fastify-agent-runs needs Node 22.14 or newer; this is v${version}.`)

@@ -1,9 +1,9 @@
 import { test } from 'tap'
 import { sqliteStore } from '../../db/sqlite/store.ts'
 import type { Store } from '../../index.ts'
+import { silentLogger } from '../../lib/common/logger.ts'
 import { eventEncoder, pendingEvent } from '../../lib/protocol/event.ts'
 import { Retention } from '../../lib/runs/retention.ts'
-import { silentLogger } from '../../lib/shared/logger.ts'
 import { latch } from '../helpers/latch.ts'
 import { newRun } from '../helpers/new-run.ts'
 

@@ -1,7 +1,7 @@
 import { test, type Test } from 'tap'
 import { sqliteStore } from '../../db/sqlite/store.ts'
 import { type Event, type Provider, ProviderError, type ProviderEvent, type RunContext } from '../../index.ts'
-import { silentLogger } from '../../lib/shared/logger.ts'
+import { silentLogger } from '../../lib/common/logger.ts'
 import { buildApp } from '../helpers/build-app.ts'
 import { latch } from '../helpers/latch.ts'
 import { openRegistry } from '../helpers/open-registry.ts'

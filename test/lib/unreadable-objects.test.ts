@@ -2,8 +2,8 @@
 import { test, type Test } from 'tap'
 import { sqliteStore } from '../../db/sqlite/store.ts'
 import { ProviderError, type Provider, type ProviderEvent, type RunContext } from '../../index.ts'
+import { guardedLogger } from '../../lib/common/logger.ts'
 import { isRunsError } from '../../lib/protocol/errors.ts'
-import { guardedLogger } from '../../lib/shared/logger.ts'
 import { openRegistry } from '../helpers/open-registry.ts'
 
 const trap = (): never => { throw new Error('a trap') }

@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import type { Event } from '../../lib/protocol/event.ts'
-import { Conversation, conversationOf, INTERRUPTED, type Turn } from '../../providers/shared/conversation.ts'
+import { Conversation, conversationOf, INTERRUPTED, type Turn } from '../../providers/common/conversation.ts'
 
 type Fields = { kind: Event['kind'], runId?: string } & Record<string, unknown>
 

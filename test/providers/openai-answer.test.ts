@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { json } from 'node:stream/consumers'
 import { test, type Test } from 'tap'
 import type { ProviderEvent, RunContext } from '../../index.ts'
-import { silentLogger } from '../../lib/shared/logger.ts'
+import { silentLogger } from '../../lib/common/logger.ts'
 import { openai, type OpenAiOptions } from '../../providers/openai/index.ts'
 import { FakeModel } from '../helpers/fake-model.ts'
 

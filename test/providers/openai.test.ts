@@ -275,7 +275,7 @@ test('no id of the model service and no key is on the wire, whatever happens', a
 })
 
 test('a conversation that is too long says so', async (t) => {
-  const { modelError } = await import('../../providers/shared/model-error.ts')
+  const { modelError } = await import('../../providers/common/model-error.ts')
   t.match(modelError(400, { detail: 'This model\'s maximum context length is 8192 tokens.' }), { code: 'MODEL_CONTEXT_TOO_LONG' })
   t.match(modelError(400, { detail: 'context_length_exceeded' }), { code: 'MODEL_CONTEXT_TOO_LONG' })
   t.match(modelError(404, { model: 'x' }), { code: 'MODEL_NOT_FOUND', message: /"x"/ })

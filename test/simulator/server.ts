@@ -1,6 +1,6 @@
 /* A server: starts, serves, is shut down or dies, and starts again on the same database. */
+import { silentLogger } from '../../lib/common/logger.ts'
 import { RunRegistry } from '../../lib/registry.ts'
-import { silentLogger } from '../../lib/shared/logger.ts'
 import { agentIn } from './agent.ts'
 import type { Connection } from './connection.ts'
 import { FaultyStore } from './faulty-store.ts'

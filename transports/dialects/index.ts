@@ -1,5 +1,5 @@
 /* The public surface of `fastify-agent-runs/dialects`. */
-import '../../lib/shared/node-version.ts'
+import '../../lib/common/node-version.ts'
 
 export { agUiDialect } from './ag-ui/index.ts'
 export { aiSdkDialect } from './ai-sdk/index.ts'

@@ -1,6 +1,6 @@
 /* All Server-Sent Events connections of one plugin: one clock for all, and one end. */
 import type { OutgoingHttpHeaders, ServerResponse } from 'node:http'
-import { atMost } from '../../lib/shared/at-most.ts'
+import { atMost } from '../../lib/common/at-most.ts'
 import type { Opening } from '../../lib/streams/subscriptions.ts'
 import type { EventStream, EventStreamOptions } from './event-stream.ts'
 

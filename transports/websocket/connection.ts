@@ -3,11 +3,11 @@
  * stalled or abusive, or its time is over.
  */
 import type { WebSocket } from 'ws'
+import type { Logger } from '../../lib/common/logger.ts'
 import { hasCode, isRunsError, runsError, type RunsError } from '../../lib/protocol/errors.ts'
 import type { Frame, SocketFrame } from '../../lib/protocol/frames.ts'
 import type { Limits } from '../../lib/protocol/limits.ts'
 import type { RunRegistry } from '../../lib/registry.ts'
-import type { Logger } from '../../lib/shared/logger.ts'
 import type { Format } from '../../lib/streams/channel.ts'
 import { checkMessage, type Reference, referenceOf } from './client-messages.ts'
 import { MessageBudget } from './message-budget.ts'

@@ -1,9 +1,9 @@
 /* All WebSockets of one plugin: one clock for all, and one end. */
 import type { WebSocket } from 'ws'
+import { atMost } from '../../lib/common/at-most.ts'
+import { Quota } from '../../lib/common/quota.ts'
 import { runsError } from '../../lib/protocol/errors.ts'
 import type { RunRegistry } from '../../lib/registry.ts'
-import { atMost } from '../../lib/shared/at-most.ts'
-import { Quota } from '../../lib/shared/quota.ts'
 import { SocketConnection, type SocketOptions, type SocketRequester } from './connection.ts'
 
 export class SocketConnections {

@@ -2,8 +2,8 @@
 import type { Static } from 'typebox'
 import type { CompleteEvent, Event, EventOf } from '../../../lib/protocol/event.ts'
 import type { ClosingFrame, DeletedFrame } from '../../../lib/protocol/frames.ts'
+import { GrowingTexts } from '../common/growing-texts.ts'
 import type { DialectEncoder, DialectStream } from '../dialect.ts'
-import { GrowingTexts } from '../shared/growing-texts.ts'
 import { asText, nameOf, NO_RESULT } from './names.ts'
 import { type RunAgentInput, responseSchema } from './request.ts'
 

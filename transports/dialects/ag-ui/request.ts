@@ -4,8 +4,8 @@ import { Value } from 'typebox/value'
 import { MAX_PARTS } from '../../../lib/protocol/limits.ts'
 import type { MessageContent, MessagePart } from '../../../lib/protocol/message-content.ts'
 import type { PermissionDecision } from '../../../lib/protocol/permission.ts'
+import { choicesIn, contentOf, invalid, keyFor, sessionIdIn } from '../common/run-request.ts'
 import type { DialectRequest } from '../dialect.ts'
-import { choicesIn, contentOf, invalid, keyFor, sessionIdIn } from '../shared/run-request.ts'
 
 const Source = Type.Union([
   Type.Object({ type: Type.Literal('data'), value: Type.String(), mimeType: Type.String({ minLength: 1 }) }),

@@ -1,8 +1,8 @@
 /* One stream to a client of the AI SDK. */
 import type { Event } from '../../../lib/protocol/event.ts'
 import type { ClosingFrame, DeletedFrame } from '../../../lib/protocol/frames.ts'
+import { plain } from '../common/growing-texts.ts'
 import type { DialectEncoder, DialectStream } from '../dialect.ts'
-import { plain } from '../shared/growing-texts.ts'
 import { DONE, framesOf } from './chunks.ts'
 import { type AiSdkRequest, heldIn } from './request.ts'
 import { type ApprovalStyle, RunChunks } from './run-chunks.ts'

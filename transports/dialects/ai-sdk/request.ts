@@ -5,8 +5,8 @@ import { MAX_PARTS } from '../../../lib/protocol/limits.ts'
 import type { MessagePart } from '../../../lib/protocol/message-content.ts'
 import { messageProperties } from '../../../lib/protocol/request-schemas.ts'
 import { problemOf } from '../../../lib/protocol/validation-problem.ts'
+import { contentOf, invalid, keyFor, sessionIdIn } from '../common/run-request.ts'
 import type { DialectRequest } from '../dialect.ts'
-import { contentOf, invalid, keyFor, sessionIdIn } from '../shared/run-request.ts'
 
 /** What a body must match; what else apps put into it is left alone. Of the messages only the last one is looked at: the rest we have. */
 export const aiSdkRequestSchema = Type.Object({

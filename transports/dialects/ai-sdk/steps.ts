@@ -1,6 +1,6 @@
 /* The steps of a run, and the text and reasoning in them. */
 import type { MessageContent } from '../../../lib/protocol/message-content.ts'
-import { GrowingTexts } from '../shared/growing-texts.ts'
+import { GrowingTexts } from '../common/growing-texts.ts'
 import type { Chunk } from './chunks.ts'
 
 export type Voice = 'text' | 'reasoning'
