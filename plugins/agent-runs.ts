@@ -17,6 +17,7 @@ import { mountDialects } from './dialects.ts'
 import { guardRoutes } from './guard.ts'
 import { errorHandler, validationError } from './http/error-handler.ts'
 import { readJsonBodies } from './http/json-body.ts'
+import { serveOneAtATime } from './http/one-at-a-time.ts'
 import { budgetRequests } from './http/request-budget.ts'
 import { serializerCompiler } from './http/serializer.ts'
 import { validatorCompiler } from './http/validator.ts'
@@ -73,6 +74,7 @@ async function mountRoutes (scope: FastifyInstance, { sse, sockets }: { sse: Sse
   scope.setSchemaErrorFormatter(validationError)
   scope.setSerializerCompiler(serializerCompiler)
   scope.register(fp(streamReplies), { sse })
+  serveOneAtATime(scope)
   // A form or a page of another origin can post text without asking first.
   scope.removeContentTypeParser('text/plain')
   readJsonBodies(scope, limits.bodyValues)

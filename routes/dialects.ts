@@ -1,4 +1,5 @@
 /* Dialects: the clients of others, at mounts of their own. One run is one stream, told from its beginning to its end. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
@@ -24,6 +25,9 @@ const StreamQuery = Type.Object({
 })
 
 const Idle = Type.Null({ description: 'No run is running or waits.' })
+
+/** Approvals that one request may answer. */
+const MAX_ANSWERS = 200
 
 const SEND_ERRORS: ErrorCode[] = [
   ...SESSION_ERRORS, ...BODY_ERRORS, 'UNSUPPORTED_PROVIDER', 'INVALID_OPTIONS', 'PERMISSION_NOT_FOUND', 'RUN_IN_PROGRESS', 'IDEMPOTENCY_KEY_REUSED', 'MESSAGE_TOO_LARGE', 'QUEUE_FULL', 'TOO_MANY_RUNS', 'TOO_MANY_SUBSCRIBERS'
@@ -70,7 +74,11 @@ export const dialectRoutes: FastifyPluginAsyncTypebox<{ name: string, dialect: D
 
   const answer = async ({ sessionId, answers }: Answers, owner: Owner): Promise<Told> => {
     let last: Told | null = null
-    for (const { requestId, ...decision } of answers) {
+    // The first of each holds. A run has no more that wait; each costs several calls of the store, which is not to be asked without a pause.
+    const first = new Map(answers.toReversed().map((each) => [each.requestId, each]))
+    if (first.size > MAX_ANSWERS) throw runsError('INVALID_REQUEST', [`A request answers at most ${MAX_ANSWERS} approvals.`])
+    for (const { requestId, ...decision } of [...first.values()].reverse()) {
+      await nextTurn()
       const permission = await runs.getPermission(sessionId, requestId, { owner })
       if (permission === null) throw runsError('PERMISSION_NOT_FOUND', [requestId])
       const { runId, seq } = permission.request

@@ -3,6 +3,7 @@ import cookie from '@fastify/cookie'
 import Fastify, { type FastifyInstance } from 'fastify'
 import agentRuns, { type AgentRunsOptions, type Identify } from '../index.ts'
 import { errorHandler } from '../plugins/http/error-handler.ts'
+import { serveOneAtATime } from '../plugins/http/one-at-a-time.ts'
 import { logOptions, quietNotFound } from './access-log.ts'
 import type { Settings } from './flags.ts'
 import { allowHosts } from './hosts.ts'
@@ -40,6 +41,7 @@ export async function buildApp (settings: Settings, log?: { write: (line: string
     frameworkErrors: answerUnrouted,
     clientErrorHandler: answerUnreadable
   })
+  serveOneAtATime(app)
   forbidSniffing(app)
   app.setErrorHandler(errorHandler)
   quietNotFound(app)

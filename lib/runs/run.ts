@@ -220,7 +220,8 @@ export class Run {
   #return (iterator: AsyncIterator<unknown>): void {
     const note = (error: unknown): void => this.#logger.debug({ err: error, runId: this.runId }, 'the provider threw when it was stopped')
     try {
-      iterator.return?.()?.then(undefined, note)
+      // What it answers may be any thenable, and so may what that answers.
+      Promise.resolve(iterator.return?.()).catch(note)
     } catch (error) {
       note(error)
     }

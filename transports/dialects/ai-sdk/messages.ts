@@ -17,51 +17,64 @@ export interface UiMessage {
 /** The messages of the user, and for each run what its stream would have left with a client; nothing for one that has said nothing. */
 export function uiMessages (approvals: ApprovalStyle, events: Event[]): UiMessage[] {
   const messages: UiMessage[] = []
-  const runs = new Map<string, { chunks: RunChunks, answer: UiMessage }>()
+  const runs = new Map<string, { chunks: RunChunks, answer: Answer }>()
   for (const event of events) {
     if (event.kind === 'text' && event.role === 'user') messages.push({ id: event.messageId, role: 'user', parts: userParts(event) })
     let run = runs.get(event.runId)
     if (run === undefined) {
-      run = { chunks: new RunChunks(approvals, () => false), answer: { id: event.runId, role: 'assistant', parts: [] } }
+      const message: UiMessage = { id: event.runId, role: 'assistant', parts: [] }
+      run = { chunks: new RunChunks(approvals, () => false), answer: { parts: message.parts, tools: new Map(), open: new Map() } }
       runs.set(event.runId, run)
-      messages.push(run.answer)
+      messages.push(message)
     }
-    for (const chunk of run.chunks.tell(event)) add(run.answer.parts, chunk)
+    for (const chunk of run.chunks.tell(event)) add(run.answer, chunk)
   }
   return messages.filter(({ parts }) => parts.length > 0)
 }
 
+/** What a run has said so far. Its parts are found by what they are of: a run may have thousands of tools. */
+interface Answer {
+  parts: UiPart[]
+  /** The parts of tools by their `toolCallId`. */
+  tools: Map<string, UiPart>
+  /** The text and the reasoning that are open: of whole messages one is at a time. */
+  open: Map<'text' | 'reasoning', UiPart>
+}
+
 /** Does with a whole chunk what a client does. */
-function add (parts: UiPart[], chunk: Chunk): void {
-  const open = (type: string): UiPart => parts.findLast((part) => part.type === type && part['state'] === 'streaming')!
+function add ({ parts, tools, open }: Answer, chunk: Chunk): void {
+  const begin = (type: 'text' | 'reasoning', part: UiPart): void => {
+    open.set(type, part)
+    parts.push(part)
+  }
   switch (chunk.type) {
     case 'start-step': parts.push({ type: 'step-start' }); break
-    case 'text-start': parts.push({ type: 'text', text: '', state: 'streaming' }); break
-    case 'reasoning-start': parts.push({ type: 'reasoning', id: chunk.id, text: '', state: 'streaming' }); break
-    // Of whole messages one is open at a time.
-    case 'text-delta': open('text')['text'] += chunk.delta; break
-    case 'reasoning-delta': open('reasoning')['text'] += chunk.delta; break
-    case 'text-end': open('text')['state'] = 'done'; break
-    case 'reasoning-end': open('reasoning')['state'] = 'done'; break
-    case 'tool-input-available': addCall(parts, chunk); break
-    case 'tool-approval-request': Object.assign(toolPart(parts, chunk)!, { state: 'approval-requested', approval: { id: chunk.approvalId } }); break
-    case 'tool-output-denied': deny(toolPart(parts, chunk)!); break
-    case 'tool-output-available': Object.assign(toolPart(parts, chunk)!, { state: 'output-available', output: chunk.output }); break
-    case 'tool-output-error': Object.assign(toolPart(parts, chunk)!, { state: 'output-error', errorText: chunk.errorText }); break
+    case 'text-start': begin('text', { type: 'text', text: '', state: 'streaming' }); break
+    case 'reasoning-start': begin('reasoning', { type: 'reasoning', id: chunk.id, text: '', state: 'streaming' }); break
+    case 'text-delta': open.get('text')!['text'] += chunk.delta; break
+    case 'reasoning-delta': open.get('reasoning')!['text'] += chunk.delta; break
+    case 'text-end': open.get('text')!['state'] = 'done'; break
+    case 'reasoning-end': open.get('reasoning')!['state'] = 'done'; break
+    case 'tool-input-available': addCall(parts, tools, chunk); break
+    case 'tool-approval-request': Object.assign(tools.get(chunk.toolCallId)!, { state: 'approval-requested', approval: { id: chunk.approvalId } }); break
+    case 'tool-output-denied': deny(tools.get(chunk.toolCallId)!); break
+    case 'tool-output-available': Object.assign(tools.get(chunk.toolCallId)!, { state: 'output-available', output: chunk.output }); break
+    case 'tool-output-error': Object.assign(tools.get(chunk.toolCallId)!, { state: 'output-error', errorText: chunk.errorText }); break
     case 'start': case 'finish-step': case 'finish': case 'abort': case 'error': break
     default: addData(parts, chunk)
   }
 }
 
-function toolPart (parts: UiPart[], { toolCallId }: { toolCallId: string }): UiPart | undefined {
-  return parts.findLast((part) => part['toolCallId'] === toolCallId)
-}
-
-function addCall (parts: UiPart[], { toolCallId, toolName, input, providerExecuted }: Extract<Chunk, { type: 'tool-input-available' }>): void {
-  const part = toolPart(parts, { toolCallId })
+function addCall (parts: UiPart[], tools: Answer['tools'], { toolCallId, toolName, input, providerExecuted }: Extract<Chunk, { type: 'tool-input-available' }>): void {
   const call = { toolName, state: 'input-available', input, providerExecuted }
-  if (part === undefined) parts.push({ type: 'dynamic-tool', toolCallId, ...call })
-  else Object.assign(part, call)
+  const known = tools.get(toolCallId)
+  if (known !== undefined) {
+    Object.assign(known, call)
+    return
+  }
+  const part = { type: 'dynamic-tool', toolCallId, ...call }
+  tools.set(toolCallId, part)
+  parts.push(part)
 }
 
 function deny (part: UiPart): void {

@@ -61,7 +61,8 @@ export class Tools {
    * no answer before: on the tool's part, if that is there, else on a part of its own, in a step of its own if need be.
    */
   request ({ requestId, toolId, toolName, input }: EventOf<'permission_request'>, told: boolean): Chunk[] {
-    const open = [...this.#tools].filter(([, { step, over }]) => !over && step === this.#steps.latest).map(([id]) => id)
+    // Only who is asked is in need of it: it goes through all tools of the run.
+    const open = !told ? [] : [...this.#tools].filter(([, { step, over }]) => !over && step === this.#steps.latest).map(([id]) => id)
     const takes = ({ over, asked }: Tool): boolean => !over && (!told || (!asked && open.length === 1 && open[0] === toolId))
     const tool = this.#tools.get(toolId ?? requestId)
     const toolCallId = toolId !== undefined && (tool === undefined || takes(tool)) ? toolId : requestId

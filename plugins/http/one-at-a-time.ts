@@ -1,0 +1,39 @@
+/*
+ * Requests that come behind one another on a connection, before the first is answered. Node reads many of them at once, and the
+ * answers that nobody reads would pile up: each is served when the one before is through.
+ */
+import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+
+/** Requests of a connection that may wait; one with more is cut. Hardly any client sends a second one before its answer. */
+const MOST_WAITING = 100
+
+interface Connection {
+  waiting: number
+  /** Resolves when the latest request is through. */
+  through: Promise<void>
+}
+
+const connections = new WeakMap<Socket, Connection>()
+/** The requests that had their turn: routes of ours may stand in an app that does the same. */
+const served = new WeakSet<IncomingMessage>()
+
+/** Adds the hook to a scope, ahead of all others. */
+export function serveOneAtATime (scope: FastifyInstance): void {
+  scope.addHook('onRequest', async ({ raw }, reply) => {
+    // HTTP/2 has a flow control for each of its streams; behind an upgrade there is no request.
+    if (raw.httpVersionMajor !== 1 || (raw as { upgrade?: boolean }).upgrade === true || served.has(raw)) return
+    served.add(raw)
+    const { socket } = raw
+    const before = connections.get(socket)
+    const own: Connection = { waiting: (before?.waiting ?? 0) + 1, through: new Promise((resolve) => { reply.raw.once('close', resolve) }) }
+    connections.set(socket, own)
+    void own.through.then(() => { connections.get(socket)!.waiting-- })
+    if (before === undefined || before.waiting === 0) return
+    if (own.waiting > MOST_WAITING) socket.destroy()
+    else await before.through
+    // Nobody is there for the answer.
+    if (socket.destroyed) reply.hijack()
+  })
+}
