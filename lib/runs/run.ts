@@ -17,6 +17,8 @@ import type { Scrubber } from './scrubber.ts'
 
 /** A provider that yields without ever waiting gives way to the rest of the process after so many events. */
 const EVENTS_PER_TURN = 512
+/** In ms: what an agent yields may be slow to write. */
+const TURN_MS = 20
 
 export interface RunOptions {
   provider: Provider
@@ -111,13 +113,17 @@ export class Run {
       // A provider in plain JavaScript may need to wait for its iterable; then it rejects as others throw.
       const iterator = iterate(await (provider.run({ ...context, signal: this.#signal, requestPermission }) as unknown))
       this.#iterator = iterator
+      let turn = performance.now()
       for (let taken = 1; !this.#ended; taken++) {
         const { done, value } = await this.#next(iterator)
         if (this.#ended) return
         if (done === true) void this.end(FINISHED)
         else if (taken > mostYields) void this.end(failed(runError('TOO_MANY_EVENTS')))
         else await this.#take(value)
-        if (taken % EVENTS_PER_TURN === 0) await nextTurn()
+        if (taken % EVENTS_PER_TURN === 0 || performance.now() - turn > TURN_MS) {
+          await nextTurn()
+          turn = performance.now()
+        }
       }
       // The run ended while the provider was still making its iterable.
       this.#return(iterator)

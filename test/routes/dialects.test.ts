@@ -149,6 +149,25 @@ test('who comes back to a run that waits for one of the process\'s slots is told
   t.strictSame(await told(posted), ['begin post', 'text hello', 'text hi', 'complete'])
 })
 
+test('of many answers to one approval the first holds and the store is asked once; many approvals are too many', async (t) => {
+  const { app, agent, post } = await serve(t)
+  const asking = await post(say('go'))
+  const run = await agent.next()
+  const decision = run.context.requestPermission({ toolName: 'one', input: {} })
+  await told(asking)
+  const [pending] = (await app.agentRuns.getSession('s'))!.pendingPermissions
+  const { agentRuns } = app
+  let asked = 0
+  const { getPermission } = agentRuns
+  agentRuns.getPermission = async function (...args) { asked++; return getPermission.apply(agentRuns, args) }
+  const going = await post({ answers: Array.from({ length: 1_000 }, (_, index) => ({ requestId: pending!.requestId, allow: index === 0 })) })
+  t.strictSame([await decision, asked], [{ allow: true }, 1])
+  await finish(run, 'done')
+  await told(going)
+  const many = await post({ answers: Array.from({ length: 201 }, (_, index) => ({ requestId: `r${index}`, allow: true })) })
+  t.match(await many.json(), { statusCode: 400, code: 'INVALID_REQUEST', message: /at most 200 approvals/ })
+})
+
 test('answers to what nobody has asked for are refused, and to nothing', async (t) => {
   const { app, agent, post } = await serve(t)
   await completed(app, agent, 'one')

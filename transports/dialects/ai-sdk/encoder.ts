@@ -45,7 +45,11 @@ export class AiSdkEncoder implements DialectEncoder {
   }
 
   encode (event: Event): string {
-    if (event.kind === 'text' && this.#lost !== '' && plain(event.content).startsWith(this.#lost)) this.#run.had(event.messageId, this.#lost)
+    if (event.kind === 'text' && this.#lost !== '' && plain(event.content).startsWith(this.#lost)) {
+      this.#run.had(event.messageId, this.#lost)
+      // It may be megabytes, and a stream lasts for hours.
+      this.#lost = ''
+    }
     const chunks = this.#run.tell(event)
     this.#paused = this.#mustWait(event)
     if (this.#paused) chunks.push(...this.#run.finish(), { type: 'finish', finishReason: 'tool-calls' })

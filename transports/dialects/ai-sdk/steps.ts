@@ -41,7 +41,7 @@ export class Steps {
 
   /** What a client has of a text from before, of which nothing is known any more. */
   had (messageId: string, content: string): void {
-    if (this.#told.text.told(messageId) === undefined) this.#told.text.append(messageId, { content })
+    if (!this.#told.text.has(messageId)) this.#told.text.append(messageId, { content })
   }
 
   delta (voice: Voice, { messageId, ...delta }: { messageId: string, content: string, snapshot?: true }): Chunk[] {
