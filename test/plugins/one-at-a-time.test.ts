@@ -14,7 +14,9 @@ async function serve (t: Test) {
   const begun: string[] = []
   const waiting: Array<() => void> = []
   await app.register(agentRuns, {
-    providers: { agent: scriptedProvider() }, store: ':memory:', closeGraceMs: 0,
+    providers: { agent: scriptedProvider() },
+    store: ':memory:',
+    closeGraceMs: 0,
     identify: async ({ url }) => {
       begun.push(url)
       await new Promise<void>((resolve) => { waiting.push(resolve) })
