@@ -19,9 +19,18 @@ export function logOptions (level: string, stream?: { write: (line: string) => v
 
 /** Answers requests for no route as Fastify does, but without their query, which Fastify would log with the rest. */
 export function quietNotFound (app: FastifyInstance): void {
-  app.setNotFoundHandler(({ method, url }: FastifyRequest, reply: FastifyReply) => {
-    void reply.code(404).send({ statusCode: 404, error: 'Not Found', message: `Route ${method}:${url.split(/[?#]/, 1)[0]!} not found` })
+  app.setNotFoundHandler((request, reply) => { void notFound(request, reply) })
+}
+
+/** The same before the body is read, which would be held for nobody. To be called behind the hooks that refuse more. */
+export function refuseUnrouted (app: FastifyInstance): void {
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.is404) return notFound(request, reply)
   })
+}
+
+function notFound ({ method, url }: FastifyRequest, reply: FastifyReply): FastifyReply {
+  return reply.code(404).send({ statusCode: 404, error: 'Not Found', message: `Route ${method}:${url.split(/[?#]/, 1)[0]!} not found` })
 }
 
 /** A URL without what may be a token: every part in which the parameter's name is found, however it is written. */

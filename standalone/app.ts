@@ -4,7 +4,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import agentRuns, { type AgentRunsOptions, type Identify } from '../index.ts'
 import { errorHandler } from '../plugins/http/error-handler.ts'
 import { serveOneAtATime } from '../plugins/http/one-at-a-time.ts'
-import { logOptions, quietNotFound } from './access-log.ts'
+import { logOptions, quietNotFound, refuseUnrouted } from './access-log.ts'
 import type { Settings } from './flags.ts'
 import { allowHosts } from './hosts.ts'
 import { loginRoutes, tokenOf } from './login.ts'
@@ -47,6 +47,7 @@ export async function buildApp (settings: Settings, log?: { write: (line: string
   quietNotFound(app)
   allowHosts(app, String(host), allowedHosts as string[])
   await allowOrigins(app, corsOrigin as string[])
+  refuseUnrouted(app)
   await describeRoutes(app, { tokens: typeof tokens === 'string' })
   const identify = typeof tokens === 'string' ? await identifyByTokens(app, tokens, String(options['prefix'])) : null
   app.get('/health', { schema: HEALTH }, async () => ({ status: 'ok', runs: app.agentRuns.drivenRuns }))

@@ -21,6 +21,9 @@ const TRIES = { max: 10, timeWindow: 60_000 }
 const Login = Type.Object({ token: Type.String() }, { additionalProperties: false })
 
 const CookieIsSet = { 'set-cookie': Type.String({ description: `\`${TOKEN_COOKIE}\`, which scripts cannot read.` }) }
+/** Of a body that is read before anybody is known. */
+const MAX_BODY_BYTES = 8_192
+
 const tags = ['server']
 const LOGIN = {
   operationId: 'login',
@@ -54,7 +57,7 @@ export async function loginRoutes (fastify: FastifyInstance, { tokens }: { token
   // The cookie goes where our routes are; a prefix with parameters is no path that a browser knows.
   const path = fastify.prefix === '' || /[:*]/.test(fastify.prefix) ? '/' : fastify.prefix
 
-  fastify.post<{ Body: Type.Static<typeof Login> }>('/login', { schema: LOGIN, config: { rateLimit: TRIES } }, async (request, reply) => {
+  fastify.post<{ Body: Type.Static<typeof Login> }>('/login', { bodyLimit: MAX_BODY_BYTES, schema: LOGIN, config: { rateLimit: TRIES } }, async (request, reply) => {
     const { token } = request.body
     const identity = tokens.identify(token)
     if (identity === null) throw runsError('UNAUTHENTICATED')
@@ -63,7 +66,7 @@ export async function loginRoutes (fastify: FastifyInstance, { tokens }: { token
     return reply.code(204).send()
   })
 
-  fastify.post('/logout', { schema: LOGOUT }, async (request, reply) => {
+  fastify.post('/logout', { bodyLimit: MAX_BODY_BYTES, schema: LOGOUT }, async (request, reply) => {
     reply.clearCookie(TOKEN_COOKIE, { path, httpOnly: true, sameSite: 'strict', secure: cameByHttps(request) })
     return reply.code(204).send()
   })

@@ -138,3 +138,17 @@ async function exchange (url: string, request: string): Promise<void> {
   socket.on('error', () => {}).resume().write(request)
   await once(socket, 'close')
 }
+
+test('nobody\'s body is read where there is no route, and little of one at the login', async (t) => {
+  const { app } = await build(t)
+  const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  const { port } = new URL(url)
+  for (const [path, status] of [['/nope', 404], ['/login', 413], ['/logout', 413]] as const) {
+    const socket = connect(Number(port), '127.0.0.1')
+    // The rest never comes.
+    socket.write(`POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\ncontent-length: 1000000\r\n\r\n{"token":`)
+    const [head] = await once(socket, 'data') as [Buffer]
+    t.match(String(head), new RegExp(`^HTTP/1.1 ${status} `), path)
+    socket.destroy()
+  }
+})
