@@ -20,6 +20,7 @@ import { readJsonBodies } from './http/json-body.ts'
 import { serveOneAtATime } from './http/one-at-a-time.ts'
 import { budgetRequests } from './http/request-budget.ts'
 import { serializerCompiler } from './http/serializer.ts'
+import { cutStalledAnswers } from './http/stalled-answers.ts'
 import { validatorCompiler } from './http/validator.ts'
 import { type AgentRunsOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { mountWebSocket, originGuard } from './websocket/mount.ts'
@@ -66,7 +67,7 @@ async function createStore ({ store, durability }: ResolvedOptions): Promise<Sto
   return sqliteStore({ path: store, durability })
 }
 
-async function mountRoutes (scope: FastifyInstance, { sse, sockets }: { sse: SseConnections, sockets: SocketConnections }, { limits, guard, dialects, websocket, allowedOrigins }: ResolvedOptions): Promise<void> {
+async function mountRoutes (scope: FastifyInstance, { sse, sockets }: { sse: SseConnections, sockets: SocketConnections }, { limits, guard, dialects, websocket, allowedOrigins, stallTimeoutMs }: ResolvedOptions): Promise<void> {
   scope.addHook('onRoute', (route) => { Object.assign(route, { bodyLimit: route.bodyLimit ?? limits.bodyBytes, schema: { tags: ['agent runs'], ...route.schema } }) })
   // Ours alone: the host keeps its own ways.
   scope.setErrorHandler(errorHandler)
@@ -75,6 +76,7 @@ async function mountRoutes (scope: FastifyInstance, { sse, sockets }: { sse: Sse
   scope.setSerializerCompiler(serializerCompiler)
   scope.register(fp(streamReplies), { sse })
   serveOneAtATime(scope)
+  cutStalledAnswers(scope, stallTimeoutMs)
   // A form or a page of another origin can post text without asking first.
   scope.removeContentTypeParser('text/plain')
   readJsonBodies(scope, limits.bodyValues)

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { statSync } from 'node:fs'
-import type { Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { test } from 'tap'
 import { serveApp } from '../helpers/build-app.ts'
@@ -67,4 +67,23 @@ test('a reader that takes no byte for stallTimeoutMs is cut; its cursor brings i
   ;(await agent.next()).end()
   t.match(await quiet!.frame('complete'), { seq: 2 }, 'a stream that is merely silent is no stall')
   quiet!.cut()
+})
+
+test('a page of the history of which no byte is taken for stallTimeoutMs is cut too', async (t) => {
+  const agent = scriptedProvider()
+  const { app, url } = await serveApp(t, { providers: { agent }, stallTimeoutMs: 500 })
+  const { runId } = await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
+  const run = await agent.next()
+  for (let i = 0; i < 40; i++) await run.emit({ kind: 'text', content: 'x'.repeat(100_000) })
+  run.end()
+  await app.agentRuns.abortRun({ sessionId: 's', runId })
+  const sockets: Socket[] = []
+  app.server.on('connection', (socket) => { sockets.push(socket) })
+  const stalled = connect(Number(new URL(url).port), '127.0.0.1')
+  t.teardown(() => stalled.destroy())
+  stalled.write('GET /sessions/s/events?limit=500 HTTP/1.1\r\nhost: x\r\n\r\n')
+  stalled.pause()
+  while (sockets.length === 0) await new Promise((resolve) => { setImmediate(resolve) })
+  if (!sockets[0]!.closed) await once(sockets[0]!, 'close')
+  t.equal((await (await fetch(`${url}/sessions/s/events?limit=500`)).json() as { events: unknown[] }).events.length, 42)
 })
