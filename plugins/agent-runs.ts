@@ -17,10 +17,10 @@ import { mountDialects } from './dialects.ts'
 import { guardRoutes } from './guard.ts'
 import { errorHandler, validationError } from './http/error-handler.ts'
 import { readJsonBodies } from './http/json-body.ts'
+import { boundLargeAnswers } from './http/large-answers.ts'
 import { serveOneAtATime } from './http/one-at-a-time.ts'
 import { budgetRequests } from './http/request-budget.ts'
 import { serializerCompiler } from './http/serializer.ts'
-import { cutStalledAnswers } from './http/stalled-answers.ts'
 import { validatorCompiler } from './http/validator.ts'
 import { type AgentRunsOptions, type ResolvedOptions, resolveOptions } from './options.ts'
 import { mountWebSocket, originGuard } from './websocket/mount.ts'
@@ -76,7 +76,7 @@ async function mountRoutes (scope: FastifyInstance, { sse, sockets }: { sse: Sse
   scope.setSerializerCompiler(serializerCompiler)
   scope.register(fp(streamReplies), { sse })
   serveOneAtATime(scope)
-  cutStalledAnswers(scope, stallTimeoutMs)
+  boundLargeAnswers(scope, { stallTimeoutMs, perOwner: limits.answerBytesPerOwner })
   // A form or a page of another origin can post text without asking first.
   scope.removeContentTypeParser('text/plain')
   readJsonBodies(scope, limits.bodyValues)

@@ -84,7 +84,8 @@ export const OPTIONS = Type.Object({
     subscribersPerOwner: Type.Integer({ description: 'Streams of one owner in this process; more are TOO_MANY_SUBSCRIBERS. 0 = no limit of their own.', default: 0, ...amount, withTokens: 1_000 }),
     waitingSubscribersPerOwner: Type.Integer({ description: 'Of these, streams that wait for a session that does not exist yet.', default: 0, ...amount, withTokens: 100 }),
     socketsPerOwner: Type.Integer({ description: 'WebSockets of one owner in this process; more are TOO_MANY_SOCKETS. 0 = no limit of their own.', default: 0, ...amount, withTokens: 100 }),
-    requestBytesPerOwner: Type.Integer({ description: 'Bytes of request bodies of one owner that are being received; more are TOO_MANY_REQUEST_BYTES. 0 = no limit of their own.', default: 0, ...amount, withTokens: 64 * MIB })
+    requestBytesPerOwner: Type.Integer({ description: 'Bytes of request bodies of one owner that are being received; more are TOO_MANY_REQUEST_BYTES. 0 = no limit of their own.', default: 0, ...amount, withTokens: 64 * MIB }),
+    answerBytesPerOwner: Type.Integer({ description: 'Bytes of answers above 64 KiB of one owner that their clients have not taken; more are TOO_MANY_ANSWER_BYTES. 0 = no limit of their own.', default: 0, ...amount, withTokens: 64 * MIB })
   }, { additionalProperties: false })
 }, { additionalProperties: false })
 

@@ -62,4 +62,6 @@ export interface Limits {
   socketsPerOwner: number
   /** Bytes of request bodies of one owner that are being received. */
   requestBytesPerOwner: number
+  /** Characters of large answers of one owner that their clients have not taken. */
+  answerBytesPerOwner: number
 }

@@ -14,6 +14,8 @@ import type { Scrubber } from './scrubber.ts'
 type Fields = Record<string, unknown>
 
 const DELTA_OF = { text: 'stream_delta', thinking: 'thinking_delta' } as const
+/** Messages that a run streams at once; with one more the oldest is sealed. Real agents have a few, and each is looked at with every durable event. */
+const MAX_OPEN_MESSAGES = 100
 const WHOLE_OF = { stream_delta: 'text', thinking_delta: 'thinking' } as const
 
 export class RunWriter {
@@ -59,7 +61,7 @@ export class RunWriter {
 
   /** Writes the messages that are unfinished, the end of approvals that still wait, then the terminal event of a clean ending. */
   end (ending: RunEnding, waiting: readonly string[] = []): void {
-    for (const { kind, messageId } of this.#deltas.open()) this.#release(DELTA_OF[kind], messageId)
+    for (const { kind, messageId } of [...this.#deltas.open()]) this.#release(DELTA_OF[kind], messageId)
     this.#writeAccumulated(this.#deltas.takeAll())
     for (const requestId of waiting) this.writeOutcome('permission_cancelled', { requestId, reason: ending.reason })
     this.#log.end(pendingEvent('complete', completeFields(this.#log.run.sessionId, ending)), ending)
@@ -74,12 +76,22 @@ export class RunWriter {
     const content = this.#scrubber.delta(stream, given)
     if (content !== '') this.#pushCounted(kind, rest, this.#deltaJson({ ...rest, messageId }, content))
     const length = this.#deltas.delta(kind, messageId, content)
+    if (this.#deltas.size > MAX_OPEN_MESSAGES) this.#sealOldest()
     if (length >= this.#limits.messageBytes && !this.#scrubber.holds(stream)) this.#seal(WHOLE_OF[kind], messageId)
+  }
+
+  #sealOldest (): void {
+    const [oldest] = this.#deltas.open()
+    const { kind, messageId } = oldest!
+    this.#release(DELTA_OF[kind], messageId)
+    this.#seal(kind, messageId)
   }
 
   /** Keeps what there is of a long message as a whole one; what follows goes on as the next. */
   #seal (kind: keyof typeof DELTA_OF, messageId: string): void {
-    const sealed = this.#deltas.take(kind, messageId)!
+    const sealed = this.#deltas.take(kind, messageId)
+    // All of it may have been held back.
+    if (sealed === undefined) return
     this.#ids.seal(kind, messageId, sealed.content.length)
     this.#writeWhole(sealed)
   }

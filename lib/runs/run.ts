@@ -1,8 +1,9 @@
 /* Drives one provider to its one terminal event, whatever it does. */
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from '../common/logger.ts'
+import { Turn } from '../common/turn.ts'
 import { runError } from '../protocol/errors.ts'
 import { type CompleteEvent, parseEvent } from '../protocol/event.ts'
+import { toJson } from '../protocol/json.ts'
 import { type Limits, MAX_ERROR_CODE_LENGTH, MAX_ERROR_MESSAGE_LENGTH, MAX_NATIVE_ID_LENGTH, MAX_USAGE_BYTES, NATIVE_IDS_KEPT } from '../protocol/limits.ts'
 import type { PermissionDecision } from '../protocol/permission.ts'
 import { failed, FINISHED, TIMED_OUT } from '../protocol/run-ending.ts'
@@ -17,8 +18,6 @@ import type { Scrubber } from './scrubber.ts'
 
 /** A provider that yields without ever waiting gives way to the rest of the process after so many events. */
 const EVENTS_PER_TURN = 512
-/** In ms: what an agent yields may be slow to write. */
-const TURN_MS = 20
 
 export interface RunOptions {
   provider: Provider
@@ -113,17 +112,14 @@ export class Run {
       // A provider in plain JavaScript may need to wait for its iterable; then it rejects as others throw.
       const iterator = iterate(await (provider.run({ ...context, signal: this.#signal, requestPermission }) as unknown))
       this.#iterator = iterator
-      let turn = performance.now()
+      const turn = new Turn()
       for (let taken = 1; !this.#ended; taken++) {
         const { done, value } = await this.#next(iterator)
         if (this.#ended) return
         if (done === true) void this.end(FINISHED)
         else if (taken > mostYields) void this.end(failed(runError('TOO_MANY_EVENTS')))
         else await this.#take(value)
-        if (taken % EVENTS_PER_TURN === 0 || performance.now() - turn > TURN_MS) {
-          await nextTurn()
-          turn = performance.now()
-        }
+        if (taken % EVENTS_PER_TURN === 0 || turn.isLong) await turn.end()
       }
       // The run ended while the provider was still making its iterable.
       this.#return(iterator)
@@ -209,6 +205,8 @@ export class Run {
   /** The ending as it may be shown and written: plain JSON without native ids. */
   #clean (ending: RunEnding): RunEnding {
     try {
+      // Before it is read again, clean and whole: it may be a hundred megabytes.
+      if (hasTooMuchUsage(ending)) return failed(runError('EVENT_TOO_LARGE'))
       return bounded(JSON.parse(this.#options.scrubber.fields({ ...ending }).json) as RunEnding)
     } catch (error) {
       this.#logger.error({ err: error, runId: this.runId }, 'the provider\'s complete cannot be written as JSON')
@@ -241,10 +239,16 @@ function shown (thrown: unknown): RunEnding | null {
 }
 
 /** An ending within its limits: a long error is cut, too much usage costs the run its success. */
-function bounded ({ usage, error, ...ending }: RunEnding): RunEnding {
-  if (usage !== undefined && Buffer.byteLength(JSON.stringify(usage)) > MAX_USAGE_BYTES) return failed(runError('EVENT_TOO_LARGE'))
+function bounded (ending: RunEnding): RunEnding {
+  if (hasTooMuchUsage(ending)) return failed(runError('EVENT_TOO_LARGE'))
+  const { error, ...rest } = ending
   const cut = error && { code: cutTo(error.code, MAX_ERROR_CODE_LENGTH), message: cutTo(error.message, MAX_ERROR_MESSAGE_LENGTH) }
-  return { ...ending, ...(usage && { usage }), ...(cut && { error: cut }) }
+  return { ...rest, ...(cut && { error: cut }) }
+}
+
+/** Throws what `toJson` throws. */
+function hasTooMuchUsage ({ usage }: RunEnding): boolean {
+  return usage !== undefined && Buffer.byteLength(toJson(usage)) > MAX_USAGE_BYTES
 }
 
 function cutTo (text: string, length: number): string {

@@ -22,7 +22,8 @@ export class Scrubber {
   #parts: string[] = []
   /** What the JSON of anything that holds an id holds. */
   readonly #needles: string[] = []
-  readonly #firstCharacters = new Set<string>()
+  /** Of each id, for each of its characters: how long the longest start of the id is that ends there and is not all up to there. */
+  readonly #borders = new Map<string, Uint16Array>()
   readonly #held = new Map<string, string>()
 
   constructor (sessionId: string, providerSessionIds: readonly string[]) {
@@ -41,14 +42,15 @@ export class Scrubber {
     for (const form of new Set([id, encodeURIComponent(id.toWellFormed())])) {
       this.#parts.push(form)
       this.#needles.push(JSON.stringify(form).slice(1, -1))
-      this.#firstCharacters.add(form[0]!)
+      this.#borders.set(form, bordersOf(form))
     }
     this.#parts.sort((a, b) => b.length - a.length)
   }
 
   /** `text` without native ids. */
   text (text: string): string {
-    return this.#wholes.has(text) ? this.#sessionId : this.#replaceParts(text)
+    if (this.#wholes.has(text) || this.#borders.has(text)) return this.#sessionId
+    return text.length < MIN_PART_LENGTH ? text : this.#replaceParts(text)
   }
 
   /** The whole of a message without native ids, nor the start of one at its end. */
@@ -139,12 +141,9 @@ export class Scrubber {
 
   /** Where the first tail of `text` begins that could be the start of an id, and is not part of one that is complete. */
   #possibleStart (text: string): number {
-    for (let start = Math.max(0, text.length - this.#parts[0]!.length + 1); start < text.length; start++) {
-      if (!this.#firstCharacters.has(text[start]!)) continue
-      const tail = text.slice(start)
-      if (this.#parts.some((part) => part.length > tail.length && part.startsWith(tail))) return this.#behindMatch(text, start)
-    }
-    return text.length
+    let longest = 0
+    for (const [part, borders] of this.#borders) longest = Math.max(longest, startAtEnd(text, part, borders))
+    return longest === 0 ? text.length : this.#behindMatch(text, text.length - longest)
   }
 
   #behindMatch (text: string, position: number): number {
@@ -160,4 +159,28 @@ export class Scrubber {
     if (typeof value !== 'object' || value === null) return value
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [this.text(key), this.#walk(item)]))
   }
+}
+
+/** The tables of Knuth, Morris and Pratt's search, which reads each character once, whatever the ids look like. */
+function bordersOf (id: string): Uint16Array {
+  const borders = new Uint16Array(id.length)
+  for (let at = 1, length = 0; at < id.length; at++) {
+    while (length > 0 && id[at] !== id[length]) length = borders[length - 1]!
+    if (id[at] === id[length]) length++
+    borders[at] = length
+  }
+  return borders
+}
+
+/** How long the longest start of `id`, but not all of it, is with which `text` ends. */
+function startAtEnd (text: string, id: string, borders: Uint16Array): number {
+  // Most texts have no character in question.
+  let at = text.indexOf(id[0]!, text.length - id.length + 1)
+  let length = 0
+  while (at !== -1 && at < text.length) {
+    while (length > 0 && text[at] !== id[length]) length = borders[length - 1]!
+    if (text[at] === id[length]) length++
+    at = length === 0 ? text.indexOf(id[0]!, at + 1) : at + 1
+  }
+  return length
 }

@@ -14,6 +14,11 @@ const WHOLE_OF = { stream_delta: 'text', thinking_delta: 'thinking' } as const
 export class DeltaAccumulator {
   readonly #open = new Map<string, AccumulatedMessage & { bytes: number, ended: boolean }>()
 
+  /** How many messages are unfinished. */
+  get size (): number {
+    return this.#open.size
+  }
+
   /** Adds a delta; a snapshot holds the whole text so far. Answers how long the message is, in bytes. */
   delta (kind: keyof typeof WHOLE_OF, messageId: string, content: string, snapshot = false): number {
     const whole = WHOLE_OF[kind]
@@ -39,8 +44,8 @@ export class DeltaAccumulator {
   }
 
   /** The messages that are unfinished, oldest first. */
-  open (): AccumulatedMessage[] {
-    return [...this.#open.values()]
+  open (): Iterable<AccumulatedMessage> {
+    return this.#open.values()
   }
 
   /** Takes out one message, ended or not; undefined if nothing of it is here. */

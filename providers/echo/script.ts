@@ -26,6 +26,10 @@ export interface Script {
 }
 
 const HUGE = 2 * 1024 * 1024
+/** Above every limit of an event; it is made before it can be refused. */
+const LARGEST = 2 * HUGE
+/** More a timer does not take. */
+const LONGEST_GAP_MS = 2 ** 31 - 1
 const FORGED = '\r\nid: 999999\r\nevent: forged\r\ndata: {}\r\n\r\n'
 const WEIRD = `CR\rLF\nCRLF\r\n LS\u2028 PS\u2029 NUL\u0000 BOM\uFEFF lone\uD800 surrogates\uDC00 end${FORGED}`
 
@@ -44,16 +48,16 @@ export function parseScript (text: string): Script | null {
     return null
   }
   if (typeof demo !== 'object' || demo === null) return null
-  const number = (value: unknown, otherwise: number): number => typeof value === 'number' && value >= 0 ? Math.floor(value) : otherwise
+  const number = (value: unknown, otherwise: number, most = Number.MAX_SAFE_INTEGER): number => typeof value === 'number' && value >= 0 ? Math.min(Math.floor(value), most) : otherwise
   const mode = MODES.find((known) => known === demo.mode) ?? 'ok'
   const n = number(demo.n, 10)
   return {
     mode,
     n,
-    gapMs: number(demo.gapMs, 0),
+    gapMs: number(demo.gapMs, 0, LONGEST_GAP_MS),
     nonce: String(demo.nonce ?? 'demo'),
     at: number(demo.at, Math.max(1, Math.floor(n / 2))),
-    size: number(demo.size, mode === 'huge' ? HUGE : 0),
+    size: number(demo.size, mode === 'huge' ? HUGE : 0, LARGEST),
     kind: demo.kind === 'stream_delta' ? 'stream_delta' : 'text'
   }
 }

@@ -87,8 +87,8 @@ const Problem = Type.Object({
 const STREAM = { 'text/event-stream': { schema: Type.String({ description: 'Frames of `data: <json>` and `id: <seq>`: `chat_subscribed`, then the events.' }) } }
 const json = (schema: TSchema) => ({ 'application/json': { schema } })
 
-/** What every route may answer: what it was sent is no request, the guard says no, the store cannot serve. */
-const ALWAYS: ErrorCode[] = ['INVALID_REQUEST', 'UNAUTHENTICATED', 'FORBIDDEN', 'STORE_FAILED', 'STORE_UNAVAILABLE', 'SHUTTING_DOWN']
+/** What every route may answer: what it was sent is no request, the guard says no, answers are not taken, the store cannot serve. */
+const ALWAYS: ErrorCode[] = ['INVALID_REQUEST', 'UNAUTHENTICATED', 'FORBIDDEN', 'TOO_MANY_ANSWER_BYTES', 'STORE_FAILED', 'STORE_UNAVAILABLE', 'SHUTTING_DOWN']
 
 /** What the routes of a session may answer. */
 export const SESSION_ERRORS: ErrorCode[] = ['SESSION_NOT_FOUND', 'SESSION_DELETED']

@@ -23,5 +23,6 @@ export const LIMITS: Limits = {
   subscribersPerOwner: 0,
   waitingSubscribersPerOwner: 0,
   socketsPerOwner: 0,
-  requestBytesPerOwner: 0
+  requestBytesPerOwner: 0,
+  answerBytesPerOwner: 0
 }

@@ -239,3 +239,19 @@ test('however a provider streams, each message ends as one whole with exactly th
   }), { numRuns: 2_000 }))
   t.end()
 })
+
+test('of a hundred messages that are streamed at once the oldest is sealed for one more, and goes on as the next', (t) => {
+  const { write, written, writer } = build()
+  const deltas = (from: number, to: number): Array<Record<string, unknown> & { kind: string }> => Array.from({ length: to - from }, (_, index) => ({ kind: 'stream_delta', messageId: `m${from + index}`, content: 'a' }))
+  write(...deltas(0, 100))
+  t.strictSame(written().filter(({ kind }) => kind === 'text'), [])
+  write(...deltas(100, 102), { kind: 'stream_delta', messageId: 'm0', content: 'b' })
+  const wholes = written().filter(({ kind }) => kind === 'text')
+  t.strictSame(wholes.map(({ messageId, content }) => [messageId, content]), [['m0', 'a'], ['m1', 'a'], ['m2', 'a']])
+  // The whole of a message that was sealed is what follows of it.
+  write({ kind: 'text', messageId: 'm0', content: 'ab' })
+  t.match(written(), [{ kind: 'text', content: 'b', messageId: /^[\w-]{36}$/ }])
+  writer.end(FINISHED)
+  t.equal(written().filter(({ kind }) => kind === 'text').length, 99)
+  t.end()
+})

@@ -60,7 +60,8 @@ test('with a provider and nothing else, every option has its documented default'
       subscribersPerOwner: 0,
       waitingSubscribersPerOwner: 0,
       socketsPerOwner: 0,
-      requestBytesPerOwner: 0
+      requestBytesPerOwner: 0,
+      answerBytesPerOwner: 0
     },
     guard: { identify: null, identifyIn: 'onRequest', authorize: null, onRequest: [], preHandler: [] }
   })

@@ -1,5 +1,6 @@
 /* What one owner may have of this process, and that the others do not notice. */
 import { once } from 'node:events'
+import type { ServerResponse } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { test, type Test } from 'tap'
 import type { AgentRunsOptions } from '../../index.ts'
@@ -102,4 +103,27 @@ test('a body of which nothing is expected, or that is too large, takes nothing o
   const { app } = await serve(t, { bodyBytes: 100, requestBytesPerOwner: 100 })
   const send = async (length: number): Promise<unknown> => (await app.inject({ method: 'POST', url: '/sessions', headers: { 'content-type': 'application/json', ...as('alice').headers }, payload: JSON.stringify({ title: 'x'.repeat(length) }) })).statusCode
   for (let round = 0; round < 3; round++) t.strictSame([await send(10), await send(200), (await app.inject({ url: '/sessions', ...as('alice') })).statusCode], [201, 413, 200])
+})
+
+test('an owner has so many bytes of large answers that are not taken; what is taken, or cut off, makes room', async (t) => {
+  const { app, url } = await serve(t, { answerBytesPerOwner: 150_000 })
+  await app.agentRuns.startRun({ sessionId: 's', owner: 'alice', content: 'x'.repeat(100_000) })
+  const read = async (user: string): Promise<string> => {
+    const response = await fetch(`${url}/sessions/s/events`, as(user))
+    return response.status === 200 ? String((await response.text()).length > 100_000) : (await response.json() as { code: string }).code
+  }
+  t.strictSame([await read('alice'), await read('alice')], ['true', 'true'])
+  // The answer is on its way from when it was made until its connection is through.
+  let release!: () => void
+  const held = new Promise<void>((resolve) => { release = resolve })
+  app.server.once('request', (_request, response: ServerResponse) => {
+    const end = response.end.bind(response) as (...args: unknown[]) => ServerResponse
+    response.end = ((...args: unknown[]) => { void held.then(() => end(...args)); return response })
+  })
+  const first = read('alice')
+  await eventually(() => read('alice'), 'TOO_MANY_ANSWER_BYTES')
+  t.equal(await read('bob'), 'SESSION_NOT_FOUND')
+  release()
+  t.equal(await first, 'true')
+  await eventually(() => read('alice'), 'true')
 })

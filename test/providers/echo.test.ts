@@ -87,6 +87,7 @@ test('modes that need an abort get one', async (t) => {
 test('modes with difficult content arrive intact', async (t) => {
   const tooLarge = await play(t, { mode: 'huge', n: 2 })
   t.match(tooLarge.last, { reason: 'failed', error: { code: 'EVENT_TOO_LARGE' } }, 'above the limit of an event')
+  t.match((await play(t, { size: 1e12 })).events.at(-1), { error: { code: 'EVENT_TOO_LARGE' } })
   const huge = await play(t, { mode: 'huge', n: 2 }, { eventBytes: 4_000_000 })
   t.equal((huge.events[1] as { content: string }).content.length, 2 * 1024 * 1024 + '@@n:1@@'.length)
   const weird = await play(t, { mode: 'weird', n: 3 })

@@ -89,7 +89,8 @@ export function drawSetting (prng: Prng): Setting {
       subscribersPerOwner: 0,
       waitingSubscribersPerOwner: 0,
       socketsPerOwner: 0,
-      requestBytesPerOwner: 0
+      requestBytesPerOwner: 0,
+      answerBytesPerOwner: 0
     }
   }
 }

@@ -66,7 +66,8 @@ test('without flags and environment every setting has its default, and nothing i
         subscribersPerOwner: 0,
         waitingSubscribersPerOwner: 0,
         socketsPerOwner: 0,
-        requestBytesPerOwner: 0
+        requestBytesPerOwner: 0,
+        answerBytesPerOwner: 0
       }
     },
     inheritEnv: [],

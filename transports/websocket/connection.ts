@@ -4,6 +4,7 @@
  */
 import type { WebSocket } from 'ws'
 import type { Logger } from '../../lib/common/logger.ts'
+import { Turn } from '../../lib/common/turn.ts'
 import { hasCode, isRunsError, runsError, type RunsError } from '../../lib/protocol/errors.ts'
 import type { Frame, SocketFrame } from '../../lib/protocol/frames.ts'
 import type { Limits } from '../../lib/protocol/limits.ts'
@@ -157,10 +158,13 @@ export class SocketConnection implements Wire {
 
   async #work (): Promise<void> {
     this.#working = true
+    const turn = new Turn()
     for (let message = this.#inbox.shift(); message !== undefined; message = this.#inbox.shift()) {
       // Who takes no answers is asked no more questions: they would pile up.
       if (this.full) await new Promise<void>((resolve) => { this.#relieved = resolve })
       if (this.#socket.readyState === this.#socket.OPEN) await this.#take(message.data, message.isBinary)
+      // A store may answer without waiting for anything.
+      if (turn.isLong) await turn.end()
     }
     this.#working = false
     this.#socket.resume()

@@ -1,7 +1,7 @@
 /* One stream to a client of the AI SDK. */
 import type { Event } from '../../../lib/protocol/event.ts'
 import type { ClosingFrame, DeletedFrame } from '../../../lib/protocol/frames.ts'
-import { plain } from '../common/growing-texts.ts'
+import { beginsWith, markOf, plain, type TextMark } from '../common/growing-texts.ts'
 import type { DialectEncoder, DialectStream } from '../dialect.ts'
 import { DONE, framesOf } from './chunks.ts'
 import { type AiSdkRequest, heldIn } from './request.ts'
@@ -18,6 +18,8 @@ export class AiSdkEncoder implements DialectEncoder {
   readonly #mustWait: (event: Event) => boolean
   /** What the client has of a text whose deltas were compacted since: as much of what it posted as no event has told. */
   #lost: string
+  /** The same once nothing more is skipped: it may be megabytes, and a stream lasts for hours. */
+  #lostMark: TextMark | null = null
   #paused = false
 
   constructor (approvals: ApprovalStyle, { runId, body, waits }: DialectStream<AiSdkRequest>) {
@@ -45,10 +47,16 @@ export class AiSdkEncoder implements DialectEncoder {
   }
 
   encode (event: Event): string {
-    if (event.kind === 'text' && this.#lost !== '' && plain(event.content).startsWith(this.#lost)) {
-      this.#run.had(event.messageId, this.#lost)
-      // It may be megabytes, and a stream lasts for hours.
+    if (this.#lost !== '') {
+      this.#lostMark = markOf(this.#lost)
       this.#lost = ''
+    }
+    if (event.kind === 'text' && this.#lostMark !== null) {
+      const content = plain(event.content)
+      if (beginsWith(content, this.#lostMark)) {
+        this.#run.had(event.messageId, content.slice(0, this.#lostMark.length))
+        this.#lostMark = null
+      }
     }
     const chunks = this.#run.tell(event)
     this.#paused = this.#mustWait(event)

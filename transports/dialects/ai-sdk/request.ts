@@ -1,6 +1,6 @@
 /* What `useChat` posts. */
 import Type, { type Static } from 'typebox'
-import { Value } from 'typebox/value'
+import { Compile } from 'typebox/compile'
 import { MAX_PARTS } from '../../../lib/protocol/limits.ts'
 import type { MessagePart } from '../../../lib/protocol/message-content.ts'
 import { messageProperties } from '../../../lib/protocol/request-schemas.ts'
@@ -23,29 +23,34 @@ export type AiSdkRequest = Static<typeof aiSdkRequestSchema>
 
 /** Parts of an assistant's message, which a client may send back: one for each step of a run. */
 const MAX_HELD_PARTS = 10_000
+/** Approvals of one message that a stream remembers, the newest; and characters of their ids, which are ours: longer ones are none. */
+const MAX_ASKED = 1_000
+const MAX_REQUEST_ID_LENGTH = 64
 
-const LastMessage = Type.Object({ id: Type.Optional(Type.String()), role: Type.String(), parts: Type.Array(Type.Object({ type: Type.String() }), { maxItems: MAX_HELD_PARTS }) })
-const TextPart = Type.Object({ type: Type.Literal('text'), text: Type.String() })
-const FilePart = Type.Object({ type: Type.Literal('file'), mediaType: Type.String({ minLength: 1 }), url: Type.String({ minLength: 1 }), filename: Type.Optional(Type.String()) })
+const lastMessageSchema = Type.Object({ id: Type.Optional(Type.String()), role: Type.String(), parts: Type.Array(Type.Object({ type: Type.String() }), { maxItems: MAX_HELD_PARTS }) })
+// Compiled: a message has thousands of parts.
+const LastMessage = Compile(lastMessageSchema)
+const TextPart = Compile(Type.Object({ type: Type.Literal('text'), text: Type.String() }))
+const FilePart = Compile(Type.Object({ type: Type.Literal('file'), mediaType: Type.String({ minLength: 1 }), url: Type.String({ minLength: 1 }), filename: Type.Optional(Type.String()) }))
 // Of what was denied elsewhere a client holds an approval, too, but no answer.
-const AskedPart = Type.Union([
+const AskedPart = Compile(Type.Union([
   Type.Object({ approval: Type.Object({ id: Type.String(), approved: Type.Boolean() }) }),
   Type.Object({ state: Type.Literal('approval-requested'), approval: Type.Object({ id: Type.String() }) })
-])
-const AnsweredPart = Type.Object({
+]))
+const AnsweredPart = Compile(Type.Object({
   state: Type.Literal('approval-responded'),
   approval: Type.Object({ id: Type.String(), approved: Type.Boolean(), reason: Type.Optional(Type.String()) })
-})
+}))
 
-type UiMessage = Static<typeof LastMessage>
+type UiMessage = Static<typeof lastMessageSchema>
 
 /** What a client holds that goes on with a message of the assistant: the approvals that it was asked for, answered or not, and the text. */
 export function heldIn (body: AiSdkRequest | null): { asked: ReadonlySet<string>, text: string } {
   const last: unknown = body?.messages.at(-1)
-  const parts: unknown[] = Value.Check(LastMessage, last) && last.role === 'assistant' ? last.parts : []
+  const parts: unknown[] = LastMessage.Check(last) && last.role === 'assistant' ? last.parts : []
   return {
-    asked: new Set(parts.flatMap((part) => Value.Check(AskedPart, part) ? [part.approval.id] : [])),
-    text: parts.map((part) => Value.Check(TextPart, part) ? part.text : '').join('')
+    asked: new Set(parts.flatMap((part) => AskedPart.Check(part) && part.approval.id.length <= MAX_REQUEST_ID_LENGTH ? [part.approval.id] : []).slice(-MAX_ASKED)),
+    text: parts.map((part) => TextPart.Check(part) ? part.text : '').join('')
   }
 }
 
@@ -55,7 +60,7 @@ export function readAiSdkRequest ({ id, messages, trigger, messageId, provider, 
   const last: unknown = messages.at(-1)
   const { role, parts } = Object(last) as { role?: unknown, parts?: unknown }
   if (role !== 'assistant' && Array.isArray(parts) && parts.length > MAX_PARTS) throw invalid(`The last message has more than ${MAX_PARTS} parts.`)
-  if (!Value.Check(LastMessage, last)) throw invalid(problemOf('The last message', Value.Errors(LastMessage, last)))
+  if (!LastMessage.Check(last)) throw invalid(problemOf('The last message', LastMessage.Errors(last)))
   if (last.role === 'assistant') {
     const answers = answersIn(last.parts)
     if (answers.length === 0) throw invalid('The last message is an assistant\'s without a response to an approval: there is nothing to do. Results of tools that clients execute are not supported.')
@@ -77,7 +82,7 @@ export function readAiSdkRequest ({ id, messages, trigger, messageId, provider, 
 
 function answersIn (parts: unknown[]) {
   return parts.flatMap((part) => {
-    if (!Value.Check(AnsweredPart, part)) return []
+    if (!AnsweredPart.Check(part)) return []
     const { id, approved, reason } = part.approval
     return [{ requestId: id, allow: approved, ...(reason !== undefined && { message: reason }) }]
   })
@@ -90,9 +95,9 @@ function keyOf (message: UiMessage, trigger: string | undefined, messageId: stri
 }
 
 function partOf (part: { type: string }): MessagePart[] {
-  if (Value.Check(TextPart, part)) return part.text === '' ? [] : [{ type: 'text', text: part.text }]
+  if (TextPart.Check(part)) return part.text === '' ? [] : [{ type: 'text', text: part.text }]
   if (part.type !== 'file') return []
-  if (!Value.Check(FilePart, part)) throw invalid(problemOf('A file of the message', Value.Errors(FilePart, part)))
+  if (!FilePart.Check(part)) throw invalid(problemOf('A file of the message', FilePart.Errors(part)))
   const { mediaType, url, filename } = part
   const file = { type: mediaType.startsWith('image/') ? 'image' as const : 'file' as const, mimeType: mediaType, ...(filename !== undefined && { name: filename }) }
   return [url.startsWith('data:') ? { ...file, data: dataOf(url) } : { ...file, url }]

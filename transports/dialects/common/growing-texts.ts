@@ -4,15 +4,26 @@
  */
 import type { MessageContent } from '../../../lib/protocol/message-content.ts'
 
-interface Told {
+/** What is remembered of a text. */
+export interface TextMark {
   length: number
   hash: number
 }
 
-const NOTHING: Told = { length: 0, hash: 0 }
+const NOTHING: TextMark = { length: 0, hash: 0 }
+
+/** The mark of a text that goes on behind that of another. */
+export function markOf (text: string, { length, hash }: TextMark = NOTHING): TextMark {
+  return { length: length + text.length, hash: hashOf(text, 0, text.length, hash) }
+}
+
+/** Whether a text begins with the one that a mark is of. */
+export function beginsWith (text: string, { length, hash }: TextMark): boolean {
+  return text.length >= length && hashOf(text, 0, length) === hash
+}
 
 export class GrowingTexts {
-  readonly #told = new Map<string, Told>()
+  readonly #told = new Map<string, TextMark>()
 
   /** Whether a client has been told anything of a message. */
   has (messageId: string): boolean {
@@ -22,18 +33,18 @@ export class GrowingTexts {
   /** What to append for a delta. */
   append (messageId: string, { content, snapshot }: { content: string, snapshot?: boolean }): string {
     if (snapshot === true) return this.replace(messageId, content)
-    const { length, hash } = this.#told.get(messageId) ?? NOTHING
-    this.#told.set(messageId, { length: length + content.length, hash: hashOf(content, 0, content.length, hash) })
+    this.#told.set(messageId, markOf(content, this.#told.get(messageId)))
     return content
   }
 
   /** What to append for a text that replaces all that came before; nothing if it does not go on from there. */
   replace (messageId: string, content: MessageContent): string {
-    const { length, hash } = this.#told.get(messageId) ?? NOTHING
+    const told = this.#told.get(messageId) ?? NOTHING
     const whole = plain(content)
-    if (whole.length < length || hashOf(whole, 0, length) !== hash) return ''
-    this.#told.set(messageId, { length: whole.length, hash: hashOf(whole, length, whole.length, hash) })
-    return whole.slice(length)
+    if (!beginsWith(whole, told)) return ''
+    const more = whole.slice(told.length)
+    this.#told.set(messageId, markOf(more, told))
+    return more
   }
 }
 
