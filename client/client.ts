@@ -1,9 +1,7 @@
 /* The client of one server: everything that the routes and the WebSocket offer. */
 import type { CompleteEvent, Event } from '../lib/protocol/event.ts'
-import type { MessageContent } from '../lib/protocol/message-content.ts'
-import type { PermissionDecision } from '../lib/protocol/permission.ts'
-import type { RunState, StartedRun } from '../lib/protocol/run-state.ts'
 import type { Metadata, SessionState } from '../lib/protocol/session.ts'
+import type { MessageContent, PermissionDecision, RunState, StartedRun } from '../lib/protocol/words.ts'
 import { assertOptions } from './assert-options.ts'
 import { RunsClientError } from './errors.ts'
 import { followLog } from './following.ts'

@@ -1,7 +1,6 @@
 /* Sessions followed over Server-Sent Events, and steered by requests. */
 import type { CompleteEvent } from '../lib/protocol/event.ts'
-import type { PermissionDecision } from '../lib/protocol/permission.ts'
-import type { RunState, StartedRun } from '../lib/protocol/run-state.ts'
+import type { PermissionDecision, RunState, StartedRun } from '../lib/protocol/words.ts'
 import { eventStream } from './event-stream.ts'
 import type { Connect } from './following.ts'
 import type { ConnectionOptions } from './options.ts'

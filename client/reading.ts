@@ -3,7 +3,7 @@
  * it ends.
  */
 import type { Event } from '../lib/protocol/event.ts'
-import type { GapFrame, SubscribedFrame } from '../lib/protocol/frames.ts'
+import type { GapFrame, SubscribedFrame } from '../lib/protocol/words.ts'
 import { RunsClientError } from './errors.ts'
 import { isFrame } from './known-frame.ts'
 import type { SubscriptionOptions } from './options.ts'

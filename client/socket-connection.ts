@@ -3,7 +3,8 @@
  * made anew: whoever needed it comes back for another.
  */
 import type { Event } from '../lib/protocol/event.ts'
-import type { Frame, ProtocolErrorFrame, SocketFrame } from '../lib/protocol/frames.ts'
+import type { Frame, SocketFrame } from '../lib/protocol/frames.ts'
+import type { ProtocolErrorFrame } from '../lib/protocol/words.ts'
 import { tooLarge } from './bounds.ts'
 import { RunsClientError } from './errors.ts'
 import { FrameBuffer } from './frame-buffer.ts'

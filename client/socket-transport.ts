@@ -1,8 +1,7 @@
 /* Sessions followed and steered over the client's one WebSocket. */
 import type { CompleteEvent } from '../lib/protocol/event.ts'
-import type { AbortedFrame, AcceptedFrame, SocketFrame } from '../lib/protocol/frames.ts'
-import type { PermissionDecision } from '../lib/protocol/permission.ts'
-import type { StartedRun } from '../lib/protocol/run-state.ts'
+import type { SocketFrame } from '../lib/protocol/frames.ts'
+import type { AbortedFrame, AcceptedFrame, PermissionDecision, StartedRun } from '../lib/protocol/words.ts'
 import type { Attempt, Connect } from './following.ts'
 import type { RetryOptions } from './options.ts'
 import { repeated } from './repeated.ts'

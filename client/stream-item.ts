@@ -1,6 +1,6 @@
 /* What a client is given of a session. */
 import type { Event } from '../lib/protocol/event.ts'
-import type { DeletedFrame, GapFrame, SubscribedFrame } from '../lib/protocol/frames.ts'
+import type { DeletedFrame, GapFrame, SubscribedFrame } from '../lib/protocol/words.ts'
 
 /**
  * One switch on `kind` serves it all. Each event comes once, in the order of its seq. `chat_subscribed` comes with every

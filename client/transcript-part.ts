@@ -1,7 +1,6 @@
 /* The parts of which a transcript's runs are made, and what becomes of one by an event. */
 import type { Event, EventOf } from '../lib/protocol/event.ts'
-import type { MessageContent } from '../lib/protocol/message-content.ts'
-import type { PermissionOption } from '../lib/protocol/permission.ts'
+import type { MessageContent, PermissionOption } from '../lib/protocol/words.ts'
 
 /** A part of what a run shows. `key` is unique in the run, and stays. */
 export type TranscriptPart = TextPart | ThinkingPart | ToolPart | PermissionPart | PlanPart | ErrorPart | CustomPart

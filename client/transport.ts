@@ -1,8 +1,6 @@
 /* Over what sessions are followed and steered. */
 import type { CompleteEvent } from '../lib/protocol/event.ts'
-import type { MessageContent } from '../lib/protocol/message-content.ts'
-import type { PermissionDecision } from '../lib/protocol/permission.ts'
-import type { StartedRun } from '../lib/protocol/run-state.ts'
+import type { MessageContent, PermissionDecision, StartedRun } from '../lib/protocol/words.ts'
 import type { Connect } from './following.ts'
 
 /** A message with what goes with it. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { silentLogger } from '../lib/common/logger.ts'
 import type { Event } from '../lib/protocol/event.ts'
-import type { MessageContent } from '../lib/protocol/message-content.ts'
+import type { MessageContent } from '../lib/protocol/words.ts'
 import { checkProviderEvent } from '../lib/provider/provider-event.ts'
 import type { Provider, ProviderEvent, RunContext } from '../lib/provider/provider.ts'
 import { type TestRunner, within } from './harness.ts'

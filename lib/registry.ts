@@ -8,9 +8,9 @@ import { type CompleteEvent, type Event, type EventOf, parseEvent } from './prot
 import type { Frame } from './protocol/frames.ts'
 import { MAX_PAGE_BYTES } from './protocol/limits.ts'
 import { ABORTED } from './protocol/run-ending.ts'
-import type { RunningRun, RunState, StartedRun } from './protocol/run-state.ts'
-import { assertMetadata, assertSessionId, assertTitle, ownerOf } from './protocol/session-input.ts'
+import { assertMetadata, assertSessionId, assertTitle, checkedId, checkedLimit, ownerOf } from './protocol/session-input.ts'
 import { ANONYMOUS, type Metadata, type Owner, type SessionState } from './protocol/session.ts'
+import type { RunningRun, RunState, StartedRun } from './protocol/words.ts'
 import type { Provider } from './provider/provider.ts'
 import type { History, OwnerOption, RunsPage } from './registry-answers.ts'
 import type { RegistryOptions } from './registry-options.ts'
@@ -34,7 +34,8 @@ const RETRY_SPREAD_MS = 2_000
 const storesInUse = new WeakSet<Store>()
 
 /**
- * Sessions and their runs. Every method is asynchronous and rejects with a `RunsError`; `STORE_UNAVAILABLE` may come
+ * Sessions and their runs. Every method is asynchronous and rejects with a `RunsError`: INVALID_REQUEST for what it does not take, also
+ * for options that it does not know; STORE_UNAVAILABLE may come
  * from any of them.
  */
 export class RunRegistry {
@@ -72,10 +73,10 @@ export class RunRegistry {
 
   /**
    * Ends the runs that dead processes left, starts those that wait, and begins to see what other instances do. The
-   * store is open. Rejects with STORE_IN_USE.
+   * store is open. Rejects with AGENT_RUNS_STORE_IN_USE.
    */
   async open (): Promise<void> {
-    if (storesInUse.has(this.#store)) throw runsError('STORE_IN_USE')
+    if (storesInUse.has(this.#store)) throw runsError('AGENT_RUNS_STORE_IN_USE')
     storesInUse.add(this.#store)
     this.#opened = true
     await this.#recovery.open()
@@ -107,8 +108,8 @@ export class RunRegistry {
     title?: string | undefined
     metadata?: Metadata | undefined
   } = {}): Promise<SessionState> {
-    const { id = randomUUID(), provider = null, title = null, metadata = {} } = session
-    const owner = ownerOf(session) ?? ANONYMOUS
+    const { id = randomUUID(), provider = null, title = null, metadata = {}, ...options } = session
+    const owner = ownerOf(options) ?? ANONYMOUS
     assertSessionId(id)
     assertTitle(title)
     if (provider !== null && !this.#providers.has(provider)) throw runsError('UNSUPPORTED_PROVIDER', [`There is no provider "${provider}".`])
@@ -120,19 +121,19 @@ export class RunRegistry {
 
   /** The session, or null. */
   async getSession (sessionId: string, options: OwnerOption = {}): Promise<SessionState | null> {
-    return this.#store.getSession(sessionId, ownerOf(options))
+    return this.#store.getSession(checkedId('sessionId', sessionId), ownerOf(options))
   }
 
   /** A page of sessions, newest first, after the session `before`. `limit` is 1 to 500; a page is cut at 4 MiB. Default: the 50 newest. */
   async listSessions ({ limit = 50, before = null, ...options }: OwnerOption & { limit?: number, before?: string | null } = {}): Promise<SessionsPage> {
-    return this.#store.listSessions(ownerOf(options), { rows: clampLimit(limit), bytes: MAX_PAGE_BYTES, before })
+    return this.#store.listSessions(ownerOf(options), { rows: checkedLimit(limit), bytes: MAX_PAGE_BYTES, before })
   }
 
   /** Changes the title or metadata; what is not given stays. Rejects with SESSION_NOT_FOUND. */
   async updateSession (sessionId: string, patch: SessionPatch, options: OwnerOption = {}): Promise<SessionState> {
     assertTitle(patch.title)
     assertMetadata(patch.metadata)
-    return found(await this.#store.updateSession(sessionId, ownerOf(options), patch), sessionId)
+    return found(await this.#store.updateSession(checkedId('sessionId', sessionId), ownerOf(options), patch), sessionId)
   }
 
   /**
@@ -140,7 +141,7 @@ export class RunRegistry {
    * with SESSION_NOT_FOUND, SESSION_DELETED.
    */
   async deleteSession (sessionId: string, options: OwnerOption = {}): Promise<void> {
-    if (!await this.#delete(sessionId, ownerOf(options))) throw runsError('SESSION_NOT_FOUND', [sessionId])
+    if (!await this.#delete(checkedId('sessionId', sessionId), ownerOf(options))) throw runsError('SESSION_NOT_FOUND', [sessionId])
   }
 
   /**
@@ -155,30 +156,30 @@ export class RunRegistry {
 
   /** The run, or null. */
   async getRun (runId: string, options: OwnerOption = {}): Promise<RunState | null> {
-    return this.#store.getRun(runId, ownerOf(options))
+    return this.#store.getRun(checkedId('runId', runId), ownerOf(options))
   }
 
   /** A page of a session's runs, running and waiting ones too, newest first, after the run `before`. `limit` is 1 to 500. Default: the 50 newest. */
   async listRuns (sessionId: string, { limit = 50, before = null, ...options }: OwnerOption & { limit?: number, before?: string | null } = {}): Promise<RunsPage<RunState>> {
-    const rows = clampLimit(limit)
-    return runsPage(await this.#store.listRuns(sessionId, ownerOf(options), { limit: rows + 1, before }), rows)
+    const rows = checkedLimit(limit)
+    return runsPage(await this.#store.listRuns(checkedId('sessionId', sessionId), ownerOf(options), { limit: rows + 1, before }), rows)
   }
 
   /** The session's running run, or null. */
   async getActiveRun (sessionId: string, options: OwnerOption = {}): Promise<RunState | null> {
     const owner = ownerOf(options)
-    const session = await this.#store.getSession(sessionId, owner)
+    const session = await this.#store.getSession(checkedId('sessionId', sessionId), owner)
     return session?.runId ? this.#store.getRun(session.runId, owner) : null
   }
 
   /** Whether a run is running or waits in the session; false for a session that does not exist. */
   async isProcessing (sessionId: string, options: OwnerOption = {}): Promise<boolean> {
-    return (await this.#store.getSession(sessionId, ownerOf(options)))?.isProcessing ?? false
+    return (await this.#store.getSession(checkedId('sessionId', sessionId), ownerOf(options)))?.isProcessing ?? false
   }
 
   /** A page of the running runs of every instance on the store, oldest first, after the run `after`. `limit` is 1 to 500, the default. */
   async listRunningRuns ({ limit = 500, after = null, ...options }: OwnerOption & { limit?: number, after?: string | null } = {}): Promise<RunsPage<RunningRun>> {
-    const rows = clampLimit(limit)
+    const rows = checkedLimit(limit)
     return runsPage(await this.#store.listRunningRuns(ownerOf(options), { limit: rows + 1, after }), rows)
   }
 
@@ -194,7 +195,7 @@ export class RunRegistry {
    */
   async abortRun ({ sessionId, runId, ...options }: OwnerOption & { sessionId: string, runId?: string | undefined }): Promise<CompleteEvent | null> {
     const owner = ownerOf(options)
-    const session = found(await this.#store.getSession(sessionId, owner), sessionId)
+    const session = found(await this.#store.getSession(checkedId('sessionId', sessionId), owner), sessionId)
     if (runId === undefined) {
       if (session.runId === null) throw runsError('NO_ACTIVE_RUN', [sessionId])
       return this.#pool.end(session.runId, ABORTED)
@@ -225,7 +226,7 @@ export class RunRegistry {
 
   /** How an approval of a session stands, or null. */
   async getPermission (sessionId: string, requestId: string, options: OwnerOption = {}): Promise<PermissionView | null> {
-    return viewPermission(await this.#store.getPermission(sessionId, ownerOf(options), requestId))
+    return viewPermission(await this.#store.getPermission(checkedId('sessionId', sessionId), ownerOf(options), requestId))
   }
 
   /** What is retained after a seq, up to what is there when the reading begins. Rejects with SESSION_NOT_FOUND. */
@@ -248,19 +249,19 @@ export class RunRegistry {
 
   /** For transports: `history` with its events as they are stored. */
   async readHistory (sessionId: string, { before = null, limit = 100, ...options }: OwnerOption & { before?: number | null, limit?: number } = {}): Promise<HistoryPage> {
-    return found(await this.#store.readHistory(sessionId, ownerOf(options), { before, limit: clampLimit(limit) }), sessionId)
+    return found(await this.#store.readHistory(checkedId('sessionId', sessionId), ownerOf(options), { before, limit: checkedLimit(limit) }), sessionId)
   }
 
   /** For transports: a page of what is retained after a seq, as it is stored. Rejects with SESSION_NOT_FOUND. */
   async readEvents (sessionId: string, { after = 0, limit = 500, ...options }: OwnerOption & { after?: number, limit?: number } = {}): Promise<EventsPage> {
-    return found(await this.#store.readEvents(sessionId, ownerOf(options), after, { rows: clampLimit(limit), bytes: MAX_PAGE_BYTES }), sessionId)
+    return found(await this.#store.readEvents(checkedId('sessionId', sessionId), ownerOf(options), after, { rows: checkedLimit(limit), bytes: MAX_PAGE_BYTES }), sessionId)
   }
 
   /** For transports: a subscription to be started with a sink. A session that does not exist yet is waited for; another's is SESSION_NOT_FOUND. */
   async openSubscription (request: SubscriptionRequest): Promise<Opening> {
     assertSessionId(request.sessionId)
-    ownerOf(request)
-    return this.#subscriptions.open(request)
+    const { sessionId, after, until, admit = null, ...options } = request
+    return this.#subscriptions.open({ sessionId, after, until, admit, owner: ownerOf(options) })
   }
 
   async #delete (sessionId: string, owner: Owner, options: { idleSince?: number } = {}): Promise<boolean> {
@@ -289,8 +290,4 @@ function found<T> (value: T | null, sessionId: string): T {
 
 function runsPage<Run> (runs: Run[], limit: number): RunsPage<Run> {
   return { runs: runs.slice(0, limit), hasMore: runs.length > limit }
-}
-
-function clampLimit (limit: number): number {
-  return Math.min(500, Math.max(1, Math.trunc(limit)))
 }

@@ -39,7 +39,7 @@ declare module 'fastify' {
 }
 
 async function agentRuns (fastify: FastifyInstance, options: AgentRunsOptions): Promise<void> {
-  if (fastify.hasDecorator('agentRuns')) throw runsError('ALREADY_REGISTERED')
+  if (fastify.hasDecorator('agentRuns')) throw runsError('AGENT_RUNS_ALREADY_REGISTERED')
   const resolved = resolveOptions(options)
   const store = await createStore(resolved)
   if (store !== options.store) fastify.addHook('onClose', () => store.close())

@@ -9,7 +9,7 @@ import type { Dialect } from '../transports/dialects/dialect.ts'
 /** What are our own routes. */
 const TAKEN = new Set(['sessions', 'runs', 'ws'])
 
-/** The dialects by their mounts: those that we bring unless they are turned off, and the app's own. Throws INVALID_PLUGIN_OPTIONS. */
+/** The dialects by their mounts: those that we bring unless they are turned off, and the app's own. Throws AGENT_RUNS_INVALID_PLUGIN_OPTIONS. */
 export function resolveDialects (given: Record<string, Dialect | false> = {}): Record<string, Dialect> {
   if (typeof given !== 'object' || given === null) invalid('"dialects" must be an object of dialects by the name of their mount.')
   const dialects: Record<string, Dialect> = {}
@@ -29,5 +29,5 @@ export function mountDialects (scope: FastifyInstance, dialects: Record<string, 
 }
 
 function invalid (problem: string): never {
-  throw runsError('INVALID_PLUGIN_OPTIONS', [problem])
+  throw runsError('AGENT_RUNS_INVALID_PLUGIN_OPTIONS', [problem])
 }

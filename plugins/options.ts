@@ -128,7 +128,7 @@ export interface ResolvedOptions extends Omit<Written, 'defaultProvider'> {
   guard: GuardOptions
 }
 
-/** Checks options once and fills in the defaults. Throws INVALID_PLUGIN_OPTIONS. */
+/** Checks options once and fills in the defaults. Throws AGENT_RUNS_INVALID_PLUGIN_OPTIONS. */
 export function resolveOptions ({ providers, store = './agent-runs.db', dialects, identify, identifyIn, authorize, onRequest, preHandler, ...given }: AgentRunsOptions): ResolvedOptions {
   const written = withDefaults(OPTIONS.properties, given)
   assertWritten(written)
@@ -210,5 +210,5 @@ function functions<F> (name: string, value: F | F[] | undefined): F[] {
 }
 
 function invalid (problem: string): never {
-  throw runsError('INVALID_PLUGIN_OPTIONS', [problem])
+  throw runsError('AGENT_RUNS_INVALID_PLUGIN_OPTIONS', [problem])
 }

@@ -3,8 +3,9 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { parseCursor } from '../lib/protocol/cursor.ts'
 import { type ErrorCode, hasCode } from '../lib/protocol/errors.ts'
+import { Run } from '../lib/protocol/schemas/sessions.ts'
 import { replyWithStream, wantsStream } from './reply-with-stream.ts'
-import { answers, BODY_ERRORS, CompleteAnswer, RunAnswer, SESSION_ERRORS, StartedAnswer } from './schemas/answers.ts'
+import { answers, BODY_ERRORS, CompleteAnswer, SESSION_ERRORS, StartedAnswer } from './schemas/answers.ts'
 import { Abort, MessageHeaders, NewMessage, SessionParams } from './schemas/requests.ts'
 
 const SEND = 'Answers as soon as the message is durable; the run goes on whoever is connected. With `Accept: text/event-stream` the answer is the run\'s own stream.'
@@ -40,7 +41,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.post('/sessions/:id/abort', {
     config: { runsAction: 'abort' },
-    schema: { operationId: 'abortRun', summary: 'Stop a run', params: SessionParams, body: Type.Union([Abort, Type.Null()]), response: answers({ 200: CompleteAnswer, 202: RunAnswer }, ...SESSION_ERRORS, 'RUN_NOT_FOUND', 'NO_ACTIVE_RUN', ...BODY_ERRORS) }
+    schema: { operationId: 'abortRun', summary: 'Stop a run', params: SessionParams, body: Type.Union([Abort, Type.Null()]), response: answers({ 200: CompleteAnswer, 202: Run }, ...SESSION_ERRORS, 'RUN_NOT_FOUND', 'NO_ACTIVE_RUN', ...BODY_ERRORS) }
   }, async ({ params: { id }, body, agentRuns: { owner } }, reply) => {
     const complete = await runs.abortRun({ sessionId: id, runId: body?.runId, owner })
     if (complete !== null) return complete

@@ -2,7 +2,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { runsError } from '../lib/protocol/errors.ts'
-import { answers, RunAnswer, RunningRunsAnswer, RunsAnswer, SESSION_ERRORS } from './schemas/answers.ts'
+import { Run } from '../lib/protocol/schemas/sessions.ts'
+import { answers, RunningRunsAnswer, RunsAnswer, SESSION_ERRORS } from './schemas/answers.ts'
 import { Limit, SessionParams } from './schemas/requests.ts'
 
 export const runRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
@@ -24,7 +25,7 @@ export const runRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.get('/runs/:runId', {
     config: { runsAction: 'read' },
-    schema: { operationId: 'readRun', summary: 'One run', params: Type.Object({ runId: Type.String() }), response: answers({ 200: RunAnswer }, 'RUN_NOT_FOUND') }
+    schema: { operationId: 'readRun', summary: 'One run', params: Type.Object({ runId: Type.String() }), response: answers({ 200: Run }, 'RUN_NOT_FOUND') }
   }, async ({ params: { runId }, agentRuns: { owner } }) => {
     const run = await runs.getRun(runId, { owner })
     if (run === null) throw runsError('RUN_NOT_FOUND', [runId])

@@ -3,7 +3,8 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { runsError } from '../lib/protocol/errors.ts'
 import type { SessionState } from '../lib/protocol/session.ts'
-import { answers, BODY_ERRORS, SESSION_ERRORS, SessionAnswer, SessionsAnswer } from './schemas/answers.ts'
+import { Session } from '../lib/protocol/schemas/sessions.ts'
+import { answers, BODY_ERRORS, SESSION_ERRORS, SessionsAnswer } from './schemas/answers.ts'
 import { Limit, NewSession, SessionParams, SessionPatch } from './schemas/requests.ts'
 
 const ListQuery = Type.Object({ limit: Limit, before: Type.Optional(Type.String({ description: 'The id of the last session of the page before.' })) })
@@ -13,7 +14,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.post('/sessions', {
     config: { runsAction: 'create' },
-    schema: { operationId: 'createSession', summary: 'Create a session', body: NewSession, response: answers({ 201: SessionAnswer }, 'SESSION_EXISTS', 'UNSUPPORTED_PROVIDER', ...BODY_ERRORS) }
+    schema: { operationId: 'createSession', summary: 'Create a session', body: NewSession, response: answers({ 201: Session }, 'SESSION_EXISTS', 'UNSUPPORTED_PROVIDER', ...BODY_ERRORS) }
   }, async (request, reply) => {
     const session = await runs.createSession({ ...request.body, owner: request.agentRuns.owner })
     reply.code(201).header('location', `${fastify.prefix}/sessions/${session.id}`)
@@ -30,7 +31,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.get('/sessions/:id', {
     config: { runsAction: 'read' },
-    schema: { operationId: 'readSession', summary: 'One session, with the state of its log', params: SessionParams, response: answers({ 200: SessionAnswer }, ...SESSION_ERRORS) }
+    schema: { operationId: 'readSession', summary: 'One session, with the state of its log', params: SessionParams, response: answers({ 200: Session }, ...SESSION_ERRORS) }
   }, async ({ params: { id }, agentRuns: { owner } }) => {
     const session = await runs.getSession(id, { owner })
     if (session === null) throw runsError('SESSION_NOT_FOUND', [id])
@@ -39,7 +40,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.patch('/sessions/:id', {
     config: { runsAction: 'update' },
-    schema: { operationId: 'updateSession', summary: 'Change a session\'s title or metadata', params: SessionParams, body: SessionPatch, response: answers({ 200: SessionAnswer }, ...SESSION_ERRORS, ...BODY_ERRORS) }
+    schema: { operationId: 'updateSession', summary: 'Change a session\'s title or metadata', params: SessionParams, body: SessionPatch, response: answers({ 200: Session }, ...SESSION_ERRORS, ...BODY_ERRORS) }
   }, async ({ params: { id }, body, agentRuns: { owner } }) => {
     return shown(await runs.updateSession(id, body, { owner }))
   })

@@ -1,10 +1,11 @@
 /* Runs as the tests of the suite drive them, and the words they use for what happens. */
 import assert from 'node:assert/strict'
 import type { ErrorCode } from '../../lib/protocol/errors.ts'
-import { eventEncoder, type EventKinds, parseEvent, type PendingEvent, pendingEvent, type StoredEvent } from '../../lib/protocol/event.ts'
+import { eventEncoder, parseEvent, type PendingEvent, pendingEvent, type StoredEvent } from '../../lib/protocol/event.ts'
 import { completeFields, FINISHED } from '../../lib/protocol/run-ending.ts'
 import type { RunEnding } from '../../lib/protocol/run-state.ts'
 import type { SessionState } from '../../lib/protocol/session.ts'
+import type { EventKinds } from '../../lib/protocol/words.ts'
 import type { AppendAnswer, AppendGroup, ClaimedRun, LogPage, NewRun, NewSession, Promotion, RunStart, Store } from '../../lib/store/store.ts'
 
 export const OWNER = 'ada'

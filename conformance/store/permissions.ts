@@ -1,8 +1,8 @@
 /* Approvals: asked for in the log, told with the session, answered once, by whom it may concern. */
 import assert from 'node:assert/strict'
 import { parseEvent } from '../../lib/protocol/event.ts'
-import type { PermissionDecision } from '../../lib/protocol/permission.ts'
 import { FINISHED } from '../../lib/protocol/run-ending.ts'
+import type { PermissionDecision } from '../../lib/protocol/words.ts'
 import type { Store } from '../../lib/store/store.ts'
 import { within } from '../harness.ts'
 import type { StoreTest } from './bench.ts'

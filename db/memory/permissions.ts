@@ -1,9 +1,8 @@
 /* Approvals in memory: what the log says of them, and the decisions beside it. */
 import { type EventOf, parseEvent, type PendingEvent, pendingEvent, type StoredEvent } from '../../lib/protocol/event.ts'
 import { INLINE_PERMISSION_BYTES } from '../../lib/protocol/limits.ts'
-import type { PermissionDecision } from '../../lib/protocol/permission.ts'
-import type { CompleteReason } from '../../lib/protocol/run-state.ts'
 import type { SessionState } from '../../lib/protocol/session.ts'
+import type { CompleteReason, PermissionDecision } from '../../lib/protocol/words.ts'
 import type { PermissionAnswer, PermissionState } from '../../lib/store/store.ts'
 import type { MemoryDatabase, MemoryPermission, MemoryRun, MemorySession } from './database.ts'
 

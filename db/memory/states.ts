@@ -1,7 +1,7 @@
 /* What is in memory → what the contract speaks of: fresh objects, which callers may keep and change. */
 import type { StoredEvent } from '../../lib/protocol/event.ts'
-import type { RunningRun, RunState } from '../../lib/protocol/run-state.ts'
 import type { Metadata, Session, SessionState } from '../../lib/protocol/session.ts'
+import type { RunningRun, RunState } from '../../lib/protocol/words.ts'
 import type { ClaimedRun } from '../../lib/store/store.ts'
 import type { MemoryRun, MemorySession } from './database.ts'
 import { pendingPermissions } from './permissions.ts'

@@ -3,9 +3,9 @@ import { randomUUID } from 'node:crypto'
 import { runsError } from '../../lib/protocol/errors.ts'
 import { type CompleteEvent, parseEvent } from '../../lib/protocol/event.ts'
 import { NATIVE_IDS_KEPT } from '../../lib/protocol/limits.ts'
-import type { PermissionDecision } from '../../lib/protocol/permission.ts'
-import type { RunEnding, RunningRun, RunState } from '../../lib/protocol/run-state.ts'
+import type { RunEnding } from '../../lib/protocol/run-state.ts'
 import type { Owner, SessionState } from '../../lib/protocol/session.ts'
+import type { PermissionDecision, RunningRun, RunState } from '../../lib/protocol/words.ts'
 import type {
   AppendAnswer, AppendGroup, ClosedRun, EventsPage, HistoryPage, LogPage, NewRun, NewSession, PageLimit, PermissionAnswer, PermissionState, Promotion, RunStart, SessionPatch, SessionsPage, Store
 } from '../../lib/store/store.ts'

@@ -51,7 +51,7 @@ export class Connection {
     this.#inode = owned && database.name !== MEMORY ? statSync(database.name).ino : null
   }
 
-  /** Opens the database at `path`, creating and migrating it as need be. Rejects with STORE_INVALID, STORE_SCHEMA_NEWER, STORE_DRIVER_MISSING. */
+  /** Opens the database at `path`, creating and migrating it as need be. Rejects with AGENT_RUNS_STORE_INVALID, AGENT_RUNS_STORE_SCHEMA_NEWER, AGENT_RUNS_STORE_DRIVER_MISSING. */
   static async open (path: string, durability: Durability): Promise<Connection> {
     const Driver = await loadDriver()
     // Others may be creating it at this moment: switching to WAL does not wait for a lock as statements do.
@@ -68,7 +68,7 @@ export class Connection {
         database.pragma(`cache_size = -${CACHE_KIB}`)
         // A log that is broken somewhere must not be served until a client happens upon the place.
         const found = database.pragma('quick_check(1)', { simple: true })
-        if (found !== 'ok') throw runsError('STORE_INVALID', [path, String(found)])
+        if (found !== 'ok') throw runsError('AGENT_RUNS_STORE_INVALID', [path, String(found)])
         migrate(database)
         return new Connection(database, true)
       } catch (error) {
@@ -78,7 +78,7 @@ export class Connection {
     })
   }
 
-  /** Uses a database that somebody else opened, set up, and will close. Rejects with STORE_INVALID, STORE_SCHEMA_NEWER. */
+  /** Uses a database that somebody else opened, set up, and will close. Rejects with AGENT_RUNS_STORE_INVALID, AGENT_RUNS_STORE_SCHEMA_NEWER. */
   static async use (host: HostDatabase): Promise<Connection> {
     // Of all that it can do we use no more than what is asked for.
     const database = host as Database
@@ -193,7 +193,7 @@ function assertUsable (database: Database): void {
 
 function openingError (path: string, error: unknown): unknown {
   if (isRunsError(error) || isBusy(error)) return error
-  return runsError('STORE_INVALID', [path, error instanceof Error ? error.message : String(error)], { cause: error })
+  return runsError('AGENT_RUNS_STORE_INVALID', [path, error instanceof Error ? error.message : String(error)], { cause: error })
 }
 
 function unavailable (why: string): RunsError {

@@ -4,7 +4,7 @@ import { runsError } from '../../lib/protocol/errors.ts'
 
 export type Driver = typeof BetterSqlite3
 
-/** The driver, its native part loaded. Rejects with STORE_DRIVER_MISSING. */
+/** The driver, its native part loaded. Rejects with AGENT_RUNS_STORE_DRIVER_MISSING. */
 export async function loadDriver (): Promise<Driver> {
   try {
     const { default: Driver } = await import('better-sqlite3')
@@ -13,6 +13,6 @@ export async function loadDriver (): Promise<Driver> {
     return Driver
   } catch (error) {
     const [reason] = (error instanceof Error ? error.message : String(error)).split('\n')
-    throw runsError('STORE_DRIVER_MISSING', [`${process.platform}-${process.arch}`, reason!], { cause: error })
+    throw runsError('AGENT_RUNS_STORE_DRIVER_MISSING', [`${process.platform}-${process.arch}`, reason!], { cause: error })
   }
 }

@@ -1,7 +1,6 @@
 /* Approvals: rows that follow the log, and the decisions beside it. Each function is inside one transaction of the caller. */
 import { type EventOf, parseEvent, type PendingEvent, pendingEvent, type StoredEvent } from '../../lib/protocol/event.ts'
-import type { PermissionDecision } from '../../lib/protocol/permission.ts'
-import type { CompleteReason } from '../../lib/protocol/run-state.ts'
+import type { CompleteReason, PermissionDecision } from '../../lib/protocol/words.ts'
 import type { PermissionAnswer, PermissionState } from '../../lib/store/store.ts'
 import type { Queries, RunKeys, SessionRow } from './queries.ts'
 

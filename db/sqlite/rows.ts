@@ -1,7 +1,7 @@
 /* Rows → what the contract speaks of. */
 import type { EventOf, StoredEvent } from '../../lib/protocol/event.ts'
-import type { RunningRun, RunState } from '../../lib/protocol/run-state.ts'
 import type { Metadata, Session, SessionState } from '../../lib/protocol/session.ts'
+import type { RunningRun, RunState } from '../../lib/protocol/words.ts'
 import type { ListedRunRow, LogRow, SessionRow } from './queries.ts'
 
 const iso = (time: number): string => new Date(time).toISOString()

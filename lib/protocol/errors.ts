@@ -50,13 +50,13 @@ const TABLE = {
   STORE_UNAVAILABLE: [503, 'The store is not available.', 1],
   SHUTTING_DOWN: [503, 'The server is shutting down.', 5],
   // The rest are for the people who set the server up.
-  INVALID_PLUGIN_OPTIONS: [500, 'fastify-agent-runs: %s'],
-  ALREADY_REGISTERED: [500, 'fastify-agent-runs is already registered in this scope. Register it once, or in sibling scopes.'],
-  WEBSOCKET_CONFLICT: [500, 'fastify-agent-runs shares the server with something else that takes WebSocket upgrades. Register @fastify/websocket once, in a scope around, and before fastify-agent-runs; or set "websocket: false".'],
-  STORE_IN_USE: [500, 'The store object is used by another registration. Give each its own; they may share a database.'],
-  STORE_SCHEMA_NEWER: [500, 'The database %s was written by a newer fastify-agent-runs (migration "%s"). Upgrade the package.'],
-  STORE_DRIVER_MISSING: [500, 'The built-in store needs the native module better-sqlite3, which cannot be loaded on %s (%s). Install it again on this platform ("npm ci", or "pnpm install --force"), compile it where it has no prebuilt file ("npm rebuild better-sqlite3"), or pass a "store" of your own.'],
-  STORE_INVALID: [500, 'The database %s cannot be used: %s']
+  AGENT_RUNS_INVALID_PLUGIN_OPTIONS: [500, 'fastify-agent-runs: %s'],
+  AGENT_RUNS_ALREADY_REGISTERED: [500, 'fastify-agent-runs is already registered in this scope. Register it once, or in sibling scopes.'],
+  AGENT_RUNS_WEBSOCKET_CONFLICT: [500, 'fastify-agent-runs shares the server with something else that takes WebSocket upgrades. Register @fastify/websocket once, in a scope around, and before fastify-agent-runs; or set "websocket: false".'],
+  AGENT_RUNS_STORE_IN_USE: [500, 'The store object is used by another registration. Give each its own; they may share a database.'],
+  AGENT_RUNS_STORE_SCHEMA_NEWER: [500, 'The database %s was written by a newer fastify-agent-runs (migration "%s"). Upgrade the package.'],
+  AGENT_RUNS_STORE_DRIVER_MISSING: [500, 'The built-in store needs the native module better-sqlite3, which cannot be loaded on %s (%s). Install it again on this platform ("npm ci", or "pnpm install --force"), compile it where it has no prebuilt file ("npm rebuild better-sqlite3"), or pass a "store" of your own.'],
+  AGENT_RUNS_STORE_INVALID: [500, 'The database %s cannot be used: %s']
 } as const satisfies Record<string, readonly [status: number, message: string, retryAfter?: number]>
 
 /** Why a run failed, as its `complete` says it; a provider adds its own by throwing a `ProviderError`. */
@@ -80,6 +80,8 @@ export function runError (code: keyof typeof RUN_ERRORS): { code: string, messag
 }
 
 export type ErrorCode = keyof typeof TABLE
+
+export const ERROR_CODES = Object.keys(TABLE) as ErrorCode[]
 
 /** An error of ours: a code from the table, the HTTP status where HTTP meets it, and what the client may use. */
 export interface RunsError extends Error, ErrorDetails {

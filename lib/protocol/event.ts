@@ -1,64 +1,9 @@
-/* Events: their kinds, which of them are transient, and the one encoding in which they are stored and sent. */
+/* Events: which of them are transient, and the one encoding in which they are stored and sent. What each kind says is in schemas/events.ts. */
 import { toJson } from './json.ts'
-import type { MessageContent } from './message-content.ts'
-import type { PermissionRequest } from './permission.ts'
-import type { CompleteReason, RunError } from './run-state.ts'
-
-/**
- * The fields of each kind of event. Extend it by declaration merging to type kinds of your own:
- * `declare module 'fastify-agent-runs' { interface EventKinds { my_kind: { value: number } } }`.
- */
-export interface EventKinds {
-  /** A whole message. An assistant's text replaces what deltas of that `messageId` built up. */
-  text: { role: 'user' | 'assistant', messageId: string, content: MessageContent }
-  /** Transient. With `snapshot`, `content` is the message's whole text so far: set it, do not append. */
-  stream_delta: { messageId: string, content: string, snapshot?: true, fromSeq?: number }
-  /** Transient. No further delta of that message follows. */
-  stream_end: { messageId: string }
-  /** A whole piece of reasoning; replaces what its deltas built up. */
-  thinking: { messageId: string, content: string }
-  /** Transient. The same for reasoning. */
-  thinking_delta: { messageId: string, content: string, snapshot?: true, fromSeq?: number }
-  tool_use: { toolId: string, toolName: string, toolInput: unknown }
-  /** Transient. */
-  tool_update: { toolId: string, status: string, content?: unknown }
-  tool_result: { toolId: string, toolResult: { content: unknown, isError: boolean } }
-  /** The agent waits for leave. Exactly one of the next two follows. */
-  permission_request: { requestId: string } & PermissionRequest
-  permission_resolved: { requestId: string, allow: boolean, optionId?: string }
-  /** Nobody's answer counts any more: the agent took its request back, or its run ends. */
-  permission_cancelled: { requestId: string, reason: CompleteReason | 'withdrawn' }
-  plan: { entries: unknown[] }
-  usage: { inputTokens?: number, outputTokens?: number, [more: string]: unknown }
-  /** Transient. */
-  status: { text: string, tokens?: number, canInterrupt?: boolean }
-  /** The model run went wrong but goes on; a failure that ends the run is in `complete`. */
-  error: RunError
-  /** Anything else. Durable unless `transient` is true. */
-  custom: { name: string, data?: unknown, transient?: boolean }
-  /** The one terminal event of a run. */
-  complete: {
-    exitCode: number
-    success: boolean
-    aborted: boolean
-    reason: CompleteReason
-    actualSessionId: string
-    usage?: Record<string, unknown>
-    error?: RunError
-  }
-}
+import { EVENTS } from './schemas/events.ts'
+import type { Envelope, EventKinds } from './words.ts'
 
 export type EventKind = keyof EventKinds
-
-/** What every event carries. */
-export interface Envelope {
-  sessionId: string
-  runId: string
-  seq: number
-  provider: string
-  /** ISO 8601, UTC. */
-  timestamp: string
-}
 
 /** The fields that only we write. */
 export const ENVELOPE_FIELDS = ['kind', 'sessionId', 'runId', 'seq', 'provider', 'timestamp'] as const
@@ -96,10 +41,9 @@ export interface RunIdentity {
   provider: string
 }
 
-const TRANSIENT_KINDS = new Set(['stream_delta', 'stream_end', 'thinking_delta', 'tool_update', 'status'])
-const DURABLE_KINDS = new Set([
-  'text', 'thinking', 'tool_use', 'tool_result', 'permission_request', 'permission_resolved', 'permission_cancelled', 'plan', 'usage', 'error', 'complete'
-])
+const kindsThatAre = (kept: 'transient' | 'durable'): ReadonlySet<string> => new Set(Object.entries(EVENTS).flatMap(([kind, word]) => word.kept === kept ? [kind] : []))
+const TRANSIENT_KINDS = kindsThatAre('transient')
+const DURABLE_KINDS = kindsThatAre('durable')
 
 /** Durable, but no part of what is said: agents send them between the deltas of a message, or before its whole. */
 export const ASIDE_KINDS: ReadonlySet<string> = new Set(['usage', 'plan'])

@@ -1,7 +1,7 @@
 /* How runs end, and what their `complete` says of it. */
 import { runError } from './errors.ts'
-import type { EventKinds } from './event.ts'
-import type { RunEnding, RunError } from './run-state.ts'
+import type { RunEnding } from './run-state.ts'
+import type { EventKinds, RunError } from './words.ts'
 
 /** The provider returned. */
 export const FINISHED: RunEnding = { exitCode: 0, aborted: false, reason: 'finished' }

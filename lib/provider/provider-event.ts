@@ -1,5 +1,7 @@
 /* What a provider yields, checked: adapters are often plain JavaScript or a CLI's JSON lines. */
+import Type from 'typebox'
 import { FRAME_KINDS } from '../protocol/frames.ts'
+import { EVENTS } from '../protocol/schemas/events.ts'
 
 /** A yielded event that is fit for the log: its kind, and its fields without any of our envelope. */
 export interface CheckedEvent {
@@ -10,24 +12,28 @@ export interface CheckedEvent {
 /** Kinds that only the run makes; a provider asks for them by other means. */
 const RUN_KINDS = new Set(['permission_request', 'permission_resolved', 'permission_cancelled'])
 
-const aString = (field: unknown): boolean => typeof field === 'string'
-const anObject = (field: unknown): boolean => typeof field === 'object' && field !== null
+/** The run fills these in. */
+const FILLED_IN = new Set(['messageId', 'role'])
+
+type Check = (field: unknown) => boolean
+
+const CHECKS: Record<string, Check> = {
+  string: (field) => typeof field === 'string',
+  object: (field) => typeof field === 'object' && field !== null,
+  array: Array.isArray
+}
 
 /** Fields that clients of a kind rely on. */
-const REQUIRED: Record<string, Record<string, (field: unknown) => boolean>> = {
-  text: { content: aString },
-  thinking: { content: aString },
-  stream_delta: { content: aString },
-  thinking_delta: { content: aString },
-  tool_use: { toolId: aString, toolName: aString },
-  tool_update: { toolId: aString, status: aString },
-  tool_result: { toolId: aString, toolResult: anObject },
-  plan: { entries: Array.isArray },
-  status: { text: aString },
-  error: { code: aString, message: aString },
-  custom: { name: aString },
-  session_created: { newSessionId: aString }
-}
+const REQUIRED = new Map<string, Array<[name: string, fits: Check]>>([
+  ...Object.entries(EVENTS).map(([kind, { properties }]): [string, Array<[string, Check]>] => [kind, Object.entries(properties).flatMap(([name, schema]) => {
+    // A message of an agent is text, though a user's may have parts.
+    const fits = CHECKS[name === 'content' ? 'string' : (schema as { type?: string }).type ?? '']
+    return fits === undefined || FILLED_IN.has(name) || Type.IsOptional(schema) ? [] : [[name, fits]]
+  })]),
+  // How a run ends is the run's to say: whatever the agent leaves out.
+  ['complete', []],
+  ['session_created', [['newSessionId', CHECKS['string']!]]]
+])
 
 /** The event in `value`, or, as a string, why it is none. */
 export function checkProviderEvent (value: unknown): CheckedEvent | string {
@@ -36,8 +42,7 @@ export function checkProviderEvent (value: unknown): CheckedEvent | string {
   const { kind, sessionId, runId, seq, provider, timestamp, toJSON, ...fields } = value as Record<string, unknown>
   if (typeof kind !== 'string' || kind === '') return 'no kind'
   if (FRAME_KINDS.has(kind) || RUN_KINDS.has(kind)) return `"${kind}" is not a provider's to send`
-  const required = Object.hasOwn(REQUIRED, kind) ? REQUIRED[kind]! : {}
-  for (const [name, fits] of Object.entries(required)) {
+  for (const [name, fits] of REQUIRED.get(kind) ?? []) {
     if (!fits(fields[name])) return `"${kind}" without a proper "${name}"`
   }
   const messageId = fields['messageId']

@@ -1,11 +1,9 @@
 /* The provider contract: what an agent's adapter receives, yields, and may throw. */
 import type { TSchema } from 'typebox'
 import type { Logger } from '../common/logger.ts'
-import type { Event, EventKind, EventKinds } from '../protocol/event.ts'
-import type { MessageContent } from '../protocol/message-content.ts'
-import type { PermissionDecision, PermissionRequest } from '../protocol/permission.ts'
-import type { RunError } from '../protocol/run-state.ts'
+import type { Event, EventKind } from '../protocol/event.ts'
 import type { Metadata } from '../protocol/session.ts'
+import type { EventKinds, MessageContent, PermissionDecision, PermissionRequest, RunError } from '../protocol/words.ts'
 
 /** What a provider may leave out is filled in by the run. */
 interface ProviderFields {

@@ -4,9 +4,9 @@ import { atMost } from '../common/at-most.ts'
 import { runsError } from '../protocol/errors.ts'
 import { type EventOf, parseEvent } from '../protocol/event.ts'
 import { MAX_DEPTH, toJson } from '../protocol/json.ts'
-import type { PermissionDecision } from '../protocol/permission.ts'
 import { ownerOf } from '../protocol/session-input.ts'
 import type { Owner } from '../protocol/session.ts'
+import type { PermissionDecision } from '../protocol/words.ts'
 import type { PermissionState, Store } from '../store/store.ts'
 import type { RunPool } from './run-pool.ts'
 
@@ -44,11 +44,11 @@ export function viewPermission (state: PermissionState | null): PermissionView |
 
 /** See `RunRegistry.answerPermission`. */
 export async function answerPermission (store: Store, pool: RunPool, request: PermissionAnswerRequest): Promise<EventOf<'permission_resolved'>> {
-  const { sessionId, requestId, ...given } = request
-  const owner = ownerOf(request)
+  const { sessionId, requestId, allow, optionId, updatedInput, message, ...rest } = request
+  const owner = ownerOf(rest)
   const look = async (): Promise<PermissionState> => await store.getPermission(sessionId, owner, requestId) ?? await notFound(store, sessionId, owner, requestId)
   const { runId, options } = parseEvent((await look()).request) as EventOf<'permission_request'>
-  const decision = checkedDecision(given, options)
+  const decision = checkedDecision({ allow, optionId, updatedInput, message }, options)
   if (!await store.answerPermission(sessionId, owner, requestId, decision)) throw runsError('PERMISSION_ALREADY_RESOLVED', [requestId])
 
   const patience = performance.now() + PATIENCE_MS
@@ -63,11 +63,13 @@ export async function answerPermission (store: Store, pool: RunPool, request: Pe
   }
 }
 
+type Given = { [K in keyof Required<PermissionDecision>]: PermissionDecision[K] | undefined }
+
 async function notFound (store: Store, sessionId: string, owner: Owner, requestId: string): Promise<never> {
   throw await store.getSession(sessionId, owner) === null ? runsError('SESSION_NOT_FOUND', [sessionId]) : runsError('PERMISSION_NOT_FOUND', [requestId])
 }
 
-function checkedDecision ({ allow, optionId, updatedInput, message }: PermissionDecision, options: EventOf<'permission_request'>['options'] = []): PermissionDecision {
+function checkedDecision ({ allow, optionId, updatedInput, message }: Given, options: EventOf<'permission_request'>['options'] = []): PermissionDecision {
   const invalid = (problem: string): Error => runsError('INVALID_REQUEST', [problem])
   if (typeof allow !== 'boolean') throw invalid('An answer must say whether it allows: "allow" is true or false.')
   if (message !== undefined && typeof message !== 'string') throw invalid('"message" must be text.')

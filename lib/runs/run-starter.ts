@@ -6,19 +6,21 @@ import { isRunsError, runsError } from '../protocol/errors.ts'
 import { pendingEvent } from '../protocol/event.ts'
 import { MAX_DEPTH, toJson } from '../protocol/json.ts'
 import type { Limits } from '../protocol/limits.ts'
-import { contentProblem } from '../protocol/message-content-schema.ts'
-import type { MessageContent } from '../protocol/message-content.ts'
-import { IDEMPOTENCY_KEY_PATTERN } from '../protocol/request-schemas.ts'
+import { contentProblem } from '../protocol/message-content-problem.ts'
 import { INTERRUPTED } from '../protocol/run-ending.ts'
-import type { StartedRun } from '../protocol/run-state.ts'
+import { messageProperties } from '../protocol/schemas/requests.ts'
+import { IDEMPOTENCY_KEY_PATTERN } from '../protocol/schemas/values.ts'
 import { ownerOf } from '../protocol/session-input.ts'
 import type { Owner, SessionState } from '../protocol/session.ts'
+import type { MessageContent, StartedRun } from '../protocol/words.ts'
 import type { Provider } from '../provider/provider.ts'
 import type { NewRun, OnBusy, RunStart, Store } from '../store/store.ts'
 import type { Recovery } from './recovery.ts'
 import type { RunPool } from './run-pool.ts'
 
 const IDEMPOTENCY_KEY = new RegExp(IDEMPOTENCY_KEY_PATTERN)
+
+const BUSY_WAYS: ReadonlySet<unknown> = new Set(messageProperties.onBusy.enum)
 
 export interface StartRunRequest {
   /** The session; created if it does not exist, unless `createOnMessage` is false. */
@@ -71,12 +73,13 @@ export class RunStarter {
 
   async #start (request: StartRunRequest, runId: string, admit: NewRun['admit']): Promise<StartedRun> {
     const { store, limits, pool, createOnMessage } = this.#options
-    const { sessionId, content, options = {}, onBusy = 'reject', idempotencyKey, context } = request
-    const owner = ownerOf(request)
+    const { sessionId, content, provider: asked, options = {}, onBusy = 'reject', idempotencyKey, context, ...rest } = request
+    const owner = ownerOf(rest)
+    if (!BUSY_WAYS.has(onBusy)) throw runsError('INVALID_REQUEST', ['"onBusy" must be "reject", "queue" or "interrupt".'])
     const session = await store.getSession(sessionId, owner)
     assertContent(content)
     if (session === null && !createOnMessage) throw runsError('SESSION_NOT_FOUND', [sessionId])
-    const provider = this.#providerName(request.provider, session)
+    const provider = this.#providerName(asked, session)
     const optionBytes = assertOptions(this.#options.providers.get(provider)!, options)
     const message = pendingEvent('text', { role: 'user', messageId: randomUUID(), content })
     // It is stored, kept with whatever waits, and sent to every reader in one piece.

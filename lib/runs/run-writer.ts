@@ -61,7 +61,7 @@ export class RunWriter {
 
   /** Writes the messages that are unfinished, the end of approvals that still wait, then the terminal event of a clean ending. */
   end (ending: RunEnding, waiting: readonly string[] = []): void {
-    for (const { kind, messageId } of [...this.#deltas.open()]) this.#release(DELTA_OF[kind], messageId)
+    for (const { kind, messageId } of this.#deltas.open()) this.#release(DELTA_OF[kind], messageId)
     this.#writeAccumulated(this.#deltas.takeAll())
     for (const requestId of waiting) this.writeOutcome('permission_cancelled', { requestId, reason: ending.reason })
     this.#log.end(pendingEvent('complete', completeFields(this.#log.run.sessionId, ending)), ending)

@@ -44,8 +44,8 @@ export class DeltaAccumulator {
   }
 
   /** The messages that are unfinished, oldest first. */
-  open (): Iterable<AccumulatedMessage> {
-    return this.#open.values()
+  open (): AccumulatedMessage[] {
+    return [...this.#open.values()]
   }
 
   /** Takes out one message, ended or not; undefined if nothing of it is here. */

@@ -10,9 +10,9 @@
  * - Several instances (processes, or plugins in one process) may use one database at once.
  */
 import type { CompleteEvent, PendingEvent, RunIdentity, StoredEvent } from '../protocol/event.ts'
-import type { PermissionDecision } from '../protocol/permission.ts'
-import type { RunEnding, RunningRun, RunState } from '../protocol/run-state.ts'
+import type { RunEnding } from '../protocol/run-state.ts'
 import type { Metadata, Owner, Session, SessionState } from '../protocol/session.ts'
+import type { PermissionDecision, RunningRun, RunState } from '../protocol/words.ts'
 
 export interface NewSession {
   id: string
@@ -179,7 +179,7 @@ export interface Store {
   readonly leaseMs: number
 
   /**
-   * Opens the database and brings its schema up to date; safe when several instances do so at once. Idempotent. Rejects with STORE_SCHEMA_NEWER or STORE_INVALID.
+   * Opens the database and brings its schema up to date; safe when several instances do so at once. Idempotent. Rejects with AGENT_RUNS_STORE_SCHEMA_NEWER or AGENT_RUNS_STORE_INVALID.
    */
   open (): Promise<void>
   /** Releases everything. Idempotent. */

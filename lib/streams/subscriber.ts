@@ -5,8 +5,9 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { StoredEvent } from '../protocol/event.ts'
-import type { Frame, GapFrame } from '../protocol/frames.ts'
+import type { Frame } from '../protocol/frames.ts'
 import type { Owner, SessionState } from '../protocol/session.ts'
+import type { GapFrame } from '../protocol/words.ts'
 import type { EventsPage, LogPage, PageLimit } from '../store/store.ts'
 import type { Channel, Follower, Format, SharedEncoding } from './channel.ts'
 

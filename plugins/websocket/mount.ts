@@ -39,6 +39,6 @@ export function originGuard (allowedOrigins: string[]): GuardHook {
 /** Two that take upgrades would both answer each: better no server than one that breaks at the first. */
 function assertOnlyServer (scope: FastifyInstance): void {
   scope.addHook('onReady', async () => {
-    if (scope.server.listenerCount('upgrade') > 1) throw runsError('WEBSOCKET_CONFLICT')
+    if (scope.server.listenerCount('upgrade') > 1) throw runsError('AGENT_RUNS_WEBSOCKET_CONFLICT')
   })
 }

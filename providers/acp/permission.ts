@@ -1,6 +1,6 @@
 /* An agent's request for leave ↔ an approval. */
 import type { PermissionOption, RequestPermissionRequest, RequestPermissionResponse } from '@agentclientprotocol/sdk'
-import type { PermissionDecision } from '../../lib/protocol/permission.ts'
+import type { PermissionDecision } from '../../lib/protocol/words.ts'
 import type { EventQueue } from '../../lib/provider/event-queue.ts'
 import type { RunContext } from '../../lib/provider/provider.ts'
 

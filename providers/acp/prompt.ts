@@ -1,6 +1,6 @@
 /* A message → what an agent is prompted with. */
 import type { ContentBlock, PromptCapabilities } from '@agentclientprotocol/sdk'
-import type { MessageContent, MessagePart } from '../../lib/protocol/message-content.ts'
+import type { MessageContent, MessagePart } from '../../lib/protocol/words.ts'
 import { ProviderError } from '../../lib/provider/provider.ts'
 import { type AllowUrl, clientUrl } from '../common/client-url.ts'
 

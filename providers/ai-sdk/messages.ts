@@ -1,5 +1,5 @@
 /* Turns of a conversation → messages of the AI SDK. */
-import type { MessageContent, MessagePart } from '../../lib/protocol/message-content.ts'
+import type { MessageContent, MessagePart } from '../../lib/protocol/words.ts'
 import { ProviderError } from '../../lib/provider/provider.ts'
 import { type AllowUrl, clientUrl } from '../common/client-url.ts'
 import type { AssistantTurn, ToolCall, Turn } from '../common/conversation.ts'

@@ -1,6 +1,6 @@
 /* The agent's result → the end of a run. */
 import type { Logger } from '../../lib/common/logger.ts'
-import type { RunError } from '../../lib/protocol/run-state.ts'
+import type { RunError } from '../../lib/protocol/words.ts'
 import type { ProviderEvent } from '../../lib/provider/provider.ts'
 import type { ResultMessage } from './sdk.ts'
 

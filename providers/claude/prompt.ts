@@ -1,5 +1,5 @@
 /* A message → what the agent is prompted with. */
-import type { MessageContent, MessagePart } from '../../lib/protocol/message-content.ts'
+import type { MessageContent, MessagePart } from '../../lib/protocol/words.ts'
 import { ProviderError } from '../../lib/provider/provider.ts'
 import { type AllowUrl, clientUrl } from '../common/client-url.ts'
 import type { Block } from './sdk.ts'

@@ -1,7 +1,7 @@
 /* Runs a command line agent: one process per message. */
 import '../../lib/common/node-version.ts'
+import type { MessageContent } from '../../lib/protocol/words.ts'
 import { type Provider, ProviderError, type ProviderEvent, type RunContext } from '../../lib/provider/provider.ts'
-import type { MessageContent } from '../../lib/protocol/message-content.ts'
 import { idArgument, MESSAGE, messageArgument } from '../process/arguments.ts'
 import { CommandOutput, type ReadLine } from './output.ts'
 import { environmentOf, type EnvironmentOptions } from '../process/environment.ts'

@@ -1,6 +1,6 @@
 /* A session's log → what a model is sent: the turns of the conversation, in the words of no API. */
 import type { Event } from '../../lib/protocol/event.ts'
-import type { MessageContent } from '../../lib/protocol/message-content.ts'
+import type { MessageContent } from '../../lib/protocol/words.ts'
 import type { RunContext } from '../../lib/provider/provider.ts'
 
 export interface UserTurn {

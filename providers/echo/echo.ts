@@ -2,8 +2,8 @@
 import '../../lib/common/node-version.ts'
 import { randomUUID } from 'node:crypto'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { MessageContent } from '../../lib/protocol/words.ts'
 import type { Provider, ProviderEvent, RunContext } from '../../lib/provider/provider.ts'
-import type { MessageContent } from '../../lib/protocol/message-content.ts'
 import { marker, parseScript, playScript } from './script.ts'
 
 export interface EchoOptions {

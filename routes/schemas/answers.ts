@@ -2,32 +2,14 @@
 import { STATUS_CODES } from 'node:http'
 import Type, { type TSchema } from 'typebox'
 import { type ErrorCode, runsError } from '../../lib/protocol/errors.ts'
-import { EventAnswer, eventOf, Reason } from './events.ts'
+import { AnyEvent, eventOf } from '../../lib/protocol/schemas/events.ts'
+import { Run, RunningRun, Session, StartedRun } from '../../lib/protocol/schemas/sessions.ts'
 
 /** What an answer means, where that is not what its schema describes. */
 const SAYS = 'x-response-description'
 
-const Nullable = (schema: TSchema) => Type.Union([schema, Type.Null()])
-const Time = Type.String({ format: 'date-time' })
-const Seq = Type.Integer({ minimum: 0 })
 const HasMore = Type.Boolean({ description: 'Whether the list goes on behind the page.' })
 const Cursor = Type.Integer({ minimum: 0, description: 'The seq to follow from.' })
-
-export const SessionAnswer = Type.Object({
-  id: Type.String(),
-  provider: Nullable(Type.String()),
-  title: Nullable(Type.String()),
-  metadata: Type.Record(Type.String(), Type.Unknown()),
-  isProcessing: Type.Boolean({ description: 'Whether a run is running or waits.' }),
-  runId: Nullable(Type.String({ description: 'The running run.' })),
-  queue: Type.Array(Type.String(), { description: 'The runs that wait, next first.' }),
-  lastSeq: Type.Integer({ minimum: 0, description: 'The seq of the newest event; 0 = none yet.' }),
-  compactedThrough: Type.Integer({ minimum: 0, description: 'Seqs up to here may have holes.' }),
-  pendingPermissions: Type.Array(eventOf('permission_request'), { description: 'The requests that wait for an answer, oldest first, as far as they take 256 KiB together.' }),
-  morePendingPermissions: Type.Array(Type.String(), { description: 'The ids of those that follow.' }),
-  createdAt: Time,
-  updatedAt: Time
-}, { title: 'Session', description: 'A session with the state of its log.' })
 
 /** The end of a run. */
 export const CompleteAnswer = { ...eventOf('complete'), [SAYS]: 'The run\'s end, whoever brought it about.' }
@@ -36,43 +18,27 @@ export const CompleteAnswer = { ...eventOf('complete'), [SAYS]: 'The run\'s end,
 export const ResolvedAnswer = { ...eventOf('permission_resolved'), [SAYS]: 'The answer is in the log.' }
 
 /** Sessions, newest first. */
-export const SessionsAnswer = Type.Object({ sessions: Type.Array(SessionAnswer), hasMore: HasMore }, { description: 'A page of sessions.' })
-
-export const RunAnswer = Type.Object({
-  runId: Type.String(),
-  sessionId: Type.String(),
-  provider: Type.String(),
-  status: Type.Union([Type.Literal('queued'), Type.Literal('running'), Type.Literal('completed')]),
-  cursor: Type.Integer({ minimum: 0, description: 'The seq before the run\'s first event; while it waits, one from which nothing of it is missed.' }),
-  completeSeq: Nullable(Type.Integer({ description: 'The seq of its `complete`.' })),
-  createdAt: Time,
-  startedAt: Nullable(Time),
-  completedAt: Nullable(Time),
-  exitCode: Nullable(Type.Integer()),
-  success: Nullable(Type.Boolean()),
-  aborted: Nullable(Type.Boolean()),
-  reason: Nullable(Reason)
-}, { title: 'Run', description: 'One execution of a provider for one message.' })
+export const SessionsAnswer = Type.Object({ sessions: Type.Array(Session), hasMore: HasMore }, { description: 'A page of sessions.' })
 
 /** A session's runs. */
-export const RunsAnswer = Type.Object({ runs: Type.Array(RunAnswer), hasMore: HasMore }, { description: 'Runs, newest first.' })
+export const RunsAnswer = Type.Object({ runs: Type.Array(Run), hasMore: HasMore }, { description: 'Runs, newest first.' })
 
 /** The running runs of all sessions. */
 export const RunningRunsAnswer = Type.Object({
-  runs: Type.Array(Type.Object({ runId: Type.String(), sessionId: Type.String(), provider: Type.String(), startedAt: Time, lastSeq: Seq }, { title: 'RunningRun' })),
+  runs: Type.Array(RunningRun),
   hasMore: HasMore
 }, { description: 'The running runs.' })
 
-export const StartedAnswer = Type.Object({
-  sessionId: Type.String(), runId: Type.String(), cursor: Cursor, status: RunAnswer.properties.status
-}, { title: 'StartedRun', description: 'The message is durable, and its run is running or waits.', headers: { location: Type.String({ description: 'The stream, from the run\'s first event on.' }) } })
+export const StartedAnswer = Type.Object(StartedRun.properties, {
+  title: 'StartedRun', description: 'The message is durable, and its run is running or waits.', headers: { location: Type.String({ description: 'The stream, from the run\'s first event on.' }) }
+})
 
 export const HistoryAnswer = Type.Object({
-  events: Type.Array(EventAnswer), hasMore: Type.Boolean({ description: 'Whether there are older ones.' }), cursor: Cursor, isProcessing: Type.Boolean()
+  events: Type.Array(AnyEvent), hasMore: Type.Boolean({ description: 'Whether there are older ones.' }), cursor: Cursor, isProcessing: Type.Boolean()
 }, { title: 'HistoryPage', description: 'A page of the history, oldest first.' })
 
 export const EventsAnswer = Type.Object({
-  events: Type.Array(EventAnswer), hasMore: HasMore, lastSeq: SessionAnswer.properties.lastSeq, compactedThrough: SessionAnswer.properties.compactedThrough
+  events: Type.Array(AnyEvent), hasMore: HasMore, lastSeq: Session.properties.lastSeq, compactedThrough: Session.properties.compactedThrough
 }, { title: 'EventPage', description: 'What is retained, oldest first.' })
 
 const Problem = Type.Object({

@@ -1,7 +1,8 @@
 /* What requests must look like, shared between routes. */
 import Type from 'typebox'
 import { MAX_METADATA_BYTES, MAX_TITLE_LENGTH } from '../../lib/protocol/limits.ts'
-import { abortProperties, decisionProperties, IDEMPOTENCY_KEY_PATTERN, messageProperties, SessionId } from '../../lib/protocol/request-schemas.ts'
+import { abortProperties, messageProperties, PermissionDecision } from '../../lib/protocol/schemas/requests.ts'
+import { IDEMPOTENCY_KEY_PATTERN, SessionId } from '../../lib/protocol/schemas/values.ts'
 
 const closed = { additionalProperties: false }
 
@@ -35,4 +36,4 @@ export const Abort = Type.Object(abortProperties, closed)
 
 export const PermissionParams = Type.Object({ id: SessionId, requestId: Type.String() })
 
-export const Decision = Type.Object(decisionProperties, closed)
+export const Decision = PermissionDecision

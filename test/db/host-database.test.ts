@@ -42,16 +42,16 @@ test('nothing of ours gets into a transaction of the app', async (t) => {
 test('a database that cannot be used is refused by name', async (t) => {
   const closed = new Database(':memory:')
   closed.close()
-  await t.rejects(sqliteStore({ database: closed }).open(), { code: 'STORE_INVALID', message: /not open/ })
+  await t.rejects(sqliteStore({ database: closed }).open(), { code: 'AGENT_RUNS_STORE_INVALID', message: /not open/ })
   const path = join(tempDir(t), 'app.db')
   new Database(path).close()
   const readonly = new Database(path, { readonly: true })
   t.teardown(() => readonly.close())
-  await t.rejects(sqliteStore({ database: readonly }).open(), { code: 'STORE_INVALID', message: /read-only/ })
+  await t.rejects(sqliteStore({ database: readonly }).open(), { code: 'AGENT_RUNS_STORE_INVALID', message: /read-only/ })
   const big = new Database(':memory:')
   t.teardown(() => big.close())
   big.defaultSafeIntegers(true)
-  await t.rejects(sqliteStore({ database: big }).open(), { code: 'STORE_INVALID', message: /BigInt/ })
+  await t.rejects(sqliteStore({ database: big }).open(), { code: 'AGENT_RUNS_STORE_INVALID', message: /BigInt/ })
 })
 
 test('without a lock to ask, a run whose instance gives no sign of life is ended when its lease is over', async (t) => {

@@ -34,15 +34,15 @@ test('a database of a newer version is refused by name and left as it is', async
   const database = new Database(path)
   database.prepare('INSERT INTO agent_runs_migrations (name, applied_at) VALUES (?, ?)').run('9999_future.sql', 0)
   database.close()
-  await t.rejects(sqliteStore({ path }).open(), { code: 'STORE_SCHEMA_NEWER', message: /runs\.db.*9999_future\.sql.*Upgrade/ })
+  await t.rejects(sqliteStore({ path }).open(), { code: 'AGENT_RUNS_STORE_SCHEMA_NEWER', message: /runs\.db.*9999_future\.sql.*Upgrade/ })
 })
 
 test('what is no database, or nowhere, is refused and never created anew', async (t) => {
   const directory = tempDir(t)
   const path = join(directory, 'runs.db')
   writeFileSync(path, 'this is no database, but it may be precious to somebody\n'.repeat(100))
-  await t.rejects(sqliteStore({ path }).open(), { code: 'STORE_INVALID', message: /runs\.db/ })
-  await t.rejects(sqliteStore({ path: join(directory, 'no', 'such', 'place.db') }).open(), { code: 'STORE_INVALID' })
+  await t.rejects(sqliteStore({ path }).open(), { code: 'AGENT_RUNS_STORE_INVALID', message: /runs\.db/ })
+  await t.rejects(sqliteStore({ path: join(directory, 'no', 'such', 'place.db') }).open(), { code: 'AGENT_RUNS_STORE_INVALID' })
 })
 
 test('a host\'s own tables and drizzle ledger in the same file are left alone', async (t) => {

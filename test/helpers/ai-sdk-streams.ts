@@ -1,6 +1,7 @@
 /* Runs told to a client of the AI SDK, and what that makes of them. */
 import { readUIMessageStream, type UIMessage, type UIMessageChunk } from 'ai6'
-import { eventEncoder, type Event, type EventKind, type EventKinds, type EventOf, parseEvent, pendingEvent } from '../../lib/protocol/event.ts'
+import { eventEncoder, type Event, type EventKind, type EventOf, parseEvent, pendingEvent } from '../../lib/protocol/event.ts'
+import type { EventKinds } from '../../lib/protocol/words.ts'
 import { aiSdkDialect } from '../../transports/dialects/ai-sdk/index.ts'
 import type { Dialect } from '../../transports/dialects/dialect.ts'
 

@@ -1,6 +1,6 @@
 /* Events and frames as a server sends them, for clients that are tested without one. */
-import type { Event, EventKind, EventKinds, EventOf } from '../../lib/protocol/event.ts'
-import type { GapFrame, SubscribedFrame } from '../../lib/protocol/frames.ts'
+import type { Event, EventKind, EventOf } from '../../lib/protocol/event.ts'
+import type { EventKinds, GapFrame, SubscribedFrame } from '../../lib/protocol/words.ts'
 
 /** The event `seq` of a run, by default of run `r`. */
 export function event<K extends EventKind> (seq: number, kind: K, fields: EventKinds[K], runId = 'r'): EventOf<K> {

@@ -51,7 +51,7 @@ test('a database on a read-only disk is refused at boot by name, and left as it 
   await store.close()
   disk.remount('ro')
   t.teardown(() => disk.remount('rw'))
-  await t.rejects(sqliteStore({ path }).open(), { code: /STORE_INVALID|STORE_UNAVAILABLE/ })
+  await t.rejects(sqliteStore({ path }).open(), { code: /AGENT_RUNS_STORE_INVALID|STORE_UNAVAILABLE/ })
 })
 
 test('a database whose file is removed or replaced says so, instead of writing what nobody will ever read', async (t) => {
@@ -87,12 +87,12 @@ test('a damaged database, or a file that is none, is refused at boot and left as
     const file = openSync(path, 'r+')
     writeSync(file, Buffer.from(text, 'latin1'), 0, text.length, at)
     closeSync(file)
-    await t.rejects(sqliteStore({ path }).open(), { code: 'STORE_INVALID' }, name)
+    await t.rejects(sqliteStore({ path }).open(), { code: 'AGENT_RUNS_STORE_INVALID' }, name)
     t.equal(statSync(path).size, size, 'nothing was made anew in its place')
   }
   const text = join(directory, 'notes.txt')
   writeFileSync(text, 'dear diary, '.repeat(500))
-  await t.rejects(sqliteStore({ path: text }).open(), { code: 'STORE_INVALID' })
+  await t.rejects(sqliteStore({ path: text }).open(), { code: 'AGENT_RUNS_STORE_INVALID' })
 })
 
 test('damage that is met while serving costs the request that meets it, and not the process', async (t) => {

@@ -1,7 +1,7 @@
 /* One connection for everything: as many sessions as a user may have open, through a network that breaks. */
 import { test } from 'tap'
 import type { Event } from '../../index.ts'
-import type { AcceptedFrame } from '../../lib/protocol/frames.ts'
+import type { AcceptedFrame } from '../../lib/protocol/words.ts'
 import { echo } from '../../providers/echo/echo.ts'
 import { serveApp } from '../helpers/build-app.ts'
 import { CuttingProxy } from '../helpers/cutting-proxy.ts'

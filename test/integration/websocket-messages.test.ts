@@ -1,7 +1,7 @@
 /* What a client does over a WebSocket: send, abort, and what it is told of that. */
 import { test, type Test } from 'tap'
 import type { AgentRunsOptions } from '../../index.ts'
-import type { AcceptedFrame } from '../../lib/protocol/frames.ts'
+import type { AcceptedFrame } from '../../lib/protocol/words.ts'
 import { serveApp } from '../helpers/build-app.ts'
 import { SocketClient, type SocketMessage } from '../helpers/read-socket.ts'
 import { postJson } from '../helpers/read-sse.ts'

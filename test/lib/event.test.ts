@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { test } from 'tap'
-import { type EventKinds, eventEncoder, isTransient, parseEvent, pendingEvent, timestamp } from '../../lib/protocol/event.ts'
+import { eventEncoder, isTransient, parseEvent, pendingEvent, timestamp } from '../../lib/protocol/event.ts'
+import type { EventKinds } from '../../lib/protocol/words.ts'
 import { checkProviderEvent } from '../../lib/provider/provider-event.ts'
 
 const ENVELOPE = ['kind', 'sessionId', 'runId', 'seq', 'provider', 'timestamp']

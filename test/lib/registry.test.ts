@@ -35,7 +35,7 @@ test('two registries on one store object are refused by name, also after the fir
   const store = sqliteStore({ path: ':memory:' })
   const first = await openRegistry(t, scriptedProvider(), store)
   const second = makeRegistry(scriptedProvider(), store)
-  await t.rejects(second.open(), { code: 'STORE_IN_USE' })
+  await t.rejects(second.open(), { code: 'AGENT_RUNS_STORE_IN_USE' })
   await first.close()
   await second.open()
   await second.close()

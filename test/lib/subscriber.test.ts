@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { test } from 'tap'
-import type { ClosingFrame, GapFrame } from '../../lib/protocol/frames.ts'
+import type { ClosingFrame, GapFrame } from '../../lib/protocol/words.ts'
 import { Channel } from '../../lib/streams/channel.ts'
 import { MemoryLog, follow, PENDING, storedEvent, storedEvents } from '../helpers/memory-log.ts'
 

@@ -78,7 +78,7 @@ for (const [way, { reason, breaks }] of Object.entries(WAYS)) {
     breaks(driver)
     const { plugin, memory, file, ownStore, hosts: ofHost } = outcomes(t, project)
     for (const refused of [plugin, memory, file]) {
-      t.match(refused, { code: 'STORE_DRIVER_MISSING', message: reason })
+      t.match(refused, { code: 'AGENT_RUNS_STORE_DRIVER_MISSING', message: reason })
       for (const remedy of REMEDIES) t.match((refused as { message: string }).message, remedy)
     }
     t.strictSame([ownStore, ofHost], [202, 202], 'what brings its own store or database does not need it')

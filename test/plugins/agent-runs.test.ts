@@ -21,7 +21,7 @@ test('a second registration in one scope says so by name; sibling scopes may eac
   const app = host(t)
   app.register(agentRuns, { providers: providers(), store: ':memory:' })
   app.register(agentRuns, { providers: providers(), store: ':memory:' })
-  await t.rejects(async () => { await app.ready() }, { code: 'ALREADY_REGISTERED' })
+  await t.rejects(async () => { await app.ready() }, { code: 'AGENT_RUNS_ALREADY_REGISTERED' })
 
   const siblings = host(t)
   const path = join(tempDir(t), 'runs.db')
@@ -41,14 +41,14 @@ test('options that make no sense stop the boot with the reason', async (t) => {
     app.register(agentRuns, options as never)
     return app.ready().then(() => 'booted', (error: { code: string, message: string }) => `${error.code} ${error.message}`)
   }
-  t.equal(await boot({}), 'INVALID_PLUGIN_OPTIONS fastify-agent-runs: "providers" must name at least one provider, such as { echo: echo() }.')
-  t.equal(await boot({ providers: { a: {} } }), 'INVALID_PLUGIN_OPTIONS fastify-agent-runs: the provider "a" has no run function.')
-  t.match(await boot({ providers: providers(), heartbeatMs: '5' }), /INVALID_PLUGIN_OPTIONS .*"heartbeatMs" must be integer/)
-  t.match(await boot({ providers: providers(), hearbeatMs: 5 }), /INVALID_PLUGIN_OPTIONS .*there is no option "hearbeatMs"/)
-  t.match(await boot({ providers: providers(), defaultProvider: 'b' }), /INVALID_PLUGIN_OPTIONS .*"defaultProvider" is "b"/)
-  t.match(await boot({ providers: providers(), prefix: 'api/' }), /INVALID_PLUGIN_OPTIONS .*"prefix"/)
-  t.match(await boot({ providers: providers(), store: 5 }), /INVALID_PLUGIN_OPTIONS .*"store"/)
-  t.match(await boot({ providers: providers(), store: '/dev/null/x.db' }), /STORE_INVALID/)
+  t.equal(await boot({}), 'AGENT_RUNS_INVALID_PLUGIN_OPTIONS fastify-agent-runs: "providers" must name at least one provider, such as { echo: echo() }.')
+  t.equal(await boot({ providers: { a: {} } }), 'AGENT_RUNS_INVALID_PLUGIN_OPTIONS fastify-agent-runs: the provider "a" has no run function.')
+  t.match(await boot({ providers: providers(), heartbeatMs: '5' }), /AGENT_RUNS_INVALID_PLUGIN_OPTIONS .*"heartbeatMs" must be integer/)
+  t.match(await boot({ providers: providers(), hearbeatMs: 5 }), /AGENT_RUNS_INVALID_PLUGIN_OPTIONS .*there is no option "hearbeatMs"/)
+  t.match(await boot({ providers: providers(), defaultProvider: 'b' }), /AGENT_RUNS_INVALID_PLUGIN_OPTIONS .*"defaultProvider" is "b"/)
+  t.match(await boot({ providers: providers(), prefix: 'api/' }), /AGENT_RUNS_INVALID_PLUGIN_OPTIONS .*"prefix"/)
+  t.match(await boot({ providers: providers(), store: 5 }), /AGENT_RUNS_INVALID_PLUGIN_OPTIONS .*"store"/)
+  t.match(await boot({ providers: providers(), store: '/dev/null/x.db' }), /AGENT_RUNS_STORE_INVALID/)
 })
 
 test('our scope\'s ways stay in our scope: the host keeps its own errors, parsers and validation', async (t) => {

@@ -83,7 +83,7 @@ test('a host whose identity is made by preHandler hooks has to say so', async (t
   const app = Fastify()
   t.teardown(() => app.close())
   const options = { providers: { agent: scriptedProvider() }, store: ':memory:', identify: () => 'alice', preHandler: async () => {} }
-  await t.rejects(async () => { await app.register(agentRuns, options) }, { code: 'INVALID_PLUGIN_OPTIONS', message: /"preHandler".*"identifyIn": "preHandler"/ })
+  await t.rejects(async () => { await app.register(agentRuns, options) }, { code: 'AGENT_RUNS_INVALID_PLUGIN_OPTIONS', message: /"preHandler".*"identifyIn": "preHandler"/ })
 })
 
 test('the host\'s hooks run first, in order: onRequest, preHandler, identify, authorize; and on our routes only', async (t) => {

@@ -15,7 +15,7 @@ function problemOf (options: Record<string, unknown>): string {
     resolveOptions(options as unknown as AgentRunsOptions)
   } catch (error) {
     const { code, message } = error as Error & { code: string }
-    return code === 'INVALID_PLUGIN_OPTIONS' ? message : `${code}: ${message}`
+    return code === 'AGENT_RUNS_INVALID_PLUGIN_OPTIONS' ? message : `${code}: ${message}`
   }
   return 'none'
 }

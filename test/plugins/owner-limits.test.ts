@@ -118,7 +118,7 @@ test('an owner has so many bytes of large answers that are not taken; what is ta
   const held = new Promise<void>((resolve) => { release = resolve })
   app.server.once('request', (_request, response: ServerResponse) => {
     const end = response.end.bind(response) as (...args: unknown[]) => ServerResponse
-    response.end = ((...args: unknown[]) => { void held.then(() => end(...args)); return response })
+    response.end = (...args: unknown[]) => { void held.then(() => end(...args)); return response }
   })
   const first = read('alice')
   await eventually(() => read('alice'), 'TOO_MANY_ANSWER_BYTES')

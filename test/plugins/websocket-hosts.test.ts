@@ -134,10 +134,10 @@ for (const [where, build] of Object.entries(AFTER)) {
   test(`upgrades that are taken ${where} stop the boot with what to do about it`, async (t) => {
     const made = host(t)
     await build(made)
-    await t.rejects(async () => { await made.app.ready() }, { code: 'WEBSOCKET_CONFLICT', message: CONFLICT })
+    await t.rejects(async () => { await made.app.ready() }, { code: 'AGENT_RUNS_WEBSOCKET_CONFLICT', message: CONFLICT })
     const listening = host(t)
     await build(listening)
-    await t.rejects(listen(listening.app), { code: 'WEBSOCKET_CONFLICT', message: CONFLICT })
+    await t.rejects(listen(listening.app), { code: 'AGENT_RUNS_WEBSOCKET_CONFLICT', message: CONFLICT })
   })
 }
 

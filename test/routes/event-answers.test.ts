@@ -2,7 +2,7 @@ import { test } from 'tap'
 import Type from 'typebox'
 import { Value } from 'typebox/value'
 import type { Event } from '../../lib/protocol/event.ts'
-import { EventAnswer, eventOf } from '../../routes/schemas/events.ts'
+import { AnyEvent, eventOf } from '../../lib/protocol/schemas/events.ts'
 import { serveApp } from '../helpers/build-app.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
 
@@ -37,7 +37,7 @@ test('what OpenAPI says of each kind of event is what the log has', async (t) =>
   while (await app.agentRuns.isProcessing('s')) await new Promise(setImmediate)
 
   const { events } = await (await fetch(`${url}/sessions/s/events`)).json() as { events: Event[] }
-  const kinds = EventAnswer.anyOf.flatMap(({ properties: { kind } }) => Type.IsLiteral(kind) ? [kind.const] : [])
+  const kinds = AnyEvent.anyOf.flatMap(({ properties: { kind } }) => Type.IsLiteral(kind) ? [kind.const] : [])
   t.strictSame([...new Set(events.map(({ kind }) => kind))].sort(), kinds.sort(), 'the log has one of each')
   for (const event of events) {
     const schema = Type.Object(eventOf(event.kind).properties, { additionalProperties: event.kind === 'usage' })

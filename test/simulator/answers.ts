@@ -1,6 +1,6 @@
 /* Clients that answer approvals, and what they were told. */
 import { isRunsError } from '../../lib/protocol/errors.ts'
-import type { PermissionDecision } from '../../lib/protocol/permission.ts'
+import type { PermissionDecision } from '../../lib/protocol/words.ts'
 import type { Approval } from './approvals.ts'
 import { ConnectionLost, type Server } from './server.ts'
 import type { World } from './world.ts'

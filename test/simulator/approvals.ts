@@ -1,6 +1,6 @@
 /* The truth about approvals: what the log says of each, what the database decided, and what the agents were told. */
 import type { CompleteEvent, Event, EventOf } from '../../lib/protocol/event.ts'
-import type { PermissionDecision } from '../../lib/protocol/permission.ts'
+import type { PermissionDecision } from '../../lib/protocol/words.ts'
 import type { Journal } from './journal.ts'
 
 type Outcome = EventOf<'permission_resolved'> | EventOf<'permission_cancelled'>

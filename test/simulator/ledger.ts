@@ -3,7 +3,7 @@
  * were accepted, and the order in which they wait; whatever else is delivered, answered or stored is compared with it.
  */
 import type { CompleteEvent, Event } from '../../lib/protocol/event.ts'
-import type { PermissionDecision } from '../../lib/protocol/permission.ts'
+import type { PermissionDecision } from '../../lib/protocol/words.ts'
 import type { AppendGroup, LogPage, NewRun, Promotion, RunStart, Store } from '../../lib/store/store.ts'
 import { Approvals } from './approvals.ts'
 import type { Journal } from './journal.ts'

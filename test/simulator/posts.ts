@@ -1,6 +1,6 @@
 /* Every message that was posted, what its clients were told, and what must have become of it. */
 import { isRunsError } from '../../lib/protocol/errors.ts'
-import type { StartedRun } from '../../lib/protocol/run-state.ts'
+import type { StartedRun } from '../../lib/protocol/words.ts'
 import type { OnBusy } from '../../lib/store/store.ts'
 import { ConnectionLost, type Server } from './server.ts'
 import type { World } from './world.ts'

@@ -1,6 +1,7 @@
 /* A client of one session: its cursor, its texts, and what it may expect of whatever comes next. */
 import type { Event, StoredEvent } from '../../lib/protocol/event.ts'
-import type { Frame, GapFrame, SubscribedFrame } from '../../lib/protocol/frames.ts'
+import type { Frame } from '../../lib/protocol/frames.ts'
+import type { GapFrame, SubscribedFrame } from '../../lib/protocol/words.ts'
 import type { HistoryPage } from '../../lib/store/store.ts'
 import type { LoggedRun } from './ledger.ts'
 import type { LoggedEvent, SessionLog } from './session-log.ts'

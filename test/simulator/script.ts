@@ -1,5 +1,5 @@
 /* What an agent will do for one message, drawn beforehand. */
-import type { PermissionRequest } from '../../lib/protocol/permission.ts'
+import type { PermissionRequest } from '../../lib/protocol/words.ts'
 import type { ProviderEvent } from '../../lib/provider/provider.ts'
 import type { Prng } from './prng.ts'
 

@@ -1,8 +1,7 @@
 /* What a dialect is: the protocol of somebody else's client, spoken over the log of a run. */
 import type { Static, TSchema } from 'typebox'
 import type { Event, EventOf } from '../../lib/protocol/event.ts'
-import type { ClosingFrame, DeletedFrame } from '../../lib/protocol/frames.ts'
-import type { PermissionDecision } from '../../lib/protocol/permission.ts'
+import type { ClosingFrame, DeletedFrame, PermissionDecision } from '../../lib/protocol/words.ts'
 import type { StartRunRequest } from '../../lib/runs/run-starter.ts'
 
 /** What a client of a dialect has posted, in our words. */

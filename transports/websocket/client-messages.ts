@@ -1,34 +1,14 @@
 /* What clients may send over a WebSocket. */
-import Type, { type Static } from 'typebox'
+import type { Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { runsError } from '../../lib/protocol/errors.ts'
-import { abortProperties, decisionProperties, IDEMPOTENCY_KEY_PATTERN, messageProperties, SessionId } from '../../lib/protocol/request-schemas.ts'
+import { CLIENT_MESSAGES, MAX_REQUEST_ID } from '../../lib/protocol/schemas/requests.ts'
 import { errorsIn, problemOf } from '../../lib/protocol/validation-problem.ts'
 
-/** The longest name that a client may give a message, and that is repeated to it. */
-const MAX_REQUEST_ID = 200
-
-const closed = { additionalProperties: false }
-const requestId = Type.Optional(Type.String({ minLength: 1, maxLength: MAX_REQUEST_ID }))
-const Cursor = Type.Union([Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER }), Type.Literal('latest')])
-const sessions = <T extends Record<string, Type.TSchema>>(properties: T) => Type.Array(Type.Object(properties, closed), { minItems: 1, maxItems: 1_000 })
-
-const MESSAGES = {
-  'chat.send': Type.Object({
-    type: Type.Literal('chat.send'), sessionId: SessionId, ...messageProperties, idempotencyKey: Type.Optional(Type.String({ pattern: IDEMPOTENCY_KEY_PATTERN })), requestId
-  }, closed),
-  'chat.abort': Type.Object({ type: Type.Literal('chat.abort'), sessionId: SessionId, ...abortProperties, requestId }, closed),
-  'chat.subscribe': Type.Object({ type: Type.Literal('chat.subscribe'), sessions: sessions({ sessionId: SessionId, lastSeq: Type.Optional(Cursor) }) }, closed),
-  'chat.unsubscribe': Type.Object({ type: Type.Literal('chat.unsubscribe'), sessions: sessions({ sessionId: SessionId }) }, closed),
-  'chat.permission-response': Type.Object({
-    type: Type.Literal('chat.permission-response'), sessionId: SessionId, requestId: Type.String(), ...decisionProperties
-  }, closed)
-}
-
-type MessageType = keyof typeof MESSAGES
+type MessageType = keyof typeof CLIENT_MESSAGES
 
 /** A message that is what it should be. */
-export type ClientMessage = { [T in MessageType]: Static<typeof MESSAGES[T]> }[MessageType]
+export type ClientMessage = { [T in MessageType]: Static<typeof CLIENT_MESSAGES[T]> }[MessageType]
 
 /** What an answer to a message names, so that the client knows which one is meant. */
 export interface Reference {
@@ -36,7 +16,7 @@ export interface Reference {
   requestId?: string
 }
 
-const validators = new Map<unknown, ReturnType<typeof Compile>>(Object.entries(MESSAGES).map(([type, schema]) => [type, Compile(schema)]))
+const validators = new Map<unknown, ReturnType<typeof Compile>>(Object.entries(CLIENT_MESSAGES).map(([type, schema]) => [type, Compile(schema)]))
 const known = [...validators.keys()].map((type) => `"${String(type)}"`).join(', ')
 
 /** The message in what a client sent, parsed. Throws INVALID_MESSAGE, UNKNOWN_MESSAGE_TYPE. */

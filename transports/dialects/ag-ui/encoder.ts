@@ -1,7 +1,7 @@
 /* Events of a run → events of AG-UI. */
 import type { Static } from 'typebox'
 import type { CompleteEvent, Event, EventOf } from '../../../lib/protocol/event.ts'
-import type { ClosingFrame, DeletedFrame } from '../../../lib/protocol/frames.ts'
+import type { ClosingFrame, DeletedFrame } from '../../../lib/protocol/words.ts'
 import { GrowingTexts } from '../common/growing-texts.ts'
 import type { DialectEncoder, DialectStream } from '../dialect.ts'
 import { asText, nameOf, NO_RESULT } from './names.ts'

@@ -1,6 +1,6 @@
 /* The history → messages of AG-UI, under the ids that the streams use. */
 import type { Event } from '../../../lib/protocol/event.ts'
-import type { MessageContent } from '../../../lib/protocol/message-content.ts'
+import type { MessageContent } from '../../../lib/protocol/words.ts'
 import { plain } from '../common/growing-texts.ts'
 import { asText, nameOf, NO_RESULT } from './names.ts'
 

@@ -2,8 +2,7 @@
 import Type, { type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import { MAX_PARTS } from '../../../lib/protocol/limits.ts'
-import type { MessageContent, MessagePart } from '../../../lib/protocol/message-content.ts'
-import type { PermissionDecision } from '../../../lib/protocol/permission.ts'
+import type { MessageContent, MessagePart, PermissionDecision } from '../../../lib/protocol/words.ts'
 import { choicesIn, contentOf, invalid, keyFor, sessionIdIn } from '../common/run-request.ts'
 import type { DialectRequest } from '../dialect.ts'
 

@@ -1,6 +1,6 @@
 /* One stream to a client of the AI SDK. */
 import type { Event } from '../../../lib/protocol/event.ts'
-import type { ClosingFrame, DeletedFrame } from '../../../lib/protocol/frames.ts'
+import type { ClosingFrame, DeletedFrame } from '../../../lib/protocol/words.ts'
 import { beginsWith, markOf, plain, type TextMark } from '../common/growing-texts.ts'
 import type { DialectEncoder, DialectStream } from '../dialect.ts'
 import { DONE, framesOf } from './chunks.ts'

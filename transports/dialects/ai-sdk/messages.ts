@@ -1,6 +1,6 @@
 /* The history as the AI SDK keeps it. */
 import type { Event, EventOf } from '../../../lib/protocol/event.ts'
-import type { MessageContent } from '../../../lib/protocol/message-content.ts'
+import type { MessageContent } from '../../../lib/protocol/words.ts'
 import type { Chunk } from './chunks.ts'
 import { type ApprovalStyle, RunChunks } from './run-chunks.ts'
 

@@ -2,9 +2,9 @@
 import Type, { type Static } from 'typebox'
 import { Compile } from 'typebox/compile'
 import { MAX_PARTS } from '../../../lib/protocol/limits.ts'
-import type { MessagePart } from '../../../lib/protocol/message-content.ts'
-import { messageProperties } from '../../../lib/protocol/request-schemas.ts'
+import { messageProperties } from '../../../lib/protocol/schemas/requests.ts'
 import { problemOf } from '../../../lib/protocol/validation-problem.ts'
+import type { MessagePart } from '../../../lib/protocol/words.ts'
 import { contentOf, invalid, keyFor, sessionIdIn } from '../common/run-request.ts'
 import type { DialectRequest } from '../dialect.ts'
 

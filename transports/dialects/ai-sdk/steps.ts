@@ -1,5 +1,5 @@
 /* The steps of a run, and the text and reasoning in them. */
-import type { MessageContent } from '../../../lib/protocol/message-content.ts'
+import type { MessageContent } from '../../../lib/protocol/words.ts'
 import { GrowingTexts } from '../common/growing-texts.ts'
 import type { Chunk } from './chunks.ts'
 

@@ -2,7 +2,7 @@
  * Texts for clients that can only append: what they have been told cannot be taken back. Of each text its length and a hash are
  * kept, not the text: a stream may tell of many megabytes, and there are many streams.
  */
-import type { MessageContent } from '../../../lib/protocol/message-content.ts'
+import type { MessageContent } from '../../../lib/protocol/words.ts'
 
 /** What is remembered of a text. */
 export interface TextMark {

@@ -3,9 +3,10 @@ import { createHash } from 'node:crypto'
 import Type, { type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import { runsError } from '../../../lib/protocol/errors.ts'
-import type { MessageContent, MessagePart } from '../../../lib/protocol/message-content.ts'
-import { IDEMPOTENCY_KEY_PATTERN, messageProperties, SessionId } from '../../../lib/protocol/request-schemas.ts'
+import { messageProperties } from '../../../lib/protocol/schemas/requests.ts'
+import { IDEMPOTENCY_KEY_PATTERN, SessionId } from '../../../lib/protocol/schemas/values.ts'
 import { SESSION_ID_PATTERN } from '../../../lib/protocol/session.ts'
+import type { MessageContent, MessagePart } from '../../../lib/protocol/words.ts'
 
 const { provider, options, onBusy } = messageProperties
 const choicesSchema = Type.Object({ provider, options, onBusy })

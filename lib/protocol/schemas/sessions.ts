@@ -1,0 +1,47 @@
+/* Sessions and runs, as clients see them. */
+import Type from 'typebox'
+import { eventOf } from './events.ts'
+import { Nullable, Reason, Status, Time } from './values.ts'
+
+export const Session = Type.Object({
+  id: Type.String(),
+  provider: Type.Union([Type.String(), Type.Null()], { description: 'The provider of messages that name none; null = the default provider.' }),
+  title: Nullable(Type.String()),
+  metadata: Type.Record(Type.String(), Type.Unknown(), { description: 'The app\'s; never interpreted.' }),
+  isProcessing: Type.Boolean({ description: 'Whether a run is running or waits.' }),
+  runId: Type.Union([Type.String(), Type.Null()], { description: 'The running run, else null.' }),
+  queue: Type.Array(Type.String(), { description: 'The runs that wait, next first.' }),
+  lastSeq: Type.Integer({ minimum: 0, description: 'The seq of the newest event; 0 = none yet.' }),
+  compactedThrough: Type.Integer({ minimum: 0, description: 'Seqs up to here may have holes, where transient events were.' }),
+  pendingPermissions: Type.Array(eventOf('permission_request'), { description: 'The requests that wait for an answer, oldest first, as far as they take 256 KiB together.' }),
+  morePendingPermissions: Type.Array(Type.String(), { description: 'The ids of those that follow; what they ask for is in the log.' }),
+  createdAt: Time(),
+  updatedAt: Time()
+}, { title: 'SessionView', description: 'A session with the state of its log, all from one snapshot of the store.' })
+
+export const Run = Type.Object({
+  runId: Type.String(),
+  sessionId: Type.String(),
+  provider: Type.String(),
+  status: Status({ description: 'A queued run waits for the session\'s other runs, or for one of the process\'s slots.' }),
+  cursor: Type.Integer({ minimum: 0, description: 'The seq before the run\'s first event; while it waits, one from which nothing of it is missed.' }),
+  completeSeq: Type.Union([Type.Integer(), Type.Null()], { description: 'The seq of its `complete`; null before.' }),
+  createdAt: Time({ description: 'When its message was accepted.' }),
+  startedAt: Type.Union([Time(), Type.Null()], { description: 'Null while it waits.' }),
+  completedAt: Nullable(Time()),
+  exitCode: Nullable(Type.Integer()),
+  success: Nullable(Type.Boolean()),
+  aborted: Type.Union([Type.Boolean(), Type.Null()], { description: 'Already true of a run that waits but will not run: its `complete` comes in its turn.' }),
+  reason: Nullable(Reason)
+}, { title: 'RunState', description: 'One execution of a provider for one message.' })
+
+export const RunningRun = Type.Object({
+  runId: Type.String(), sessionId: Type.String(), provider: Type.String(), startedAt: Time(), lastSeq: Type.Integer({ minimum: 0, description: 'The seq of the session\'s newest event.' })
+}, { title: 'RunningRun', description: 'A running run, as listed.' })
+
+export const StartedRun = Type.Object({
+  sessionId: Type.String(),
+  runId: Type.String(),
+  cursor: Type.Integer({ minimum: 0, description: 'The seq before the run\'s first event, or a lower one from which nothing of it is missed: follow from here.' }),
+  status: Status({ description: 'What has become of it; `completed` only for a repeat.' })
+}, { title: 'StartedRun', description: 'A message that was accepted.' })
