@@ -11,7 +11,7 @@ export async function boundedText (response: Response, maxBytes: number): Promis
   let bytes = new Uint8Array(FIRST_BYTES)
   let length = 0
   for (;;) {
-    const { done, value } = await reader.read()
+    const { done, value } = await reader.read() as { done: boolean, value: Uint8Array }
     if (done) return new TextDecoder().decode(bytes.subarray(0, length))
     const needed = length + value.byteLength
     if (needed > maxBytes) {

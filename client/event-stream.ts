@@ -16,7 +16,7 @@ const LINE_END = /[\r\n]/
  * Asks for the stream at `url` after a cursor, and yields what its frames hold. The cursor goes in the query: a header of our own
  * would make browsers ask other origins for leave first. Throws RunsClientError; ends when the server ends the stream.
  */
-export async function * eventStream (url: URL, options: ConnectionOptions, attempt: Attempt): AsyncGenerator<unknown> {
+export async function * eventStream (url: URL, options: ConnectionOptions, attempt: Attempt): AsyncGenerator {
   const watch = new Watch(attempt.signal, options.idleTimeoutMs)
   try {
     const response = await watch.over(open(url, options, attempt, watch.signal))
@@ -45,7 +45,7 @@ async function open (url: URL, options: ConnectionOptions, { cursor, untilComple
   return await fetch(target, { headers, signal, ...(credentials !== undefined && { credentials }) })
 }
 
-async function * frames (reader: ReadableStreamDefaultReader<Uint8Array>, watch: Watch, attempt: Attempt, maxBufferSize = MAX_RESPONSE_BYTES): AsyncGenerator<unknown> {
+async function * frames (reader: ReadableStreamDefaultReader<Uint8Array>, watch: Watch, attempt: Attempt, maxBufferSize = MAX_RESPONSE_BYTES): AsyncGenerator {
   const decoder = new TextDecoder()
   let arrived: unknown[] = []
   let isTooLarge = false

@@ -85,7 +85,7 @@ function isLong (message: object): boolean {
 }
 
 /** What comes of a session after a cursor. Of what nobody takes no more is kept than there is room for: the rest is asked for later. */
-async function * frames (connection: SocketConnection, sessionId: string, attempt: Attempt): AsyncGenerator<unknown> {
+async function * frames (connection: SocketConnection, sessionId: string, attempt: Attempt): AsyncGenerator {
   const { signal } = attempt
   // A buffer that was filled without a new event ends the connection, so that the back-off applies.
   for (let before: Attempt['cursor'] | null = null; !signal.aborted && before !== attempt.cursor;) {

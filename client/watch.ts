@@ -31,7 +31,7 @@ export class Watch {
     }, this.#idleTimeoutMs)
     try {
       return await Promise.race([coming, new Promise<never>((_resolve, reject) => {
-        lost = () => reject(signal.reason)
+        lost = () => reject(signal.reason as Error)
         if (signal.aborted) lost()
         signal.addEventListener('abort', lost)
       })])

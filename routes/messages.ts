@@ -32,7 +32,7 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
       // Sent again with its key, by a client that has some of the run already.
       const held = parseCursor(request.headers['last-event-id']) ?? 0
       if (held > cursor && await hasEnded(runId, held)) return await reply.code(204).send()
-      return replyWithStream(reply, await runs.openSubscription({ sessionId, owner, after: Math.max(cursor, held), until: { runId } }))
+      return await replyWithStream(reply, await runs.openSubscription({ sessionId, owner, after: Math.max(cursor, held), until: { runId } }))
     } catch (error) {
       if (hasCode(error, 'RUN_IN_PROGRESS') && error.cursor !== undefined) reply.header('location', streamUrl(sessionId, error.cursor))
       throw error

@@ -21,7 +21,7 @@ async function main (): Promise<void> {
       if (closing) process.exit(1)
       closing = true
       process.stdout.write('Closing: running runs get their grace. Signal again to stop at once.\n')
-      app.close().then(() => process.exit(0), (error) => {
+      app.close().then(() => process.exit(0), (error: unknown) => {
         app.log.fatal(error)
         process.exit(1)
       })
@@ -33,6 +33,6 @@ async function main (): Promise<void> {
 
 main().catch((error: unknown) => {
   const known = error instanceof UsageError || (error instanceof Error && 'code' in error)
-  process.stderr.write(known ? `${(error as Error).message}\n` : `${error instanceof Error ? error.stack : String(error)}\n`)
+  process.stderr.write(known ? `${(error).message}\n` : `${error instanceof Error ? error.stack : String(error)}\n`)
   process.exit(error instanceof UsageError ? EXIT_USAGE : 1)
 })

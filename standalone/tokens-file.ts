@@ -72,7 +72,7 @@ export class TokensFile {
   async #look (): Promise<boolean> {
     const { text, found } = await readFile(this.#path, 'utf8').then(
       (text) => ({ text, found: createHash('sha256').update(text).digest('base64') }),
-      ({ code = 'unknown' }: NodeJS.ErrnoException) => ({ text: null, found: code })
+      (error: unknown) => ({ text: null, found: (error as NodeJS.ErrnoException).code ?? 'unknown' })
     )
     if (found === this.#found) return false
     this.#found = found

@@ -94,7 +94,7 @@ function parse (text: string): Type.Static<typeof TOKENS> {
     ? `: ${RULES[property]!}`
     : keyword === 'additionalProperties'
       ? ' may have "token", "owner" and "expiresAt", and nothing else.'
-      : keyword === 'required' ? `: ${RULES[(params as { requiredProperties: string[] }).requiredProperties[0]!]!}` : ' must be an object.'
+      : keyword === 'required' ? `: ${RULES[(params).requiredProperties[0]!]!}` : ' must be an object.'
   throw new UsageError(`entry ${Number(index) + 1}${problem}`)
 }
 

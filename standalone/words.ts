@@ -34,8 +34,9 @@ function notes (host: string, allowedHosts: string[], hasTokens: boolean): strin
 
 /** The answer to --help. */
 export function usage (): string {
-  const lines = Object.values(SETTINGS).map(({ flag, description, default: otherwise }) => {
-    const value = otherwise === undefined || String(otherwise) === '' ? '' : ` Default: ${String(otherwise)}.`
+  const lines = Object.values(SETTINGS).map(({ flag, description, default: given }) => {
+    const otherwise = given === undefined ? '' : String(given as string | number | boolean | string[])
+    const value = otherwise === '' ? '' : ` Default: ${otherwise}.`
     return `  --${flag} <value>\n      ${description}${value} Also ${variableOf(flag)}.\n`
   })
   return `fastify-agent-runs-server [options] [-- command [argument …]]

@@ -40,7 +40,10 @@ function meant (problems: readonly SchemaProblem[]): SchemaProblem | undefined {
 function whyOf ({ keyword, instancePath, params, message = 'is not valid' }: SchemaProblem, problems: readonly SchemaProblem[]): string {
   const { additionalProperties: unknown } = params as { additionalProperties?: unknown }
   if (Array.isArray(unknown)) return `has no property "${unknown.join('", "')}"`
-  if (keyword !== 'const') return message
-  const allowed = problems.filter((other) => other.keyword === 'const' && other.instancePath === instancePath)
-  return `must be ${allowed.map(({ params }) => JSON.stringify((params as { allowedValue: unknown }).allowedValue)).join(' or ')}`
+  if (keyword !== 'const' && keyword !== 'enum') return message
+  const allowed = problems.filter((other) => other.instancePath === instancePath).flatMap(({ params }) => {
+    const { allowedValue, allowedValues = allowedValue === undefined ? [] : [allowedValue] } = params as { allowedValue?: unknown, allowedValues?: unknown[] }
+    return allowedValues
+  })
+  return `must be ${allowed.map((value) => JSON.stringify(value)).join(' or ')}`
 }

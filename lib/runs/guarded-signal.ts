@@ -15,7 +15,7 @@ export function guardListeners (signal: AbortSignal, report: (error: unknown) =>
     if (known !== undefined) return known
     const guard = async (event: Event): Promise<void> => {
       try {
-        await (typeof listener === 'function' ? Reflect.apply(listener, signal, [event]) as unknown : listener.handleEvent(event))
+        await (typeof listener === 'function' ? Reflect.apply<AbortSignal, [Event], unknown>(listener, signal, [event]) : listener.handleEvent(event))
       } catch (error) {
         report(error)
       }

@@ -240,7 +240,7 @@ export class Subscriber<Chunk> implements Follower {
   async #letIn (): Promise<void> {
     this.#admitted = await this.#admits()
     this.#admit = null
-    if (this.#admitted) this.#host.appeared(this as Subscriber<unknown>)
+    if (this.#admitted) this.#host.appeared(this)
     else this.close()
   }
 
@@ -290,6 +290,6 @@ export class Subscriber<Chunk> implements Follower {
     this.#channel.leave(this)
     if (frame !== null) this.#sink.frame(frame)
     this.#sink.end()
-    this.#host.closed(this as Subscriber<unknown>, this.#channel)
+    this.#host.closed(this, this.#channel)
   }
 }

@@ -12,7 +12,7 @@ export function promptOf (content: MessageContent, capabilities: PromptCapabilit
 
 function blockOf (part: MessagePart, { image = false, embeddedContext = false }: PromptCapabilities, allowUrl: AllowUrl | undefined): ContentBlock {
   if (part.type === 'text') return { type: 'text', text: part.text }
-  const { mimeType, name } = part as Exclude<MessagePart, { type: 'text' }>
+  const { mimeType, name } = part
   // Every agent has to take links.
   if ('url' in part) {
     const uri = clientUrl(part.url, allowUrl)

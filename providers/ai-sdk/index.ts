@@ -3,7 +3,7 @@ import '../../lib/common/node-version.ts'
 import type { TSchema } from 'typebox'
 import type { Provider, ProviderEvent, RunContext } from '../../lib/provider/provider.ts'
 import { type AiMessage, messagesOf } from './messages.ts'
-import { type ApprovalRequest, PartMapper, type StreamPart } from './parts.ts'
+import { type ApprovalRequest, PartMapper } from './parts.ts'
 import type { UrlOptions } from '../common/client-url.ts'
 import { conversationOf } from '../common/conversation.ts'
 
@@ -49,7 +49,7 @@ export function aiSdk ({ stream, optionsSchema, allowUrl }: AiSdkOptions): Provi
         const result = await stream({ messages, content, options, context: trusted, session, signal })
         for await (const part of result.fullStream) {
           signal.throwIfAborted()
-          yield * mapper.map(part as StreamPart)
+          yield * mapper.map(part)
         }
         signal.throwIfAborted()
         const requests = mapper.approvals.splice(0)

@@ -15,7 +15,7 @@ export function promptOf (content: MessageContent, allowUrl?: AllowUrl): string 
 function blockOf (part: MessagePart, allowUrl: AllowUrl | undefined): Block {
   if (part.type === 'text') return { type: 'text', text: part.text }
   // Callers in JavaScript and clients ahead of us send parts that nobody knows.
-  const { type, mimeType, name } = part as Exclude<MessagePart, { type: 'text' }>
+  const { type, mimeType, name } = part
   if (type === 'image' && IMAGES.has(mimeType)) return { type: 'image', source: sourceOf(part, mimeType, allowUrl) }
   if (type === 'file' && mimeType === 'application/pdf') {
     return { type: 'document', source: sourceOf(part, mimeType, allowUrl), ...(name !== undefined && { title: name }) }

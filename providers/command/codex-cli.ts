@@ -73,7 +73,7 @@ function eventsOf (item: Item, happened: string, started: Set<string>): Provider
   if (!started.has(id)) events.push({ kind: 'tool_use', toolId: id, toolName: tool, toolInput: input })
   started.add(id)
   if (isOver) events.push({ kind: 'tool_result', toolId: id, toolResult: { content: output, isError } })
-  else if (happened === 'item.updated') events.push({ kind: 'tool_update', toolId: id, status: String(item['status'] ?? 'in_progress'), content: output })
+  else if (happened === 'item.updated') events.push({ kind: 'tool_update', toolId: id, status: textOr(item['status'], 'in_progress'), content: output })
   return events
 }
 
@@ -99,6 +99,10 @@ function messageOf (error: unknown): string {
   try {
     return (JSON.parse(String(message)) as { error: { message: string } }).error.message
   } catch {
-    return String(message ?? 'The agent failed.')
+    return textOr(message, 'The agent failed.')
   }
+}
+
+function textOr (value: unknown, otherwise: string): string {
+  return typeof value === 'string' ? value : otherwise
 }

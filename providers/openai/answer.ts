@@ -79,7 +79,7 @@ export class Answer {
   }
 
   #grow ({ index, id, type, function: of, ...extra }: CallDelta): void {
-    const call = this.#callOf(index as number | undefined, id ?? '')
+    const call = this.#callOf(index, id ?? '')
     if (call.name === '') call.name = of?.name ?? ''
     const json: unknown = of?.arguments
     const before = call.json.length

@@ -23,7 +23,7 @@ export interface JsonSchema {
 const ALIASES = [Reason, MessagePart, MessageContent]
 const INTERFACES = [RunError, PermissionOption, PermissionDecision, Run, RunningRun, StartedRun, Session]
 const NAMES = new Set([...ALIASES, ...INTERFACES].map(({ title }: TSchema & { title?: string }) => title).concat('ErrorCode'))
-const EVENT_KINDS = new Map(Object.keys(EVENTS).map((kind) => [`${kind}`, kind]))
+const EVENT_KINDS = new Map(Object.keys(EVENTS).map((kind) => [kind, kind]))
 
 /** The text of `lib/protocol/words.ts`. */
 export function wordsFile (): string {

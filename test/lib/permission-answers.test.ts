@@ -47,12 +47,12 @@ test('what is no answer is refused, and the approval waits on', async (t) => {
   t.strictSame(await end(), ['user go', 'asks 1', 'asks 2', 'resolved 1 false never', 'resolved 2 true', 'complete finished'])
 })
 
-test('the agent gets the decision as JSON, and nothing that a client put beside it', async (t) => {
+test('the agent gets the decision as JSON has it', async (t) => {
   const { registry, ask } = await startAsking(t)
   const decided = ask(TOOL)
   const [requestId] = await untilAsked(registry)
   const updatedInput = { at: new Date(0), gone: undefined, nested: { list: [1, undefined] } }
-  await registry.answerPermission({ sessionId: 's', requestId: requestId!, allow: true, updatedInput, more: 1 } as PermissionAnswerRequest)
+  await registry.answerPermission({ sessionId: 's', requestId: requestId!, allow: true, updatedInput })
   t.strictSame(await decided, { allow: true, updatedInput: { at: '1970-01-01T00:00:00.000Z', nested: { list: [1, null] } } })
 })
 

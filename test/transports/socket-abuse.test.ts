@@ -23,7 +23,7 @@ const WRONG: Array<[name: string, bytes: string | Buffer, error: string | RegExp
   ...['null', '5', '"text"', 'true', '[]', '[{"type":"chat.abort","sessionId":"s"}]', deep(60_000)].map((json): typeof WRONG[number] => [json.slice(0, 50), json, 'A message must be a JSON object.']),
   ['no type', '{"sessionId":"s","requestId":"r"}', 'A message must have a "type".', { sessionId: 's', requestId: 'r' }],
   ['a type that is no text', '{"type":["chat.send"],"sessionId":"s"}', 'A message must have a "type".', { sessionId: 's' }],
-  ['a type that there is not', '{"type":"chat.sned","sessionId":"s","requestId":"r"}', /^There is no message of type "chat.sned", only "chat.send", .*"chat.permission-response".$/, { sessionId: 's', requestId: 'r' }, 'UNKNOWN_MESSAGE_TYPE'],
+  ['a type that there is not', '{"type":"chat.sned","sessionId":"s","requestId":"r"}', /^There is no message of type "chat.sned", only "chat.subscribe", .*"chat.permission-response".$/, { sessionId: 's', requestId: 'r' }, 'UNKNOWN_MESSAGE_TYPE'],
   ...['toString', '__proto__', 'constructor', '', 'CHAT.SEND', 'chat_send'].map((type): typeof WRONG[number] => [`the type ${type}`, JSON.stringify({ type }), /^There is no message of type/, {}, 'UNKNOWN_MESSAGE_TYPE']),
   ['a long type', JSON.stringify({ type: 'x'.repeat(10_000) }), /^There is no message of type "x{200}", only/, {}, 'UNKNOWN_MESSAGE_TYPE'],
   ['an unknown property', '{"type":"chat.abort","sessionId":"s","requestId":"r","force":true}', 'message has no property "force"', { sessionId: 's', requestId: 'r' }],

@@ -41,6 +41,10 @@ interface Answer {
   open: Map<'text' | 'reasoning', UiPart>
 }
 
+function append (part: UiPart, delta: string): void {
+  part['text'] = `${part['text'] as string}${delta}`
+}
+
 /** Does with a whole chunk what a client does. */
 function add ({ parts, tools, open }: Answer, chunk: Chunk): void {
   const begin = (type: 'text' | 'reasoning', part: UiPart): void => {
@@ -51,8 +55,8 @@ function add ({ parts, tools, open }: Answer, chunk: Chunk): void {
     case 'start-step': parts.push({ type: 'step-start' }); break
     case 'text-start': begin('text', { type: 'text', text: '', state: 'streaming' }); break
     case 'reasoning-start': begin('reasoning', { type: 'reasoning', id: chunk.id, text: '', state: 'streaming' }); break
-    case 'text-delta': open.get('text')!['text'] += chunk.delta; break
-    case 'reasoning-delta': open.get('reasoning')!['text'] += chunk.delta; break
+    case 'text-delta': append(open.get('text')!, chunk.delta); break
+    case 'reasoning-delta': append(open.get('reasoning')!, chunk.delta); break
     case 'text-end': open.get('text')!['state'] = 'done'; break
     case 'reasoning-end': open.get('reasoning')!['state'] = 'done'; break
     case 'tool-input-available': addCall(parts, tools, chunk); break

@@ -24,7 +24,7 @@ export function choicesIn (given: unknown): Choices {
   }
   const [problem] = Value.Errors(choicesSchema, choices)
   if (problem !== undefined) throw invalid(`"${problem.instancePath.slice(1)}" ${problem.message}.`)
-  return choices as Choices
+  return choices
 }
 
 /** Parts of a message as its content: a text alone is just that. Throws INVALID_REQUEST if there are none. */
