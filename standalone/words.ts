@@ -35,7 +35,7 @@ function notes (host: string, allowedHosts: string[], hasTokens: boolean): strin
 /** The answer to --help. */
 export function usage (): string {
   const lines = Object.values(SETTINGS).map(({ flag, description, default: given }) => {
-    const otherwise = given === undefined ? '' : String(given as string | number | boolean | string[])
+    const otherwise = given === undefined ? '' : String(given)
     const value = otherwise === '' ? '' : ` Default: ${otherwise}.`
     return `  --${flag} <value>\n      ${description}${value} Also ${variableOf(flag)}.\n`
   })
