@@ -35,7 +35,7 @@ function notes (host: string, allowedHosts: string[], hasTokens: boolean): strin
 /** The answer to --help. */
 export function usage (): string {
   const lines = Object.values(SETTINGS).map(({ flag, description, default: given }) => {
-    const otherwise = given === undefined ? '' : String(given)
+    const otherwise = given === undefined ? '' : [given].flat().map((one) => JSON.stringify(one).replace(/^"|"$/g, '')).join()
     const value = otherwise === '' ? '' : ` Default: ${otherwise}.`
     return `  --${flag} <value>\n      ${description}${value} Also ${variableOf(flag)}.\n`
   })
