@@ -4,6 +4,7 @@
  */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { Logger } from '../common/logger.ts'
+import { hasCode } from '../protocol/errors.ts'
 import type { StoredEvent } from '../protocol/event.ts'
 import type { Store } from '../store/store.ts'
 
@@ -11,6 +12,8 @@ import type { Store } from '../store/store.ts'
 const RUNS_AT_ONCE = 100
 const SESSIONS_AT_ONCE = 100
 const LONGEST_INTERVAL_MS = 15_000
+/** A run that could not be compacted is left alone for so long, in ms. */
+const RETRY_MS = 60_000
 
 export interface RetentionOptions {
   store: Store
@@ -30,8 +33,8 @@ export class Retention {
   /** Of the running runs of this process: how many transient events there are, and at how many to compact. */
   readonly #running = new Map<string, { count: number, limit: number }>()
   readonly #due = new Set<string>()
-  /** Not tried again by this process. */
-  readonly #failed = new Set<string>()
+  /** Completed runs that could not be compacted, and when they are tried again, by the clock of `performance`. */
+  readonly #failed = new Map<string, number>()
   #timer: NodeJS.Timeout | undefined
   #compacting = false
   #purging = false
@@ -104,8 +107,8 @@ export class Retention {
     const keep = Math.floor(maxTransientEventsPerRun / 2)
     await this.#alone(async () => {
       for (const runId of this.#due) {
-        this.#due.delete(runId)
         const left = await this.#compact(runId, keep)
+        this.#due.delete(runId)
         // What cannot be merged is not tried again with every event.
         const run = this.#running.get(runId)
         if (run !== undefined) Object.assign(run, { count: left ?? run.count, limit: (left ?? run.count) + maxTransientEventsPerRun - keep })
@@ -115,24 +118,28 @@ export class Retention {
 
   async #compactCompleted (): Promise<void> {
     const { store, completedRunMs } = this.#options
+    for (const [runId, retryAt] of this.#failed) if (performance.now() >= retryAt) this.#failed.delete(runId)
     await this.#alone(async () => {
       let found: string[]
       do {
         found = await store.listCompactableRuns(Date.now() - completedRunMs, RUNS_AT_ONCE + this.#failed.size)
         found = found.filter((runId) => !this.#failed.has(runId))
-        for (const runId of found) await this.#compact(runId, 0)
+        for (const runId of found) {
+          if (await this.#compact(runId, 0) === null) this.#failed.set(runId, performance.now() + RETRY_MS)
+        }
       } while (found.length >= RUNS_AT_ONCE && !this.#closed)
     })
     if (this.#due.size > 0) await this.#compactRunning()
   }
 
-  /** How many transient events the run has left; null if it could not be compacted, which costs the others nothing. */
+  /** How many transient events the run has left; null if it could not be compacted, which costs the others nothing. Rejects with STORE_UNAVAILABLE. */
   async #compact (runId: string, keep: number): Promise<number | null> {
     if (this.#closed) return null
     try {
       return await this.#options.store.compactRun(runId, keep)
     } catch (error) {
-      this.#failed.add(runId)
+      // Not the run's fault: all others would fail, too. The next look goes on.
+      if (hasCode(error, 'STORE_UNAVAILABLE')) throw error
       this.#options.log.warn({ err: error, runId }, 'the old events of a run could not be compacted')
       return null
     } finally {

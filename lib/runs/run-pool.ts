@@ -9,14 +9,16 @@ import type { Limits } from '../protocol/limits.ts'
 import { INTERRUPTED } from '../protocol/run-ending.ts'
 import type { RunEnding } from '../protocol/run-state.ts'
 import type { PermissionDecision } from '../protocol/words.ts'
-import { type Provider, ProviderError } from '../provider/provider.ts'
+import type { Provider } from '../provider/provider.ts'
 import type { ClaimedRun, Promotion, Store } from '../store/store.ts'
 import { durableEvents } from '../streams/log-reader.ts'
 import type { Subscriptions } from '../streams/subscriptions.ts'
 import { Committer } from './committer.ts'
+import { missingProvider } from './missing-provider.ts'
 import type { Retention } from './retention.ts'
 import { Run } from './run.ts'
 import { Scrubber } from './scrubber.ts'
+import { Slots } from './slots.ts'
 
 /** How long a shutdown waits for the terminals of runs that it ended itself. */
 const TERMINAL_GRACE_MS = 500
@@ -41,8 +43,8 @@ export class RunPool {
   readonly #options: RunPoolOptions
   readonly #committer: Committer
   readonly #runs = new Map<string, Run>()
-  /** Ids of `#runs`, and of runs that are being started. */
-  readonly #reserved = new Set<string>()
+  /** Of `#runs`, and of runs that are being started. */
+  readonly #slots: Slots
   /** Runs of ours whose end the store refused: nobody drives them. */
   readonly #abandoned = new Set<string>()
   /** What only code in this process could say to the providers of runs that wait. */
@@ -61,6 +63,7 @@ export class RunPool {
 
   constructor (options: RunPoolOptions) {
     this.#options = options
+    this.#slots = new Slots(options.limits.runningRuns)
     // Each run that waits for a failing store listens.
     setMaxListeners(0, this.#stopped.signal)
     const { store, subscriptions, retention, log } = options
@@ -84,7 +87,7 @@ export class RunPool {
 
   /** True while no further run may start here. */
   get full (): boolean {
-    return this.#reserved.size >= this.#options.limits.runningRuns
+    return this.#slots.full
   }
 
   /** How many runs are driven here. */
@@ -94,7 +97,7 @@ export class RunPool {
 
   /** Whether this process drives runs. */
   get busy (): boolean {
-    return this.#reserved.size > 0
+    return this.#slots.busy
   }
 
   /** How many runs this process has driven so far. */
@@ -104,11 +107,11 @@ export class RunPool {
 
   /** Keeps a slot for a run that is being started; a shutdown waits for `work`, and the slot is given back if it brings no run. */
   async reserve<T> (runId: string, work: () => Promise<T>): Promise<T> {
-    this.#reserved.add(runId)
+    this.#slots.take(runId)
     try {
       return await this.#awaited(work())
     } finally {
-      if (!this.#runs.has(runId)) this.#reserved.delete(runId)
+      if (!this.#runs.has(runId)) this.#slots.giveBack(runId)
     }
   }
 
@@ -129,7 +132,7 @@ export class RunPool {
   async pruneContexts (): Promise<void> {
     for (const runId of this.#contexts.keys()) {
       const run = await this.#options.store.getRun(runId, null)
-      if (run?.status !== 'queued' && !this.#reserved.has(runId)) this.#contexts.delete(runId)
+      if (run?.status !== 'queued' && !this.#slots.has(runId)) this.#contexts.delete(runId)
     }
   }
 
@@ -154,11 +157,12 @@ export class RunPool {
   async #claimQueued (): Promise<void> {
     this.#wanted = true
     while (!this.#closing && !this.full) {
-      const promotion = await this.#options.store.claimQueuedRun()
-      if (promotion !== null) {
-        this.applyPromotion(promotion)
-        continue
-      }
+      const isMore = await this.#slots.during(async () => {
+        const promotion = await this.#options.store.claimQueuedRun()
+        if (promotion !== null) this.applyPromotion(promotion)
+        return promotion !== null
+      })
+      if (isMore) continue
       this.#wanted = false
       return
     }
@@ -176,10 +180,16 @@ export class RunPool {
 
   /** Ends a run in the store, whoever drives it; the terminal that holds, or null if there is no such run. */
   async close (runId: string, ending: RunEnding): Promise<CompleteEvent | null> {
-    const closed = await this.#awaited(this.#options.store.closeRun(runId, ending, { promote: !this.#closing }))
+    // One that is driven here makes room itself. Without a slot the session's next run waits for one, like all others.
+    const promote = !this.#closing && (this.isDriven(runId) || !this.full)
+    if (!promote) this.#wanted = true
+    const closed = await this.#awaited(this.#slots.during(async () => {
+      const closed = await this.#options.store.closeRun(runId, ending, { promote })
+      if (closed !== null) this.applyPromotion(closed.promotion)
+      return closed
+    }))
     this.#abandoned.delete(runId)
     if (closed === null) return null
-    this.applyPromotion(closed.promotion)
     // It may have ended before, and the answer that said so been lost.
     this.#options.subscriptions.advance(closed.promotion.sessionId, closed.complete.seq)
     return closed.complete
@@ -192,7 +202,7 @@ export class RunPool {
 
   /** Whether the run is driven here, or being started. */
   isDriven (runId: string): boolean {
-    return this.#reserved.has(runId)
+    return this.#slots.has(runId)
   }
 
   /** Tells a run that is driven here what was decided; resolves once its log has it, or never will. */
@@ -235,7 +245,7 @@ export class RunPool {
     const { store, runTimeoutMs, limits, log } = this.#options
     const { runId, provider: name } = identity
     const run: Run = new Run({
-      provider: this.#options.providers.get(name) ?? missing(name),
+      provider: this.#options.providers.get(name) ?? missingProvider(name),
       context: {
         session: { id: session.id, owner: session.owner, metadata: session.metadata },
         runId,
@@ -256,7 +266,7 @@ export class RunPool {
     this.#driven++
     this.#contexts.delete(runId)
     this.#runs.set(runId, run)
-    this.#reserved.add(runId)
+    this.#slots.take(runId)
     void run.completed.then(() => this.#gone(runId))
     if (this.#interrupting) void run.end(INTERRUPTED)
     else run.start()
@@ -264,7 +274,7 @@ export class RunPool {
 
   #gone (runId: string): void {
     this.#runs.delete(runId)
-    this.#reserved.delete(runId)
+    this.#slots.giveBack(runId)
     this.#options.retention.forget(runId)
     if (this.#wanted && !this.#closing) void this.drain()
   }
@@ -285,14 +295,5 @@ export class RunPool {
     }
     this.#abandoned.add(runId)
     return null
-  }
-}
-
-/** Stands for a provider that was there when the message was accepted. */
-function missing (name: string): Provider {
-  return {
-    async * run () {
-      throw new ProviderError(`There is no provider "${name}".`, { code: 'UNSUPPORTED_PROVIDER' })
-    }
   }
 }

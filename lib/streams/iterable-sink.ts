@@ -2,7 +2,8 @@
 import { type Event, parseEvent, type StoredEvent } from '../protocol/event.ts'
 import type { Frame } from '../protocol/frames.ts'
 import type { Format } from './channel.ts'
-import type { Sink, Subscriber } from './subscriber.ts'
+import type { Sink } from './sink.ts'
+import type { Subscriber } from './subscriber.ts'
 
 /** What a reader may leave unread before its subscription stops to run live. */
 const MAX_BUFFERED = 256

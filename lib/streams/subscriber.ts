@@ -9,28 +9,11 @@ import type { Frame } from '../protocol/frames.ts'
 import type { Owner, SessionState } from '../protocol/session.ts'
 import type { GapFrame } from '../protocol/words.ts'
 import type { EventsPage, LogPage, PageLimit } from '../store/store.ts'
-import type { Channel, Follower, Format, SharedEncoding } from './channel.ts'
+import type { Channel, Follower, SharedEncoding } from './channel.ts'
+import { GuardedSink, type Sink } from './sink.ts'
 
 /** What is read and written at once; bounds what one slow client can hold in memory. */
 export const PAGE: PageLimit = { rows: 500, bytes: 256 * 1024 }
-
-/** Where a subscriber writes. */
-export interface Sink<Chunk> {
-  readonly format: Format<Chunk>
-  /**
-   * For sinks that share a connection: whether this one may be written to now. False is as if `events` had said it was
-   * full. Default: always.
-   */
-  ready? (): boolean
-  /** For the same: the subscriber has written what it had, or has to wait. */
-  paused? (): void
-  /** Writes events; false if full: no more come until `Subscriber.drained` is called. */
-  events (chunk: Chunk): boolean
-  /** Writes a frame; `cursor` is set for the one that carries a cursor. Also written when full. */
-  frame (frame: Frame, cursor?: number): void
-  /** Nothing more comes. */
-  end (): void
-}
 
 export interface SubscriberOptions {
   /** Where the client wants to start; already resolved. */
@@ -66,7 +49,7 @@ type Mode = 'idle' | 'catching-up' | 'live' | 'closed'
 
 export class Subscriber<Chunk> implements Follower {
   readonly #channel: Channel
-  readonly #sink: Sink<Chunk>
+  readonly #sink: GuardedSink<Chunk>
   readonly #host: SubscriberHost
   readonly #owner: Owner
   /** Let go once they are written: a page may be as large as a stream is long. */
@@ -85,7 +68,10 @@ export class Subscriber<Chunk> implements Follower {
 
   constructor (channel: Channel, sink: Sink<Chunk>, host: SubscriberHost, options: SubscriberOptions) {
     this.#channel = channel
-    this.#sink = sink
+    this.#sink = new GuardedSink(sink, (error) => {
+      this.#host.failed(error, this.sessionId)
+      this.#close(null)
+    })
     this.#host = host
     this.#owner = options.owner
     this.#first = options.first
@@ -128,6 +114,7 @@ export class Subscriber<Chunk> implements Follower {
       morePendingPermissions: session?.morePendingPermissions ?? []
     }, this.#cursor)
     if (gap !== null) this.#sink.frame(gap)
+    if (this.#isClosed()) return
     this.#mode = 'catching-up'
     void this.#catchUp(first)
   }
@@ -137,13 +124,7 @@ export class Subscriber<Chunk> implements Follower {
     const cut = this.#cut(events)
     const chosen = cut === 0 ? events : events.slice(0, cut)
     this.#cursor = chosen.at(-1)!.seq
-    try {
-      const chunk = chosen === events && shared !== undefined ? shared(this.#sink.format) : this.#sink.format.encode(chosen)
-      this.#full = !this.#sink.events(chunk)
-    } catch (error) {
-      // One broken sink must not stop the others, nor whoever publishes.
-      this.#fail(error)
-    }
+    this.#full = !this.#sink.events((format) => chosen === events && shared !== undefined ? shared(format) : format.encode(chosen))
     if (cut > 0) this.close()
     else if (this.#full && this.#mode === 'live') this.#mode = 'idle'
     return this.#mode === 'live'
@@ -184,7 +165,7 @@ export class Subscriber<Chunk> implements Follower {
       if (first !== null) this.#deliverPage(first)
       while (!this.#isClosed()) {
         if (this.#full || !this.#takes()) {
-          this.#mode = 'idle'
+          if (!this.#isClosed()) this.#mode = 'idle'
           return
         }
         if (this.#admitted && this.#channel.join(this)) {
@@ -199,13 +180,13 @@ export class Subscriber<Chunk> implements Follower {
     } catch (error) {
       this.#fail(error)
     } finally {
-      this.#sink.paused?.()
+      this.#sink.paused()
     }
   }
 
   /** Whether the sink takes events now; if not, it will say when. */
   #takes (): boolean {
-    if (this.#sink.ready?.() !== false) return true
+    if (this.#sink.ready()) return true
     this.#full = true
     if (this.#mode === 'live') this.#mode = 'idle'
     return false
@@ -276,8 +257,8 @@ export class Subscriber<Chunk> implements Follower {
 
   #fail (error: unknown): void {
     if (this.#isClosed()) return
-    this.#close(null)
     this.#host.failed(error, this.sessionId)
+    this.#close(null)
   }
 
   #isClosed (): boolean {

@@ -11,7 +11,8 @@ import type { GapFrame } from '../protocol/words.ts'
 import type { EventsPage, LogPage, Store } from '../store/store.ts'
 import type { Channel } from './channel.ts'
 import { Channels } from './channels.ts'
-import { PAGE, type Sink, Subscriber, type SubscriberHost, type SubscriberOptions } from './subscriber.ts'
+import type { Sink } from './sink.ts'
+import { PAGE, Subscriber, type SubscriberHost, type SubscriberOptions } from './subscriber.ts'
 
 /** How many sessions are looked up before others get their turn. */
 const REFRESH_AT_ONCE = 200

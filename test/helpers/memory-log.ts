@@ -4,7 +4,8 @@ import type { EventOf, StoredEvent } from '../../lib/protocol/event.ts'
 import type { Frame } from '../../lib/protocol/frames.ts'
 import type { LogPage, PageLimit } from '../../lib/store/store.ts'
 import type { Channel, Format } from '../../lib/streams/channel.ts'
-import { type Sink, Subscriber, type SubscriberHost, type SubscriberOptions } from '../../lib/streams/subscriber.ts'
+import type { Sink } from '../../lib/streams/sink.ts'
+import { Subscriber, type SubscriberHost, type SubscriberOptions } from '../../lib/streams/subscriber.ts'
 import { latch, type Latch } from './latch.ts'
 
 const ignore = (): void => {}

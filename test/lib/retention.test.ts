@@ -2,6 +2,7 @@ import { test } from 'tap'
 import { sqliteStore } from '../../db/sqlite/store.ts'
 import type { Store } from '../../index.ts'
 import { silentLogger } from '../../lib/common/logger.ts'
+import { runsError } from '../../lib/protocol/errors.ts'
 import { eventEncoder, pendingEvent } from '../../lib/protocol/event.ts'
 import { Retention } from '../../lib/runs/retention.ts'
 import { latch } from '../helpers/latch.ts'
@@ -46,4 +47,36 @@ test('a run that is compacted late, after its end, is still compacted as a compl
   t.strictSame(await store.listCompactableRuns(Date.now() + 1, 10), ['r'])
   t.equal(await store.compactRun('r', 0), 0)
   t.strictSame(await store.listCompactableRuns(Date.now() + 1, 10), [])
+})
+
+test('one error of the store that passes does not end the compaction of a run, running or completed', async (t) => {
+  const done = latch()
+  const calls: string[] = []
+  let isAway = true
+  const store = {
+    listCompactableRuns: async () => calls.includes('completed 0 done') ? [] : ['completed'],
+    listIdleSessions: async () => [],
+    purge: async () => false,
+    compactRun: async (runId: string, keep: number) => {
+      if (isAway) {
+        calls.push(`${runId} ${keep} away`)
+        isAway = calls.length < 2
+        throw runsError('STORE_UNAVAILABLE')
+      }
+      calls.push(`${runId} ${keep} done`)
+      if (calls.includes('running 5 done') && calls.includes('completed 0 done')) done.open()
+      return 0
+    }
+  }
+  const alive = setInterval(() => {}, 1e6)
+  const retention = new Retention({ store: store as unknown as Store, completedRunMs: 0, maxTransientEventsPerRun: 10, sessionMs: 0, expire: async () => {}, log: silentLogger })
+  t.teardown(() => {
+    clearInterval(alive)
+    retention.close()
+  })
+  const delta = { seq: 1, kind: 'stream_delta', runId: 'running', transient: true, json: '{}' }
+  retention.committed(Array.from({ length: 11 }, () => delta))
+  retention.open()
+  await done.promise
+  t.equal(calls.filter((call) => call.endsWith('away')).length, 2, calls.join())
 })

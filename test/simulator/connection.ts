@@ -2,7 +2,8 @@
 import type { StoredEvent } from '../../lib/protocol/event.ts'
 import type { Frame } from '../../lib/protocol/frames.ts'
 import type { Format } from '../../lib/streams/channel.ts'
-import type { Sink, Subscriber } from '../../lib/streams/subscriber.ts'
+import type { Sink } from '../../lib/streams/sink.ts'
+import type { Subscriber } from '../../lib/streams/subscriber.ts'
 import type { Reader } from './reader.ts'
 import type { World } from './world.ts'
 

@@ -5,7 +5,8 @@
 import type { Cursor } from '../../lib/protocol/cursor.ts'
 import type { Frame, SocketFrame } from '../../lib/protocol/frames.ts'
 import type { Format } from '../../lib/streams/channel.ts'
-import type { Sink, Subscriber } from '../../lib/streams/subscriber.ts'
+import type { Sink } from '../../lib/streams/sink.ts'
+import type { Subscriber } from '../../lib/streams/subscriber.ts'
 import type { Opening } from '../../lib/streams/subscriptions.ts'
 import type { Messages } from './message-writer.ts'
 
