@@ -1,4 +1,4 @@
-import { test } from 'tap'
+import { test, type Test } from 'tap'
 import { sqliteStore } from '../../db/sqlite/store.ts'
 import type { Store } from '../../index.ts'
 import { silentLogger } from '../../lib/common/logger.ts'
@@ -7,6 +7,18 @@ import { eventEncoder, pendingEvent } from '../../lib/protocol/event.ts'
 import { Retention } from '../../lib/runs/retention.ts'
 import { latch } from '../helpers/latch.ts'
 import { newRun } from '../helpers/new-run.ts'
+
+/** The retention of a store of which only some calls are there. */
+function build (t: Test, store: object): Retention {
+  // Its timer holds no process.
+  const alive = setInterval(() => {}, 1e6)
+  const retention = new Retention({ store: store as Store, completedRunMs: 0, maxTransientEventsPerRun: 10, sessionMs: 0, expire: async () => {}, log: silentLogger })
+  t.teardown(() => {
+    clearInterval(alive)
+    retention.close()
+  })
+  return retention
+}
 
 test('a run that cannot be compacted does not keep the others from it, and is not tried for ever', async (t) => {
   const done = latch()
@@ -20,12 +32,7 @@ test('a run that cannot be compacted does not keep the others from it, and is no
       return 0
     }
   }
-  const alive = setInterval(() => {}, 1e6)
-  const retention = new Retention({ store: store as unknown as Store, completedRunMs: 0, maxTransientEventsPerRun: 10, sessionMs: 0, expire: async () => {}, log: silentLogger })
-  t.teardown(() => {
-    clearInterval(alive)
-    retention.close()
-  })
+  const retention = build(t, store)
   retention.open()
   await done.promise
   t.strictSame(tried, ['bad', 'one', 'two'])
@@ -68,12 +75,7 @@ test('one error of the store that passes does not end the compaction of a run, r
       return 0
     }
   }
-  const alive = setInterval(() => {}, 1e6)
-  const retention = new Retention({ store: store as unknown as Store, completedRunMs: 0, maxTransientEventsPerRun: 10, sessionMs: 0, expire: async () => {}, log: silentLogger })
-  t.teardown(() => {
-    clearInterval(alive)
-    retention.close()
-  })
+  const retention = build(t, store)
   const delta = { seq: 1, kind: 'stream_delta', runId: 'running', transient: true, json: '{}' }
   retention.committed(Array.from({ length: 11 }, () => delta))
   retention.open()
