@@ -14,7 +14,7 @@ const LINE_END = /[\r\n]/
 
 /**
  * Asks for the stream at `url` after a cursor, and yields what its frames hold. The cursor goes in the query: a header of our own
- * would make browsers ask other origins for leave first. Throws RunsClientError; ends when the server ends the stream.
+ * would make browsers send a CORS preflight first. Throws RunsClientError; ends when the server ends the stream.
  */
 export async function * eventStream (url: URL, options: ConnectionOptions, attempt: Attempt): AsyncGenerator {
   const watch = new Watch(attempt.signal, options.idleTimeoutMs)

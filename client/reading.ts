@@ -47,7 +47,7 @@ export class Reading {
   }
 
   /**
-   * What to give on of a frame that came; null if nothing. Throws BAD_FRAME at what is none, and HOLE if something is missing;
+   * What to pass on of a received frame; null if nothing. Throws BAD_FRAME for an invalid frame, HOLE if an event is missing;
    * the cursor stays before both.
    */
   take (frame: unknown): StreamItem | null {

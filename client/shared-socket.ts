@@ -1,4 +1,4 @@
-/* The one WebSocket of a client: there while somebody needs it, and made anew, not too often, for whoever comes back. */
+/* The one WebSocket of a client: opened while it is needed, reopened with a back-off. */
 import { BackOff, HOLDS_MS } from './back-off.ts'
 import { MAX_RESPONSE_BYTES } from './bounds.ts'
 import { RunsClientError } from './errors.ts'

@@ -130,7 +130,7 @@ export class SocketConnection {
     this.#socket.send(JSON.stringify(message))
   }
 
-  /** What comes of a session before the confirmation of this is nobody's; what comes behind it is `buffer`'s. */
+  /** Frames of a session that are received before its confirmation are dropped; those behind it go to `buffer`. */
   #fence (sessionId: string, buffer: FrameBuffer | null): void {
     const fences = this.#sessions.get(sessionId)?.fences ?? 0
     this.#sessions.set(sessionId, { buffer, fences: fences + 1 })

@@ -141,7 +141,7 @@ async function authorizeSession (request: FastifyRequest, authorize: Authorize, 
   if (session?.owner === request.agentRuns.owner) {
     if (!await may(session)) throw runsError('FORBIDDEN')
   } else if (session === null && BEFORE_THE_SESSION.has(action)) {
-    // As for a session of somebody else: a 403 would say that this one is nobody's.
+    // The same answer as for a session of another owner: a 403 would tell that this one does not exist.
     if (!await may(null)) throw runsError('SESSION_NOT_FOUND', [sessionId])
     return may
   }

@@ -1,4 +1,4 @@
-/* Approvals: what a run asks leave for is answered here, once, from any device. */
+/* Approvals: a permission request is answered here, once, from any device. */
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { answers, BODY_ERRORS, ResolvedAnswer, SESSION_ERRORS } from './schemas/answers.ts'
 import { Decision, PermissionParams } from './schemas/requests.ts'

@@ -18,7 +18,7 @@ export function readOrigins (list: string): string[] {
 }
 
 /**
- * Lets pages of `origins` use every route, and keeps those of others from what needs no leave of CORS: a POST without a
+ * Lets pages of `origins` use every route, and refuses from other origins what CORS does not preflight: a POST without a
  * body, which a browser sends with its cookies before it asks anybody, and WebSockets. They get FORBIDDEN.
  */
 export async function allowOrigins (app: FastifyInstance, origins: string[]): Promise<void> {

@@ -1,4 +1,4 @@
-/* The OpenAPI document as whoever generates a client from it would like it. */
+/* The OpenAPI document in the form that generators of clients read best. */
 import type { SwaggerTransformObject } from '@fastify/swagger'
 
 type Json = Record<string, unknown>

@@ -34,7 +34,7 @@ export function permissions (test: StoreTest): void {
     assert.deepEqual((await store.listAnswers(2)).map(({ requestId }) => requestId), ['a', 'b'])
   })
 
-  test('what a run asks leave for is pending from there on', async (bench) => {
+  test('a permission request is pending from there on', async (bench) => {
     const [one, other] = [await bench.open(), await bench.open()]
     const run = await drive(one, 'r')
     const [, first, , second] = await run.append(text('may I?'), asks('first'), delta('m', 'a'), asks('second'))

@@ -51,7 +51,7 @@ export interface MemoryRun {
   compacted: boolean
 }
 
-/** What a run has asked leave for. */
+/** A permission request of a run. */
 export interface MemoryPermission {
   readonly requestId: string
   readonly run: MemoryRun

@@ -1,4 +1,4 @@
-/* What does not fit a schema, in words for whoever sent it. */
+/* What does not fit a schema, in words for its sender. */
 import { MAX_PARTS } from './limits.ts'
 
 /** Longer than any array that has a limit may be. */

@@ -69,7 +69,7 @@ export interface RunError {
   message: string
 }
 
-/** One of the answers that a provider offers to whoever decides. */
+/** One of the answers that a provider offers. */
 export interface PermissionOption {
   optionId: string
   /** For people. */

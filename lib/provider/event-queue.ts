@@ -1,9 +1,9 @@
 /* For agents that push by callback: what they push on one side, what a provider yields on the other. */
 import { ProviderError, type ProviderEvent } from './provider.ts'
 
-/** Whoever pushes is asked to wait above this. */
+/** Above this `push` asks its caller to wait (high-water mark). */
 const HIGH_WATER = 256
-/** Whoever does not wait loses its run above this. */
+/** A caller that does not wait loses its run above this. */
 const LIMIT = 10_000
 
 /**

@@ -45,7 +45,7 @@ export interface RunContext {
   /** Aborted when the run ends while the provider is still at it. A listener that throws is logged, and does no more harm. */
   signal: AbortSignal
   /**
-   * Asks whoever follows the session for leave, and waits for as long as that takes. The answer is in the log before it
+   * Asks the clients of the session for permission, and waits for as long as that takes. The answer is in the log before it
    * comes. Rejects with an `AbortError` when the run ends, with the reason of `signal` when that takes the request back,
    * and with a `ProviderError` when too many wait already or the request is too large. May be called before the first
    * event, between events and several times at once.

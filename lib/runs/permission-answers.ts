@@ -10,7 +10,7 @@ import type { PermissionDecision } from '../protocol/words.ts'
 import type { PermissionState, Store } from '../store/store.ts'
 import type { RunPool } from './run-pool.ts'
 
-/** How long whoever answers waits for the run to take it, in ms. */
+/** How long an answer waits for its run to take it, in ms. */
 const PATIENCE_MS = 5_000
 /** How often the log is looked at of a run that another instance drives, in ms. */
 const POLL_MS = 50

@@ -22,7 +22,7 @@ import { Slots } from './slots.ts'
 
 /** How long a shutdown waits for the terminals of runs that it ended itself. */
 const TERMINAL_GRACE_MS = 500
-/** How long whoever ends a run waits for its terminal. */
+/** How long the caller that ends a run waits for its terminal event, in ms. */
 const END_PATIENCE_MS = 5_000
 /** Decisions of others that one look takes up; each may hold a mebibyte. */
 const ANSWERS_AT_ONCE = 20

@@ -105,7 +105,7 @@ export class RunStarter {
   }
 
   async #accept (run: NewRun): Promise<Extract<RunStart, { outcome: 'accepted' }>> {
-    // Twice at most: the run in the way may turn out to be nobody's.
+    // Twice at most: the run in the way may turn out to be an orphan.
     for (let tries = 1; ; tries++) {
       const start = await this.#ask(run)
       if (start.outcome === 'accepted') return start

@@ -189,7 +189,7 @@ export class Run {
 
   async #finish (asked: RunEnding): Promise<CompleteEvent | null> {
     clearTimeout(this.#timer)
-    // Before the provider hears of it: what it takes back in its fright was not withdrawn.
+    // Before the provider is aborted: requests that it withdraws because of that end with the run's reason.
     const waiting = this.#permissions.end()
     this.#stopProvider()
     if (this.#dropped > 1) this.#logger.warn({ runId: this.runId, dropped: this.#dropped }, 'dropped what the provider yielded')

@@ -31,7 +31,7 @@ export class Scrubber {
     for (const id of providerSessionIds) this.add(id)
   }
 
-  /** From now on `id` does not leave. */
+  /** From now on `id` is replaced. */
   add (id: string): void {
     if (id === this.#sessionId || this.#wholes.has(id) || this.#parts.includes(id)) return
     if (id.length < MIN_PART_LENGTH) {

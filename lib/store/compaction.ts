@@ -84,7 +84,7 @@ export class CompactionPlanner {
   readonly #lastSeq: number
   readonly #wholes: ReadonlySet<string>
   readonly #messages = new Map<string, StreamedMessage>()
-  /** Messages that lose deltas, as their durable whole is there. They lose all: what is left would look like the beginning to whoever can only append. */
+  /** Messages that lose deltas, as their durable whole is there. They lose all: to a client that can only append, the rest would look like the beginning. */
   readonly #lost = new Set<string>()
 
   constructor (through: number, lastSeq: number, wholes: ReadonlySet<string>) {
@@ -159,7 +159,7 @@ function removed ({ seq, json }: StoredEvent): RemovedEvent {
   return { seq, bytes: json.length }
 }
 
-/** Which message a delta is of; null for what is none. */
+/** The message that a delta belongs to; null for other kinds. */
 function keyOf (event: StoredEvent): string | null {
   const whole = WHOLE_OF[event.kind]
   return whole === undefined ? null : `${whole}:${messageOf(event).messageId}`

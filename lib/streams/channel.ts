@@ -92,11 +92,11 @@ export class Channel {
     for (const follower of this.#live) {
       if (!follower.deliver(events, shared)) this.#live.delete(follower)
     }
-    // No more is coming for now, and whoever only waits for the next run should not take that much memory.
+    // No event follows for now; subscribers that wait for the next run need no hot tail.
     if (events.at(-1)!.kind === 'complete') this.#tail = null
   }
 
-  /** A read of the store showed events up to `seq`: whoever was live before them has to catch up. */
+  /** A read of the store showed events up to `seq`: live followers before it have to catch up. */
   advance (seq: number): void {
     if (seq <= this.#head) return
     this.#head = seq

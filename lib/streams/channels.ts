@@ -31,7 +31,7 @@ export class Channels {
     if (--entry.users === 0) this.#open.delete(channel.sessionId)
   }
 
-  /** Hands committed events to whoever follows the session. */
+  /** Passes committed events to the session's subscribers. */
   publish (sessionId: string, events: StoredEvent[]): void {
     if (events.length > 0) this.#open.get(sessionId)?.channel.publish(events)
   }

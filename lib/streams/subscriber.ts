@@ -30,7 +30,7 @@ export interface SubscriberOptions {
   owner: Owner
 }
 
-/** Whoever opens subscribers; one for all of them, as each may have little of its own. */
+/** What subscribers ask for and report to; one for all, to keep each small. */
 export interface SubscriberHost {
   /** Reads the next page of a session; null while it does not exist, 'deleted' once it was. */
   read (sessionId: string, owner: Owner, after: number): Promise<EventsPage | null | 'deleted'>

@@ -78,7 +78,7 @@ export class Subscriptions {
     this.#waits = new Quota(limits.waitingSubscribersPerOwner)
   }
 
-  /** Committed events, in order, to whoever follows the session. */
+  /** Passes committed events, in order, to the session's subscribers. */
   readonly publish = (sessionId: string, events: StoredEvent[]): void => {
     this.#channels.publish(sessionId, events)
   }
@@ -88,7 +88,7 @@ export class Subscriptions {
     this.#channels.advance(sessionId, seq)
   }
 
-  /** The session is gone: whoever follows it is told, and their subscriptions end. */
+  /** The session was deleted: its subscribers are told, and end. */
   deleted (sessionId: string): void {
     for (const subscriber of this.#open) {
       if (subscriber.sessionId === sessionId) subscriber.deleted()

@@ -1,4 +1,4 @@
-/* An agent's request for leave ↔ an approval. */
+/* An agent's permission request ↔ an approval. */
 import type { PermissionOption, RequestPermissionRequest, RequestPermissionResponse } from '@agentclientprotocol/sdk'
 import type { PermissionDecision } from '../../lib/protocol/words.ts'
 import type { EventQueue } from '../../lib/provider/event-queue.ts'
@@ -6,7 +6,7 @@ import type { RunContext } from '../../lib/provider/provider.ts'
 
 const CANCELLED: RequestPermissionResponse = { outcome: { outcome: 'cancelled' } }
 
-/** Asks whoever follows the session; answers as the agent wants to hear it. */
+/** Asks the session's clients; answers in the agent's own form. */
 export async function askPermission (
   { requestPermission }: RunContext, queue: EventQueue, tool: { toolName: string, toolInput: unknown } | undefined, { toolCall, options }: RequestPermissionRequest, signal: AbortSignal
 ): Promise<RequestPermissionResponse> {

@@ -17,7 +17,7 @@ export class UpdateMapper {
   /** What the agent said last of tokens and cost. */
   usage: Record<string, unknown> | undefined
 
-  /** What a tool that asks for leave is called, and what it would get. */
+  /** The name and input of a tool that asks for permission. */
   tool (toolId: string): KnownTool | undefined {
     return this.#tools.get(toolId)
   }

@@ -54,7 +54,7 @@ export interface ClaudeOptions extends EnvironmentOptions, OrphanOptions, UrlOpt
 }
 
 /**
- * A provider that runs Claude Code. Tools that ask for leave become approvals. The agent and all that it started end with the
+ * A provider that runs Claude Code. Tools that ask for permission become approvals. The agent and all that it started end with the
  * run. Clients can only choose among `models`; their words reach the model as they are, `/` and `@` are nothing special in
  * them. Needs the package `@anthropic-ai/claude-agent-sdk`.
  */

@@ -1,4 +1,4 @@
-/* A tool that asks for leave ↔ an approval. */
+/* A tool's permission request ↔ an approval. */
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
 import type { EventQueue } from '../../lib/provider/event-queue.ts'
 import { ProviderError, type RunContext } from '../../lib/provider/provider.ts'
@@ -7,7 +7,7 @@ import type { PermissionResult, ToolAsking } from './sdk.ts'
 
 type Input = Record<string, unknown>
 
-/** Asks whoever follows the session; answers as the agent wants to hear it. Never rejects. */
+/** Asks the session's clients; answers in the agent's own form. Never rejects. */
 export async function askPermission (
   { requestPermission }: RunContext, queue: EventQueue, mapper: MessageMapper, toolName: string, input: Input, { signal, toolUseID: toolId }: ToolAsking
 ): Promise<PermissionResult> {

@@ -105,7 +105,7 @@ export interface SpawnedProcess {
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- as EventEmitter has it
 type Listen = (event: 'exit' | 'error', listener: (...args: any[]) => void) => unknown
 
-/** What the SDK says of a tool that asks for leave. */
+/** What the SDK says of a tool that asks for permission. */
 export interface ToolAsking {
   signal: AbortSignal
   toolUseID: string

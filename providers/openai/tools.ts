@@ -1,4 +1,4 @@
-/* Tools of the app's own: asked for leave where they need it, and run. */
+/* The app's own tools: asks for permission where one needs it, and runs them. */
 import { eventQueue, type EventQueue } from '../../lib/provider/event-queue.ts'
 import { ProviderError, type ProviderEvent, type RunContext } from '../../lib/provider/provider.ts'
 import { isObject } from './answer.ts'

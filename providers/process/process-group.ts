@@ -34,7 +34,7 @@ export class ProcessGroup {
         void killStrays(mark).then(() => resolve(code ?? 128 + constants.signals[signal!]))
       })
     })
-    // Whoever does not wait is not to die of it.
+    // A caller that does not wait must not get an unhandled rejection.
     this.exited.catch(() => {})
     // A command that does not read its input closes the pipe; and an error of any pipe that has no listener ends the server.
     for (const pipe of [this.child.stdin, this.child.stdout, this.child.stderr]) pipe.on('error', () => {})

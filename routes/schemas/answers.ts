@@ -12,7 +12,7 @@ const HasMore = Type.Boolean({ description: 'Whether the list goes on behind the
 const Cursor = Type.Integer({ minimum: 0, description: 'The seq to follow from.' })
 
 /** The end of a run. */
-export const CompleteAnswer = { ...eventOf('complete'), [SAYS]: 'The run\'s end, whoever brought it about.' }
+export const CompleteAnswer = { ...eventOf('complete'), [SAYS]: 'The run\'s terminal event, whatever ended it.' }
 
 /** What became of an approval. */
 export const ResolvedAnswer = { ...eventOf('permission_resolved'), [SAYS]: 'The answer is in the log.' }

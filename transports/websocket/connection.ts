@@ -132,7 +132,7 @@ export class SocketConnection implements Wire {
     if (this.#subscriptions.size === 0) this.restart()
   }
 
-  /** Says goodbye now: come back, to whoever is there then. */
+  /** Closes now with 1012: the client is to reconnect, to any instance. */
   restart (): void {
     this.#end(CLOSE.RESTARTING, 'restarting')
   }

@@ -22,7 +22,7 @@ export interface Wire {
   tell (frame: Frame | SocketFrame): void
 }
 
-/** Whoever keeps the subscriptions of one WebSocket. */
+/** What a subscription asks of its WebSocket's list of subscriptions. */
 export interface SubscriptionHost {
   readonly wire: Wire
   open (subscription: SocketSubscription): Promise<Opening>

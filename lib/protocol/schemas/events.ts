@@ -28,7 +28,7 @@ export const PermissionOption = Type.Object({
   optionId: Type.String(),
   name: Type.String({ description: 'For people.' }),
   kind: Type.Optional(OneOf(['allow_once', 'allow_always', 'reject_once', 'reject_always']))
-}, { title: 'PermissionOption', description: 'One of the answers that a provider offers to whoever decides.' })
+}, { title: 'PermissionOption', description: 'One of the answers that a provider offers.' })
 
 export const permissionProperties = {
   toolId: Type.Optional(Type.String({ description: 'The tool call that waits for it.' })),

@@ -1,4 +1,4 @@
-/* A run's events → chunks, for whoever tells it: a stream, or the history. */
+/* A run's events → chunks, for a stream or the history. */
 import { ENVELOPE_FIELDS, type Event, type EventOf } from '../../../lib/protocol/event.ts'
 import type { Chunk } from './chunks.ts'
 import { Steps } from './steps.ts'
