@@ -107,8 +107,12 @@ export class Retention {
     const keep = Math.floor(maxTransientEventsPerRun / 2)
     await this.#alone(async () => {
       for (const runId of this.#due) {
-        const left = await this.#compact(runId, keep)
+        // Before it is read: what is committed meanwhile makes it due again.
         this.#due.delete(runId)
+        const left = await this.#compact(runId, keep).catch((error: unknown) => {
+          this.#due.add(runId)
+          throw error
+        })
         // What cannot be merged is not tried again with every event.
         const run = this.#running.get(runId)
         if (run !== undefined) Object.assign(run, { count: left ?? run.count, limit: (left ?? run.count) + maxTransientEventsPerRun - keep })
