@@ -1,4 +1,4 @@
-/* A process drives so many runs and no more, whoever sets them in motion. */
+/* A process never drives more runs than its limit, whatever starts them. */
 import { join } from 'node:path'
 import { test } from 'tap'
 import { sqliteStore } from '../../db/sqlite/store.ts'
@@ -18,7 +18,7 @@ async function endings (registry: RunRegistry, sessionId: string): Promise<strin
   return reasons
 }
 
-test('what a dead process leaves in many sessions starts as slots come free, and no more at once', async (t) => {
+test('waiting runs of a dead process start as slots come free, never more at once', async (t) => {
   const path = join(tempDir(t), 'runs.db')
   const sessions = ['a', 'b', 'c', 'd', 'e']
   const left = sqliteStore({ path })
@@ -41,7 +41,7 @@ test('what a dead process leaves in many sessions starts as slots come free, and
   for (const id of sessions) t.strictSame(await endings(registry, id), ['interrupted', 'finished'])
 })
 
-test('whoever ends a run of another instance takes over its queue only if it has a slot', async (t) => {
+test('an instance that ends a run of another claims the next run of the session only if it has a free slot', async (t) => {
   // What another instance commits is seen by a timer that holds no process.
   const alive = setInterval(() => {}, 1e6)
   t.teardown(() => clearInterval(alive))
