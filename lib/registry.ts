@@ -19,6 +19,7 @@ import { Recovery } from './runs/recovery.ts'
 import { Retention } from './runs/retention.ts'
 import { RunPool } from './runs/run-pool.ts'
 import { RunStarter, type StartRunRequest } from './runs/run-starter.ts'
+import { withDeadlines } from './store/deadlines.ts'
 import type { EventsPage, HistoryPage, SessionPatch, SessionsPage, Store } from './store/store.ts'
 import { IterableSink } from './streams/iterable-sink.ts'
 import { retainedEvents } from './streams/log-reader.ts'
@@ -40,6 +41,7 @@ const storesInUse = new WeakSet<Store>()
  */
 export class RunRegistry {
   readonly #store: Store
+  readonly #given: Store
   readonly #providers: ReadonlyMap<string, Provider>
   readonly #closeGraceMs: number
   readonly #subscriptions: Subscriptions
@@ -51,16 +53,18 @@ export class RunRegistry {
   #opened = false
   #stopWatching: () => void = () => {}
 
-  constructor ({ store, providers: agents, closeGraceMs, log: hostLog, ...options }: RegistryOptions) {
+  constructor ({ store: given, providers: agents, closeGraceMs, log: hostLog, ...options }: RegistryOptions) {
     const log = guardedLogger(hostLog)
     const { limits, defaultProvider, createOnMessage, runTimeoutMs } = options
     const providers = new Map(Object.entries(agents))
+    const store = withDeadlines(given)
     const subscriptions = new Subscriptions(store, limits, log)
     const expire = (sessionId: string, idleSince: number): Promise<boolean> => this.#delete(sessionId, null, { idleSince })
     const retention = new Retention({ store, ...options.retention, expire, log })
     const pool = new RunPool({ store, providers, runTimeoutMs, limits, subscriptions, retention, log })
     const recovery = new Recovery(store, pool, () => this.#refresh(), log)
     this.#store = store
+    this.#given = given
     this.#providers = providers
     this.#closeGraceMs = closeGraceMs
     this.#subscriptions = subscriptions
@@ -76,8 +80,8 @@ export class RunRegistry {
    * store is open. Rejects with AGENT_RUNS_STORE_IN_USE.
    */
   async open (): Promise<void> {
-    if (storesInUse.has(this.#store)) throw runsError('AGENT_RUNS_STORE_IN_USE')
-    storesInUse.add(this.#store)
+    if (storesInUse.has(this.#given)) throw runsError('AGENT_RUNS_STORE_IN_USE')
+    storesInUse.add(this.#given)
     this.#opened = true
     await this.#recovery.open()
     this.#stopWatching = this.#store.watch(() => this.#refresh())
@@ -95,7 +99,7 @@ export class RunRegistry {
     this.#stopWatching()
     this.#retention.close()
     this.#subscriptions.finish(() => RETRY_MIN_MS + Math.round(Math.random() * RETRY_SPREAD_MS))
-    if (this.#opened) storesInUse.delete(this.#store)
+    if (this.#opened) storesInUse.delete(this.#given)
     this.#opened = false
     await atMost(PROVIDER_GRACE_MS, Promise.allSettled([...this.#providers.values()].map(async (provider) => provider.close?.())))
   }
@@ -278,8 +282,9 @@ export class RunRegistry {
   }
 
   async #refresh (): Promise<void> {
-    await this.#subscriptions.refresh()
+    // First the runs: an agent whose run was ended elsewhere stops at once, however many streams there are.
     await this.#pool.refresh()
+    await this.#subscriptions.refresh()
   }
 }
 

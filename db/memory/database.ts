@@ -2,6 +2,7 @@
 import { runsError } from '../../lib/protocol/errors.ts'
 import type { PendingEvent, StoredEvent } from '../../lib/protocol/event.ts'
 import type { RunEnding } from '../../lib/protocol/run-state.ts'
+import { NATIVE_IDS_KEPT } from '../../lib/protocol/limits.ts'
 import type { Owner } from '../../lib/protocol/session.ts'
 import type { NewSession, Promotion } from '../../lib/store/store.ts'
 import { Watcher } from './watcher.ts'
@@ -142,4 +143,13 @@ export class MemoryDatabase {
     watcher.stop()
     this.#watchers.delete(watcher)
   }
+}
+
+/** See `Store.setProviderSessionId`. */
+export function keepProviderSessionId (session: MemorySession, announced: { provider: string, id: string }): void {
+  const { provider, id } = announced
+  const others = session.providerSessionIds.filter((known) => known.provider !== provider || known.id !== id)
+  const ofProvider = [...others.filter((known) => known.provider === provider), announced]
+  const tooOld = new Set(ofProvider.slice(0, -NATIVE_IDS_KEPT))
+  session.providerSessionIds = [...others, announced].filter((known) => !tooOld.has(known))
 }

@@ -2,14 +2,13 @@
 import { randomUUID } from 'node:crypto'
 import { runsError } from '../../lib/protocol/errors.ts'
 import { type CompleteEvent, parseEvent } from '../../lib/protocol/event.ts'
-import { NATIVE_IDS_KEPT } from '../../lib/protocol/limits.ts'
 import type { RunEnding } from '../../lib/protocol/run-state.ts'
 import type { Owner, SessionState } from '../../lib/protocol/session.ts'
 import type { PermissionDecision, RunningRun, RunState } from '../../lib/protocol/words.ts'
 import type {
   AppendAnswer, AppendGroup, ClosedRun, EventsPage, HistoryPage, LogPage, NewRun, NewSession, PageLimit, PermissionAnswer, PermissionState, Promotion, RunStart, SessionPatch, SessionsPage, Store
 } from '../../lib/store/store.ts'
-import { MemoryDatabase, type MemoryRun, type MemorySession } from './database.ts'
+import { keepProviderSessionId, MemoryDatabase, type MemoryRun, type MemorySession } from './database.ts'
 import { appendGroup, closeRunning, compactRun, promote, readEvents, readHistory, standstill } from './log.ts'
 import { answerPermission, answersFor, permissionState } from './permissions.ts'
 import { startRun } from './start.ts'
@@ -32,8 +31,9 @@ class MemoryStore implements Store {
   readonly leaseMs: number
   readonly #database: MemoryDatabase
   readonly #now: () => number
-  /** How far the leases of others were when they were last seen to move, and when that was. */
-  readonly #leases = new Map<string, { renewals: number, since: number }>()
+  /** How far the leases of others were at the last look, and for how long they had stood still in all that we looked. */
+  readonly #leases = new Map<string, { renewals: number, still: number }>()
+  #lookedAt = 0
 
   constructor (database: MemoryDatabase, { leaseMs = 30_000, now = () => performance.now() }: MemoryStoreOptions) {
     this.#database = database
@@ -176,9 +176,13 @@ class MemoryStore implements Store {
   }
 
   async listOrphanedRuns (): Promise<Array<{ runId: string, sessionId: string }>> {
-    return this.#read((database) => running(database)
-      .filter(({ instanceId }) => instanceId !== this.instanceId && this.#isDead(database, instanceId!))
-      .map(toRunIds))
+    return this.#read((database) => {
+      const passed = Math.min(this.#now() - this.#lookedAt, this.leaseMs / 3)
+      this.#lookedAt = this.#now()
+      const others = running(database).filter(({ instanceId }) => instanceId !== this.instanceId)
+      const dead = [...new Set(others.map(({ instanceId }) => instanceId!))].filter((instanceId) => this.#isDead(database, instanceId, passed))
+      return others.filter(({ instanceId }) => dead.includes(instanceId!)).map(toRunIds)
+    })
   }
 
   async answerPermission (sessionId: string, owner: Owner, requestId: string, decision: PermissionDecision): Promise<boolean | null> {
@@ -240,21 +244,17 @@ class MemoryStore implements Store {
   async setProviderSessionId (sessionId: string, provider: string, id: string): Promise<void> {
     this.#write((database) => {
       const session = database.sessions.get(sessionId)
-      if (session === undefined || session.deleted) return
-      const others = session.providerSessionIds.filter((known) => known.provider !== provider || known.id !== id)
-      const ofProvider = [...others.filter((known) => known.provider === provider), { provider, id }]
-      const tooOld = new Set(ofProvider.slice(0, -NATIVE_IDS_KEPT))
-      session.providerSessionIds = [...others, ofProvider.at(-1)!].filter((known) => !tooOld.has(known))
+      if (session?.deleted === false) keepProviderSessionId(session, { provider, id })
     })
   }
 
-  #isDead (database: MemoryDatabase, instanceId: string): boolean {
+  #isDead (database: MemoryDatabase, instanceId: string, passed: number): boolean {
     const renewals = database.instances.get(instanceId)
     if (renewals === undefined) return true
     const lease = this.#leases.get(instanceId)
-    if (lease?.renewals === renewals) return this.#now() - lease.since >= this.leaseMs
-    this.#leases.set(instanceId, { renewals, since: this.#now() })
-    return false
+    const still = lease?.renewals === renewals ? lease.still + passed : 0
+    this.#leases.set(instanceId, { renewals, still })
+    return still >= this.leaseMs
   }
 
   #onSession<T> (sessionId: string, owner: Owner, work: (session: MemorySession) => T): T | null {

@@ -63,3 +63,15 @@ export function beginDeletion (queries: Queries, { key: sessionKey }: SessionRow
   queries.updateSession.run({ sessionKey, title: null, metadata: '{}', now: Date.now() })
   queries.setSessionStatus.run({ sessionKey, status: 'deleting' })
 }
+
+/** See `Store.setProviderSessionId`. */
+export function keepProviderSessionId (queries: Queries, { sessionId, provider, providerSessionId }: { sessionId: string, provider: string, providerSessionId: string }): void {
+  const session = queries.session.get({ id: sessionId })
+  if (session?.status !== 'open') return
+  const row = { sessionKey: session.key, provider, providerSessionId }
+  const newest = queries.providerSessionIds.all(row).findLast((known) => known.provider === provider)
+  if (newest?.id === providerSessionId) return
+  queries.deleteProviderSession.run(row)
+  queries.insertProviderSession.run(row)
+  queries.deleteOldProviderSessions.run(row)
+}

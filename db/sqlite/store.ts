@@ -21,7 +21,7 @@ import { purgeSlice } from './purge.ts'
 import type { Queries, RunKeys, SessionRow } from './queries.ts'
 import { toRunningRun, toRunState, toSessionState } from './rows.ts'
 import { closeRun, ended, endedAgain, promote, takeIn } from './runs.ts'
-import { beginDeletion, createSession, insertSession, isIdle, listSessions, owned, ownedHead, updateSession } from './sessions.ts'
+import { beginDeletion, createSession, insertSession, isIdle, keepProviderSessionId, listSessions, owned, ownedHead, updateSession } from './sessions.ts'
 import type { SqliteStoreOptions } from './options.ts'
 
 export type * from './options.ts'
@@ -195,9 +195,20 @@ class SqliteStore implements Store {
   }
 
   async listOrphanedRuns (): Promise<Array<{ runId: string, sessionId: string }>> {
+    try {
+      return await this.#orphanedRuns()
+    } catch (error) {
+      this.#leases.missed()
+      throw error
+    }
+  }
+
+  async #orphanedRuns (): Promise<Array<{ runId: string, sessionId: string }>> {
     const others = await this.#read((queries) => queries.runningElsewhere.all({ instanceId: this.instanceId }))
     const counters = new Map(others.map(({ instanceId, counter }) => [instanceId!, counter ?? 0]))
     const stopped = this.#leases.observe(counters)
+    // While nothing can be written nobody can renew, however well it is read.
+    if (this.#leases.isAnyStill) await this.renewLease()
     const dead = new Set([...counters.keys()].filter((instanceId) => stopped.has(instanceId) || this.#locks?.isDead(instanceId)))
     return others.filter((run) => dead.has(run.instanceId!)).map(({ runId, sessionId }) => ({ runId, sessionId }))
   }
@@ -253,16 +264,7 @@ class SqliteStore implements Store {
   }
 
   async setProviderSessionId (sessionId: string, provider: string, providerSessionId: string): Promise<void> {
-    await this.#write((queries) => {
-      const session = queries.session.get({ id: sessionId })
-      if (session?.status !== 'open') return
-      const row = { sessionKey: session.key, provider, providerSessionId }
-      const newest = queries.providerSessionIds.all(row).findLast((known) => known.provider === provider)
-      if (newest?.id === providerSessionId) return
-      queries.deleteProviderSession.run(row)
-      queries.insertProviderSession.run(row)
-      queries.deleteOldProviderSessions.run(row)
-    })
+    await this.#write((queries) => keepProviderSessionId(queries, { sessionId, provider, providerSessionId }))
   }
 
   #keysOf (queries: Queries, runId: string): RunKeys | null {

@@ -1,12 +1,15 @@
 /*
  * Group commit, then publish: no client sees an event that a crash can take back. Once per loop turn the pending events
- * of all runs get their seqs, are encoded, and go to the store as one batch; while it commits, the next one gathers.
+ * of all runs get their seqs, are encoded, and go to the store as one batch; while it commits, the next one gathers. A
+ * batch that is late holds up its own runs only: a run has one group in flight at most, the others go on in the next batch.
  */
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
+import { atMost } from '../common/at-most.ts'
 import type { Logger } from '../common/logger.ts'
 import { hasCode } from '../protocol/errors.ts'
 import { type EncodeEvent, eventEncoder, type PendingEvent, type RunIdentity, type StoredEvent } from '../protocol/event.ts'
 import type { RunEnding } from '../protocol/run-state.ts'
+import { missedDeadline } from '../store/deadlines.ts'
 import type { AppendAnswer, AppendGroup, AppendOutcome, Promotion, Store } from '../store/store.ts'
 
 /** A run may have this much uncommitted before its provider has to wait. */
@@ -14,8 +17,10 @@ const MAX_PENDING_EVENTS = 512
 const MAX_PENDING_BYTES = 512 * 1024
 /** What one transaction takes; the rest waits a turn. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024
-/** Pauses between tries while the store is not available, in ms. */
-const RETRY_DELAYS = [50, 100, 200, 500, 1_000, 2_000, 2_000, 2_000, 2_000]
+/** A batch that takes longer is late: the runs that are not in it wait no more, in ms. */
+const LATE_MS = 50
+/** Pauses between tries while the store is not available, in ms; the last one repeats. */
+const RETRY_DELAYS = [50, 100, 200, 500, 1_000, 2_000]
 
 /** Why a run's events did not become durable. `refused`: the store would not take them, however often it was asked. */
 export type Rejection = Exclude<AppendOutcome, 'ok'> | 'refused'
@@ -28,6 +33,8 @@ export class RunLog {
   readonly #onRejected: (rejection: Rejection) => void
   #lastSeq: number
   #pending: PendingEvent[] = []
+  /** Whether a group is on its way to the store. */
+  #inFlight = false
   /** Of what is pending or on its way to the store; 0 = all is settled. */
   #bytes = 0
   #ending: RunEnding | null = null
@@ -68,7 +75,7 @@ export class RunLog {
     this.#pending.push(event)
     this.#appended++
     this.#bytes += event.fields.length
-    this.#schedule(this)
+    if (!this.#inFlight) this.#schedule(this)
   }
 
   /** Appends the terminal event; it and the run's completion are one write. */
@@ -83,36 +90,46 @@ export class RunLog {
     if (this.#rejection === null && this.#committed < count) await new Promise<void>((resolve) => { this.#settled.push({ count, resolve }) })
   }
 
+  /** Takes no more events: the run is not ours any more. Nothing happens to a log whose terminal is committed. */
+  fence (): void {
+    const isOver = this.#ending !== null && this.#committed === this.#appended
+    if (this.#rejection === null && !isOver) this.#reject('stale', this.#pending.length)
+  }
+
   /** For the committer: takes what is pending as one group with seqs; null if nothing is. */
   take (promote: boolean): AppendGroup | null {
     if (this.#pending.length === 0) return null
     const first = this.#lastSeq + 1
     const events = this.#pending.map((event, index) => this.#encode(event, first + index))
     this.#pending = []
+    this.#inFlight = true
     return { runId: this.run.runId, events, ending: this.#ending, promote }
   }
 
   /** For the committer: the store's answer to what was taken. */
   settle (group: AppendGroup, outcome: AppendOutcome | 'refused'): void {
-    if (outcome === 'ok') {
-      this.newest = group.events.at(-1)!
-      this.#lastSeq = this.newest.seq
-      this.#committed += group.events.length
-    } else {
-      this.#rejection = outcome
-      this.#lossy = group.events.length + this.#pending.length > (this.#ending === null ? 0 : 1)
-      this.#pending = []
-    }
+    this.#inFlight = false
+    if (this.#rejection !== null) return
+    if (outcome !== 'ok') return this.#reject(outcome, group.events.length + this.#pending.length)
+    this.newest = group.events.at(-1)!
+    this.#lastSeq = this.newest.seq
+    this.#committed += group.events.length
     this.#bytes = this.#pending.reduce((bytes, event) => bytes + event.fields.length, 0)
-    while (this.#settled.length > 0 && (this.#rejection !== null || this.#settled[0]!.count <= this.#committed)) this.#settled.shift()!.resolve()
-    if (this.#rejection !== null) this.#onRejected(this.#rejection)
+    while (this.#settled.length > 0 && this.#settled[0]!.count <= this.#committed) this.#settled.shift()!.resolve()
+    if (this.#pending.length > 0) this.#schedule(this)
+  }
+
+  #reject (rejection: Rejection, lost: number): void {
+    this.#rejection = rejection
+    this.#lossy = lost > (this.#ending === null ? 0 : 1)
+    this.#pending = []
+    this.#bytes = 0
+    for (const { resolve } of this.#settled.splice(0)) resolve()
+    this.#onRejected(rejection)
   }
 }
 
 type Batch = Array<{ log: RunLog, group: AppendGroup }>
-type Answer = AppendAnswer | { outcome: 'refused', promotion: null }
-
-const REFUSED: Answer = { outcome: 'refused', promotion: null }
 
 export interface CommitterOptions {
   store: Store
@@ -122,6 +139,8 @@ export interface CommitterOptions {
   promoted: (promotion: Promotion) => void
   /** Whether endings promote runs that wait. */
   promotes: () => boolean
+  /** How long a store that is not available is tried again before the runs in question end, in ms. */
+  patienceMs: number
   log: Logger
   /** Once aborted, nothing is tried again. */
   stopped?: AbortSignal
@@ -153,17 +172,9 @@ export class Committer {
   }
 
   async #flush (): Promise<void> {
-    const { publish, promoted } = this.#options
     while (this.#dirty.size > 0) {
       await nextTurn()
-      const batch = this.#gather()
-      const answers = await this.#commit(batch.map(({ group }) => group))
-      for (const [index, { log, group }] of batch.entries()) {
-        const { outcome, promotion } = answers[index]!
-        if (outcome === 'ok') publish(log.run.sessionId, group.events)
-        if (promotion !== null) promoted(promotion)
-        log.settle(group, outcome)
-      }
+      await atMost(LATE_MS, this.#commit(this.#gather()))
     }
     this.#flushing = false
   }
@@ -183,24 +194,48 @@ export class Committer {
     return batch
   }
 
-  async #commit (groups: AppendGroup[]): Promise<Answer[]> {
-    if (groups.length === 0) return []
-    const { store, log, stopped } = this.#options
+  /** Stores a batch, however often it takes within `patienceMs`, of which `spent` are gone. Never rejects. */
+  async #commit (batch: Batch, spent = 0): Promise<void> {
+    if (batch.length === 0) return
+    const { store, patienceMs, log, stopped } = this.#options
     const isOver = (): boolean => stopped?.aborted === true
-    for (const pause of [...RETRY_DELAYS, null]) {
+    const pauses = [...RETRY_DELAYS]
+    for (let waited = spent; ;) {
+      const asked = performance.now()
       try {
-        return await store.append(groups)
+        return this.#settle(batch, await store.append(batch.map(({ group }) => group)))
       } catch (error) {
-        const transient = hasCode(error, 'STORE_UNAVAILABLE')
-        log.error({ err: error, runs: groups.map((group) => group.runId) }, 'the store did not take events')
-        const waits = transient && pause !== null && !isOver()
-        if (waits) await delay(pause, undefined, { signal: stopped }).catch(() => {})
-        if (isOver() || (!waits && (transient || groups.length === 1))) return groups.map(() => REFUSED)
-        if (!waits) break
+        const isTransient = hasCode(error, 'STORE_UNAVAILABLE')
+        log.error({ err: error, runs: batch.map(({ group }) => group.runId) }, 'the store did not take events')
+        if (!isTransient && batch.length > 1 && !isOver()) return this.#commitHalves(batch, waited, false)
+        const pause = pauses.length > 1 ? pauses.shift()! : pauses[0]!
+        waited += performance.now() - asked + pause
+        if (isTransient && waited <= patienceMs && !isOver()) await delay(pause, undefined, { signal: stopped }).catch(() => {})
+        if (!isTransient || waited > patienceMs || isOver()) return this.#settle(batch, null)
+        // One session may be all that hangs.
+        if (missedDeadline(error) && batch.length > 1) return this.#commitHalves(batch, waited, true)
       }
     }
-    // One run's events must not cost the others theirs: halve the batch until the culprit stands alone.
-    const middle = groups.length >> 1
-    return [...await this.#commit(groups.slice(0, middle)), ...await this.#commit(groups.slice(middle))]
+  }
+
+  /** One run's events must not cost the others theirs: the batch is halved until the culprit stands alone. */
+  async #commitHalves (batch: Batch, spent: number, atOnce: boolean): Promise<void> {
+    const middle = batch.length >> 1
+    const first = this.#commit(batch.slice(0, middle), spent)
+    if (!atOnce) await first
+    await Promise.all([first, this.#commit(batch.slice(middle), spent)])
+  }
+
+  /** `answers` is null if the store took none of it. */
+  #settle (batch: Batch, answers: AppendAnswer[] | null): void {
+    const { publish, promoted } = this.#options
+    for (const [index, { log, group }] of batch.entries()) {
+      const { outcome, promotion } = answers?.[index] ?? REFUSED
+      log.settle(group, outcome)
+      if (outcome === 'ok') publish(log.run.sessionId, group.events)
+      if (promotion !== null) promoted(promotion)
+    }
   }
 }
+
+const REFUSED = { outcome: 'refused', promotion: null } as const

@@ -1,10 +1,9 @@
 /* The runs that this process drives: takes over what the store gives it, ends them, and ends them all at shutdown. */
 import { setMaxListeners } from 'node:events'
-import { setTimeout as delay } from 'node:timers/promises'
 import { atMost } from '../common/at-most.ts'
 import type { Logger } from '../common/logger.ts'
 import { runsError } from '../protocol/errors.ts'
-import { type CompleteEvent, type EventOf, parseEvent } from '../protocol/event.ts'
+import { type CompleteEvent, type EventOf, parseEvent, type StoredEvent } from '../protocol/event.ts'
 import type { Limits } from '../protocol/limits.ts'
 import { INTERRUPTED } from '../protocol/run-ending.ts'
 import type { RunEnding } from '../protocol/run-state.ts'
@@ -14,6 +13,8 @@ import type { ClaimedRun, Promotion, Store } from '../store/store.ts'
 import { durableEvents } from '../streams/log-reader.ts'
 import type { Subscriptions } from '../streams/subscriptions.ts'
 import { Committer } from './committer.ts'
+import { Contexts } from './contexts.ts'
+import { LastResort } from './last-resort.ts'
 import { missingProvider } from './missing-provider.ts'
 import type { Retention } from './retention.ts'
 import { Run } from './run.ts'
@@ -24,10 +25,10 @@ import { Slots } from './slots.ts'
 const TERMINAL_GRACE_MS = 500
 /** How long the caller that ends a run waits for its terminal event, in ms. */
 const END_PATIENCE_MS = 5_000
+/** A store that is away for less than this, or than a lease, ends no run, in ms. */
+const OUTAGE_MS = 30_000
 /** Decisions of others that one look takes up; each may hold a mebibyte. */
 const ANSWERS_AT_ONCE = 20
-/** Pauses between tries to end a run that the store does not let end, in ms. */
-const CLOSE_RETRY_DELAYS = [250, 1_000, 2_000]
 
 export interface RunPoolOptions {
   store: Store
@@ -45,10 +46,8 @@ export class RunPool {
   readonly #runs = new Map<string, Run>()
   /** Of `#runs`, and of runs that are being started. */
   readonly #slots: Slots
-  /** Runs of ours whose end the store refused: nobody drives them. */
-  readonly #abandoned = new Set<string>()
-  /** What only code in this process could say to the providers of runs that wait. */
-  readonly #contexts = new Map<string, unknown>()
+  readonly #lastResort: LastResort
+  readonly #contexts: Contexts
   /** Work that may yet bring runs. */
   readonly #work = new Set<Promise<unknown>>()
   /** Aborted at the end of a shutdown: nothing is tried again. */
@@ -66,15 +65,15 @@ export class RunPool {
     this.#slots = new Slots(options.limits.runningRuns)
     // Each run that waits for a failing store listens.
     setMaxListeners(0, this.#stopped.signal)
-    const { store, subscriptions, retention, log } = options
+    const { store, log } = options
+    this.#contexts = new Contexts(store)
+    this.#lastResort = new LastResort({ store, close: (runId, ending) => this.close(runId, ending), log, stopped: this.#stopped.signal })
     this.#committer = new Committer({
       store,
-      publish: (sessionId, events) => {
-        subscriptions.publish(sessionId, events)
-        retention.committed(events)
-      },
+      publish: (sessionId, events) => this.#applied(sessionId, events),
       promoted: (promotion) => this.applyPromotion(promotion),
       promotes: () => !this.#closing,
+      patienceMs: Math.max(store.leaseMs, OUTAGE_MS),
       log,
       stopped: this.#stopped.signal
     })
@@ -117,23 +116,27 @@ export class RunPool {
 
   /** Shows what a promotion appended, and drives the run that it claimed. */
   applyPromotion ({ sessionId, events, claimed }: Promotion): void {
-    this.#options.subscriptions.publish(sessionId, events)
-    // Those that the store has ended for another's sake.
-    for (const { kind, runId } of events) if (kind === 'complete') this.#runs.get(runId)?.fenced()
+    this.#applied(sessionId, events)
     if (claimed !== null && !this.#runs.has(claimed.run.runId)) this.#drive(claimed)
+  }
+
+  /** The one way from a commit of this process to everybody in it: streams, retention, and the runs that it ended. */
+  #applied (sessionId: string, events: StoredEvent[]): void {
+    if (events.length === 0) return
+    const { subscriptions, retention } = this.#options
+    subscriptions.publish(sessionId, events)
+    retention.committed(events)
+    for (const { kind, runId } of events) if (kind === 'complete') this.#runs.get(runId)?.fenced()
   }
 
   /** Keeps what code in this process says to the provider of a run that is about to be driven, or waits. */
   keepContext (runId: string, context: unknown): void {
-    if (context !== undefined) this.#contexts.set(runId, context)
+    this.#contexts.keep(runId, context)
   }
 
   /** Forgets what was kept for runs that wait no more: another process drives them, or they were cancelled. */
   async pruneContexts (): Promise<void> {
-    for (const runId of this.#contexts.keys()) {
-      const run = await this.#options.store.getRun(runId, null)
-      if (run?.status !== 'queued' && !this.#slots.has(runId)) this.#contexts.delete(runId)
-    }
+    await this.#contexts.prune((runId) => this.#slots.has(runId))
   }
 
   /** A run waits: the next slot that is free may be its. */
@@ -188,16 +191,16 @@ export class RunPool {
       if (closed !== null) this.applyPromotion(closed.promotion)
       return closed
     }))
-    this.#abandoned.delete(runId)
+    this.#lastResort.forget(runId)
     if (closed === null) return null
     // It may have ended before, and the answer that said so been lost.
     this.#options.subscriptions.advance(closed.promotion.sessionId, closed.complete.seq)
     return closed.complete
   }
 
-  /** Whether the run is one of ours that nobody drives. */
-  isAbandoned (runId: string): boolean {
-    return this.#abandoned.has(runId)
+  /** How a run of ours that nobody drives was to end; undefined if it is none of those. */
+  abandonedEnding (runId: string): RunEnding | undefined {
+    return this.#lastResort.endingOf(runId)
   }
 
   /** Whether the run is driven here, or being started. */
@@ -251,7 +254,7 @@ export class RunPool {
         runId,
         content: (parseEvent(message) as EventOf<'text'>).content,
         options,
-        context: this.#contexts.get(runId),
+        context: this.#contexts.take(runId),
         providerSessionId,
         history: () => durableEvents(store, session.id, message.seq),
         log
@@ -261,10 +264,9 @@ export class RunPool {
       limits,
       timeoutMs: runTimeoutMs,
       keepProviderSessionId: (id) => store.setProviderSessionId(session.id, name, id),
-      close: (ending) => this.#closeRefused(runId, ending)
+      close: (ending, isFenced) => isFenced ? this.#lastResort.fenced(runId, ending) : this.#lastResort.refused(runId, ending)
     })
     this.#driven++
-    this.#contexts.delete(runId)
     this.#runs.set(runId, run)
     this.#slots.take(runId)
     void run.completed.then(() => this.#gone(runId))
@@ -277,23 +279,5 @@ export class RunPool {
     this.#slots.giveBack(runId)
     this.#options.retention.forget(runId)
     if (this.#wanted && !this.#closing) void this.drain()
-  }
-
-  /** Ends a run whose log is lost; null if the store refuses that too, and it has to be done later, or elsewhere. */
-  async #closeRefused (runId: string, ending: RunEnding): Promise<CompleteEvent | null> {
-    // What the provider had to say of its end may be what the store cannot take.
-    const { exitCode, aborted, reason } = ending
-    const bare = { exitCode, aborted, reason }
-    for (const [tries, pause] of [0, ...CLOSE_RETRY_DELAYS].entries()) {
-      try {
-        await delay(pause, undefined, { signal: this.#stopped.signal })
-        return await this.close(runId, tries < 2 ? ending : bare)
-      } catch (error) {
-        if (this.#stopped.signal.aborted) break
-        this.#options.log.error({ err: error, runId }, 'the store refused the end of a run')
-      }
-    }
-    this.#abandoned.add(runId)
-    return null
   }
 }

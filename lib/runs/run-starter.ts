@@ -139,8 +139,9 @@ export class RunStarter {
   async #clear ({ runId, instanceId }: Extract<RunStart, { outcome: 'busy' }>): Promise<boolean> {
     const { store, pool, recovery } = this.#options
     if (instanceId !== store.instanceId) return instanceId !== null && recovery.closeOrphans()
-    if (!pool.isAbandoned(runId)) return false
-    await pool.close(runId, INTERRUPTED)
+    const ending = pool.abandonedEnding(runId)
+    if (ending === undefined) return false
+    await pool.close(runId, ending)
     return true
   }
 

@@ -30,8 +30,11 @@ export interface RunOptions {
   timeoutMs: number
   /** Keeps a native id that the provider announced. */
   keepProviderSessionId: (providerSessionId: string) => Promise<void>
-  /** Ends the run in the store when its own log does not take the terminal; null if the store refuses that too. */
-  close: (ending: RunEnding) => Promise<CompleteEvent | null>
+  /**
+   * Ends the run in the store when its own log does not take the terminal; `isFenced` if another has ended it, as far as is
+   * known. Resolves with the terminal that holds, or null if there is none.
+   */
+  close: (ending: RunEnding, isFenced: boolean) => Promise<CompleteEvent | null>
 }
 
 export class Run {
@@ -82,14 +85,15 @@ export class Run {
       this.#ended = true
       void this.#finish(ending).catch((error: unknown) => {
         this.#logger.error({ err: error, runId: this.runId }, 'a run could not be ended by its own log')
-        return this.#options.close(failed(runError('STORE_REFUSED')))
+        return this.#options.close(failed(runError('STORE_REFUSED')), false)
       }).then(this.#resolveCompleted)
     }
     return this.completed
   }
 
-  /** The run's log takes no more events: the store refuses them, or another instance has ended the run. */
+  /** The run is not ours any more, as another instance has ended it, or its log takes no more events: the provider is stopped at once. */
   fenced (): void {
+    this.#options.log.fence()
     void this.end(failed(runError('STORE_REFUSED')))
   }
 
@@ -199,7 +203,7 @@ export class Run {
     await log.settled()
     if (log.rejection === null) return parseEvent(log.newest!) as CompleteEvent
     // What is not all there has not succeeded.
-    return this.#options.close(ending.reason === 'finished' && log.lossy ? failed(runError('STORE_REFUSED')) : ending)
+    return this.#options.close(ending.reason === 'finished' && log.lossy ? failed(runError('STORE_REFUSED')) : ending, log.rejection === 'stale')
   }
 
   /** The ending as it may be shown and written: plain JSON without native ids. */

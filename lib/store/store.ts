@@ -1,9 +1,11 @@
 /*
- * The store contract. A store keeps sessions, runs and events, and decides every race: who runs, which terminal wins.
+ * The store contract, unstable until 1.0. A store keeps sessions, runs and events, and decides every race: who runs, which terminal wins.
  *
  * - Each method is one transaction. What it answers is durable when its promise resolves.
  * - A store that cannot serve now (locked, full, unreachable) rejects with STORE_UNAVAILABLE; trying again is safe. One
  *   that never will rejects with STORE_FAILED.
+ * - The core waits for a call for 2 s (deadlines.ts; `compactRun` and `purge`: 60 s; `open`, `close`: without end), then takes
+ *   it for STORE_UNAVAILABLE. A deadline does not cancel: the call may take effect later.
  * - `owner` is compared with whose session it is: to anyone else the session does not exist.
  * - A session that was deleted is SESSION_DELETED to its owner, from every method that answers null for one that does
  *   not exist, and does not exist for others. Of its runs there is nothing.
@@ -13,6 +15,9 @@ import type { CompleteEvent, PendingEvent, RunIdentity, StoredEvent } from '../p
 import type { RunEnding } from '../protocol/run-state.ts'
 import type { Metadata, Owner, Session, SessionState } from '../protocol/session.ts'
 import type { PermissionDecision, RunningRun, RunState } from '../protocol/words.ts'
+import type { EventsPage, HistoryPage, LogPage, PageLimit, SessionsPage } from './pages.ts'
+
+export type * from './pages.ts'
 
 export interface NewSession {
   id: string
@@ -133,45 +138,6 @@ export interface ClosedRun {
   promotion: Promotion
 }
 
-/** Part of a log, read in one snapshot with how far the log goes. */
-export interface EventsPage {
-  /** Every retained event in the range, in order. */
-  events: StoredEvent[]
-  /** The page is complete up to this seq: `lastSeq`, unless a limit cut it. */
-  through: number
-  /** As in `SessionState`. */
-  lastSeq: number
-  compactedThrough: number
-}
-
-/** The same with the session's view, of the same snapshot. */
-export interface LogPage extends EventsPage {
-  session: SessionState
-}
-
-/** A page of sessions, newest first. */
-export interface SessionsPage {
-  sessions: SessionState[]
-  /** Whether older sessions follow. */
-  hasMore: boolean
-}
-
-/** A page of durable events, oldest first. */
-export interface HistoryPage {
-  session: SessionState
-  events: StoredEvent[]
-  /** Whether older durable events exist. */
-  hasMore: boolean
-  /** The seq to follow from: the page and the stream after it are everything. */
-  cursor: number
-}
-
-export interface PageLimit {
-  rows: number
-  /** Bytes of JSON; a page holds at least one item all the same. */
-  bytes: number
-}
-
 export interface Store {
   /** This instance, as `busy` names it. Random. */
   readonly instanceId: string
@@ -252,7 +218,8 @@ export interface Store {
   renewLease (): Promise<void>
   /**
    * The runs of other instances that are dead: certainly, or their lease was seen to stand still for `leaseMs` by this
-   * instance's own monotonic clock.
+   * instance's own monotonic clock. Only time between two calls that could read and write counts, each gap as at most a third of
+   * `leaseMs`; a call that fails starts the count anew. After an outage that kept all from renewing none is dead.
    */
   listOrphanedRuns (): Promise<Array<{ runId: string, sessionId: string }>>
 

@@ -3,6 +3,7 @@ import { test, type Test } from 'tap'
 import { runsError } from '../../lib/protocol/errors.ts'
 import type * as committerModule from '../../lib/runs/committer.ts'
 import type { AppendGroup, Store } from '../../lib/store/store.ts'
+import { withDeadlines } from '../../lib/store/deadlines.ts'
 import { quietLogger } from '../helpers/memory-log.ts'
 
 async function build (t: Test, append: (groups: AppendGroup[], call: number) => void, stopped?: AbortSignal, paused: (ms: number) => void = () => {}) {
@@ -27,7 +28,7 @@ async function build (t: Test, append: (groups: AppendGroup[], call: number) => 
     }
   }
   const committer = new Committer({
-    store: store as Store, publish: (sessionId) => { steps.push(`publish ${sessionId}`) }, promoted: () => {}, promotes: () => true, log: quietLogger, ...stopped && { stopped }
+    store: store as Store, publish: (sessionId) => { steps.push(`publish ${sessionId}`) }, promoted: () => {}, promotes: () => true, patienceMs: 30_000, log: quietLogger, ...stopped && { stopped }
   })
   const logs = ['a', 'b'].map((name) => committer.open({ sessionId: name, runId: name, provider: 'p' }, 0, (rejection) => { rejections.push(rejection) }))
   for (const log of logs) log.append({ kind: 'custom', transient: false, timestamp: '', fields: '{"name":"x"}' })
@@ -45,9 +46,9 @@ test('a store that is not available is given the very same batch again, and each
   t.end()
 })
 
-test('a store that never comes back refuses all runs after a bounded number of tries', async (t) => {
+test('a store that never comes back refuses all runs once the patience is spent', async (t) => {
   const { steps, rejections } = await build(t, () => { throw runsError('STORE_UNAVAILABLE') })
-  const pauses = [50, 100, 200, 500, 1_000, 2_000, 2_000, 2_000, 2_000]
+  const pauses = [50, 100, 200, 500, 1_000, ...Array<number>(14).fill(2_000)]
   t.strictSame(steps, [...pauses.flatMap((ms) => ['append a b', `pause ${ms}`]), 'append a b'])
   t.strictSame(rejections, ['refused', 'refused'], 'nobody is singled out for it')
   t.end()
@@ -81,3 +82,23 @@ test('what is stopped while it pauses tries no more either', async (t) => {
   t.strictSame(rejections, ['refused', 'refused'])
   t.end()
 })
+
+test('a batch that misses its deadline is halved, and the halves are tried at once', async (t) => {
+  const missed = await missedDeadlineError()
+  const { steps, rejections } = await build(t, (_, call) => {
+    if (call === 1) throw missed
+  })
+  t.strictSame(steps, ['append a b', 'pause 50', 'append a', 'append b', 'publish a', 'publish b'])
+  t.strictSame(rejections, [])
+})
+
+/** What a store that hangs is made to answer. */
+async function missedDeadlineError (): Promise<Error> {
+  const timers = globalThis.setTimeout
+  globalThis.setTimeout = ((callback: () => void) => timers(callback, 0)) as typeof setTimeout
+  try {
+    return await withDeadlines({ append: () => new Promise(() => {}) } as unknown as Store).append([]).then(() => { throw new Error('it answered') }, (error: Error) => error)
+  } finally {
+    globalThis.setTimeout = timers
+  }
+}

@@ -33,7 +33,7 @@ function build (append: (groups: AppendGroup[]) => Promise<AppendOutcome[]> | Ap
     steps.push(`publish ${sessionId}:${events.map(({ seq }) => seq).join()}`)
     published.push(...events)
   }
-  const committer = new Committer({ store: store as Store, publish, promoted: () => {}, promotes: () => true, log: quietLogger })
+  const committer = new Committer({ store: store as Store, publish, promoted: () => {}, promotes: () => true, patienceMs: 30_000, log: quietLogger })
   const open = (name: string, lastSeq: number): RunLog => {
     rejections[name] = []
     return committer.open({ sessionId: `s-${name}`, runId: name, provider: 'p' }, lastSeq, (rejection) => { rejections[name]!.push(rejection) })
@@ -83,10 +83,10 @@ test('nothing is published or settled before the store has answered; what comes 
   answers[0]!.open()
   await asked[1]!.promise
   await settled
-  t.strictSame(steps, ['append a:1', 'publish s-a:1', 'settled', 'append a:2 b:1,2!'], 'the run\'s end is one write with its completion')
+  t.strictSame(steps, ['append a:1', 'publish s-a:1', 'settled', 'append b:1,2! a:2'], 'the run\'s end is one write with its completion')
   answers[1]!.open()
   await b.settled()
-  t.strictSame(steps.slice(4), ['publish s-a:2', 'publish s-b:1,2'])
+  t.strictSame(steps.slice(4), ['publish s-b:1,2', 'publish s-a:2'])
   t.end()
 })
 
@@ -155,8 +155,8 @@ test('a batch that the store cannot take is halved until the culprit stands alon
   for (const log of logs) log.append(pending('x'))
   await Promise.all(logs.map((log) => log.settled()))
   t.strictSame(steps, [
-    'append a:1 b:1 c:1 d:1 e:1', 'append a:1 b:1', 'append c:1 d:1 e:1', 'append c:1', 'append d:1 e:1',
-    'publish s-a:1', 'publish s-b:1', 'publish s-d:1', 'publish s-e:1'
+    'append a:1 b:1 c:1 d:1 e:1', 'append a:1 b:1', 'publish s-a:1', 'publish s-b:1', 'append c:1 d:1 e:1', 'append c:1', 'append d:1 e:1',
+    'publish s-d:1', 'publish s-e:1'
   ])
   t.strictSame(rejections, { a: [], b: [], c: ['refused'], d: [], e: [] })
   t.equal(published.length, 4)
@@ -205,4 +205,47 @@ test('a log with nothing to commit is settled, and gives the committer nothing',
   await log.settled()
   t.strictSame([log.take(true), log.full, log.rejection, log.newest], [null, false, null, null])
   t.end()
+})
+
+test('a batch that hangs holds up its own runs only, each with one group in flight', async (t) => {
+  const hanging = latch()
+  const { steps, open } = build(async (groups) => {
+    if (groups.some(({ runId }) => runId === 'a')) await hanging.promise
+    return ok(groups)
+  })
+  const [a, b, c] = [open('a', 0), open('b', 0), open('c', 0)]
+  a.append(pending('a1'))
+  b.append(pending('b1'))
+  await nextTurn()
+  a.append(pending('a2'))
+  c.append(pending('c1'))
+  await c.settled()
+  c.append(pending('c2'))
+  await c.settled()
+  t.strictSame(steps, ['append a:1 b:1', 'append c:1', 'publish s-c:1', 'append c:2', 'publish s-c:2'])
+  hanging.open()
+  await Promise.all([a.settled(), b.settled()])
+  t.strictSame(steps.slice(5), ['publish s-a:1', 'publish s-b:1', 'append a:2', 'publish s-a:2'])
+})
+
+test('a log that is fenced takes no more events, and its waiters go on; one whose terminal is committed stays as it is', async (t) => {
+  const hanging = latch()
+  const { steps, rejections, open } = build(async (groups) => {
+    if (groups.some(({ runId }) => runId === 'a')) await hanging.promise
+    return ok(groups)
+  })
+  const [a, b] = [open('a', 0), open('b', 0)]
+  a.append(pending('a1'))
+  await nextTurn()
+  a.fence()
+  await a.settled()
+  a.append(pending('a2'))
+  b.end(pending('end'), ENDING)
+  await b.settled()
+  b.fence()
+  hanging.open()
+  await nextTurn()
+  t.strictSame(rejections, { a: ['stale'], b: [] })
+  t.strictSame([a.rejection, b.rejection], ['stale', null])
+  t.strictSame(steps.filter((step) => step.startsWith('append')), ['append a:1', 'append b:1!'], 'nothing is asked for the fenced run')
 })

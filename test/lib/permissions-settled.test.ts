@@ -23,7 +23,7 @@ function build () {
     const outcome = await batch.answer.promise
     return groups.map(() => ({ outcome, promotion: null }))
   }
-  const committer = new Committer({ store: { append } as unknown as Store, publish: () => {}, promoted: () => {}, promotes: () => true, log: quietLogger })
+  const committer = new Committer({ store: { append } as unknown as Store, publish: () => {}, promoted: () => {}, promotes: () => true, patienceMs: 30_000, log: quietLogger })
   const arrived = async (count: number): Promise<void> => {
     if (batches.length < count) await (arrivals[count - 1] ??= latch()).promise
   }

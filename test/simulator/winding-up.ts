@@ -11,7 +11,7 @@ const PATIENCE_MS = 60_000
 /** How long it may take until a connected client knows of whatever is committed, or that its session is deleted. */
 const TELLING_MS = 20_000
 /** Whatever was begun before a shutdown is over so long after it. */
-const AFTERMATH_MS = 10_000
+const AFTERMATH_MS = 65_000
 
 export async function windUp (servers: Server[], followers: Follower[], posts: Posts, answers: Answers, world: World): Promise<void> {
   const { loop, weather, journal, ledger, setting } = world

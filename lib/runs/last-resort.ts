@@ -1,0 +1,64 @@
+/* Ends runs of ours whose own log does not take their terminal. What the store refuses now is left to the next looks. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from '../common/logger.ts'
+import type { CompleteEvent } from '../protocol/event.ts'
+import type { RunEnding } from '../protocol/run-state.ts'
+import type { Store } from '../store/store.ts'
+import { terminalOf } from './terminal.ts'
+
+/** Pauses between tries to end a run that the store does not let end, in ms. */
+const RETRY_DELAYS = [250, 1_000, 2_000]
+
+export interface LastResortOptions {
+  store: Store
+  /** Ends a run in the store. */
+  close: (runId: string, ending: RunEnding) => Promise<CompleteEvent | null>
+  log: Logger
+  /** Once aborted, nothing is tried again. */
+  stopped: AbortSignal
+}
+
+export class LastResort {
+  readonly #options: LastResortOptions
+  /** Runs of ours whose end the store refused, and how each was to end: nobody drives them. */
+  readonly #abandoned = new Map<string, RunEnding>()
+
+  constructor (options: LastResortOptions) {
+    this.#options = options
+  }
+
+  /** How a run of ours that nobody drives was to end; undefined if it is none of those. */
+  endingOf (runId: string): RunEnding | undefined {
+    return this.#abandoned.get(runId)
+  }
+
+  /** The run has its end. */
+  forget (runId: string): void {
+    this.#abandoned.delete(runId)
+  }
+
+  /** The terminal of a run that was ended elsewhere; ends it if it was not. */
+  async fenced (runId: string, ending: RunEnding): Promise<CompleteEvent | null> {
+    const terminal = await terminalOf(this.#options.store, runId).catch(() => undefined)
+    return terminal === undefined ? this.refused(runId, ending) : terminal
+  }
+
+  /** Ends a run whose log is lost; null if the store refuses that too, and it has to be done later, or elsewhere. */
+  async refused (runId: string, ending: RunEnding): Promise<CompleteEvent | null> {
+    const { close, log, stopped } = this.#options
+    // What the provider had to say of its end may be what the store cannot take.
+    const { exitCode, aborted, reason } = ending
+    const bare = { exitCode, aborted, reason }
+    for (const [tries, pause] of [0, ...RETRY_DELAYS].entries()) {
+      try {
+        await delay(pause, undefined, { signal: stopped })
+        return await close(runId, tries < 2 ? ending : bare)
+      } catch (error) {
+        if (stopped.aborted) break
+        log.error({ err: error, runId }, 'the store refused the end of a run')
+      }
+    }
+    this.#abandoned.set(runId, bare)
+    return null
+  }
+}
