@@ -3,6 +3,7 @@ import { test, type Test } from 'tap'
 import type { AgentRunsOptions } from '../../index.ts'
 import type { AcceptedFrame } from '../../lib/protocol/words.ts'
 import { serveApp } from '../helpers/build-app.ts'
+import { latch } from '../helpers/latch.ts'
 import { SocketClient, type SocketMessage } from '../helpers/read-socket.ts'
 import { postJson } from '../helpers/read-sse.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
@@ -179,4 +180,27 @@ test('messages are served in the order in which they were sent, however long one
     `${name} ${i % 2 === 0 ? 'chat_accepted' : 'protocol_error'}`, `${name} chat_unsubscribed`
   ]))
   for (let i = 0; i < 15; i++) (await agent.next()).end()
+})
+
+test('messages of a session are served in their order; those of others do not wait for them', async (t) => {
+  const held = latch()
+  const { client } = await serve(t, {
+    providers: { agent: { async * run () {} } },
+    authorize: async (_request, { session, action }) => {
+      if (session?.id === 'slow' && action === 'send') await held.promise
+      return true
+    }
+  })
+  client.send({ type: 'chat.send', sessionId: 'slow', content: 'go', requestId: 'slow-1' })
+  await client.until(({ frames }) => frames.some(({ kind }) => kind === 'complete'))
+  client.send({ type: 'chat.send', sessionId: 'slow', content: 'go', requestId: 'slow-2' })
+  client.send({ type: 'chat.unsubscribe', sessions: [{ sessionId: 'slow' }, { sessionId: 'other' }] })
+  client.send({ type: 'chat.send', sessionId: 'other', content: 'go', requestId: 'other-1' })
+  await client.until(({ frames }) => frames.some((frame) => 'requestId' in frame && frame.requestId === 'other-1'))
+  const told = (): unknown[] => client.frames.filter(({ kind }) => kind === 'chat_accepted' || kind === 'chat_unsubscribed')
+    .map((frame) => 'requestId' in frame ? frame.requestId : `unsubscribed ${String(frame.sessionId)}`)
+  t.strictSame(told(), ['slow-1', 'unsubscribed other', 'other-1'])
+  held.open()
+  await client.until(() => told().length === 5)
+  t.strictSame(told().slice(3), ['slow-2', 'unsubscribed slow'])
 })

@@ -30,6 +30,13 @@ export function checkMessage (value: unknown): ClientMessage {
   return value as ClientMessage
 }
 
+/** What a message asks for, session by session. */
+export function bySession (message: ClientMessage): Array<[sessionId: string, part: ClientMessage]> {
+  if (!('sessions' in message)) return [[message.sessionId, message]]
+  // Not to be done whole: a session in which something waits must not hold up the others.
+  return message.sessions.map((session) => [session.sessionId, { ...message, sessions: [session] }])
+}
+
 /** What a message is about, as far as that can be read and repeated. */
 export function referenceOf (value: unknown): Reference {
   const reference: Reference = {}

@@ -1,7 +1,8 @@
 /*
- * One WebSocket: takes messages one after the other, reads no more while one is served, and ends when its peer is silent,
- * stalled or abusive, or its time is over.
+ * One WebSocket: serves the messages of each session in their order, a few sessions at a time, reads no more while those
+ * are served, and ends when its peer is silent, stalled or abusive, or its time is over.
  */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
 import type { Logger } from '../../lib/common/logger.ts'
 import { Turn } from '../../lib/common/turn.ts'
@@ -10,10 +11,11 @@ import type { Frame, SocketFrame } from '../../lib/protocol/frames.ts'
 import type { Limits } from '../../lib/protocol/limits.ts'
 import type { RunRegistry } from '../../lib/registry.ts'
 import type { Format } from '../../lib/streams/channel.ts'
-import { checkMessage, type Reference, referenceOf } from './client-messages.ts'
+import { bySession, checkMessage, type ClientMessage, type Reference, referenceOf } from './client-messages.ts'
 import { MessageBudget } from './message-budget.ts'
 import { type Requester, serveMessage } from './message-handlers.ts'
 import { type MessageWriter, messageWriter, type Messages } from './message-writer.ts'
+import { SessionLanes } from './session-lanes.ts'
 import type { Wire } from './subscription.ts'
 import { SocketSubscriptions } from './subscriptions.ts'
 
@@ -22,6 +24,8 @@ export const CLOSE = { TOO_MANY_MESSAGES: 1008, RESTARTING: 1012, EXPIRED: 4401 
 
 /** Above this much unsent the socket is full, and what it follows goes back to reading the log at its own pace. */
 const HIGH_WATER_BYTES = 256 * 1024
+/** Messages that are served at once: those of one session may wait for a store, or for a run. */
+const MAX_SERVED = 16
 /** How long a peer may take to say goodbye too, in ms. */
 const GOODBYE_MS = 500
 /** How much longer than an idle peer one may take to answer a ping that takes what it is sent. */
@@ -56,6 +60,8 @@ export class SocketConnection implements Wire {
   readonly #subscriptions: SocketSubscriptions
   readonly #inbox: Array<{ data: Buffer, isBinary: boolean }> = []
   #working = false
+  readonly #lanes = new SessionLanes()
+  readonly #served = new Set<Promise<void>>()
   /** Called when there may be room for answers again, or never will be. */
   #relieved: () => void = () => {}
   /** The ping that was not answered yet, and when it, or the last, was sent. */
@@ -162,12 +168,20 @@ export class SocketConnection implements Wire {
     for (let message = this.#inbox.shift(); message !== undefined; message = this.#inbox.shift()) {
       // Who takes no answers is asked no more questions: they would pile up.
       if (this.full) await new Promise<void>((resolve) => { this.#relieved = resolve })
-      if (this.#socket.readyState === this.#socket.OPEN) await this.#take(message.data, message.isBinary)
+      if (this.#socket.readyState === this.#socket.OPEN) await this.#serve(message.data, message.isBinary)
       // A store may answer without waiting for anything.
       if (turn.isLong) await turn.end()
     }
     this.#working = false
     this.#socket.resume()
+  }
+
+  /** Resolves when the next message may be served: mostly as soon as this one is, as a store that is near answers within the turn. */
+  async #serve (data: Buffer, isBinary: boolean): Promise<void> {
+    const served = this.#take(data, isBinary).finally(() => this.#served.delete(served))
+    this.#served.add(served)
+    await Promise.race([served, nextTurn()])
+    if (this.#served.size >= MAX_SERVED) await Promise.race(this.#served)
   }
 
   async #take (data: Buffer, isBinary: boolean): Promise<void> {
@@ -177,11 +191,21 @@ export class SocketConnection implements Wire {
       if (isBinary) throw runsError('INVALID_MESSAGE', ['A message must be text.'])
       const value = this.#parse(data)
       reference = referenceOf(value)
-      await serveMessage(checkMessage(value), this.#runs, this.#requester, this, this.#subscriptions)
+      const message = checkMessage(value)
+      await Promise.all(bySession(message).map(([sessionId, part]) => this.#lanes.do(sessionId, () => this.#do(part, reference))))
     } catch (error) {
       this.#refuse(error, reference)
       // Some twenty of these in a row are the end.
       if (hasCode(error, 'INVALID_MESSAGE') || hasCode(error, 'UNKNOWN_MESSAGE_TYPE')) this.#spend(this.#options.limits.messagesPerSecond)
+    }
+  }
+
+  /** Never rejects. */
+  async #do (message: ClientMessage, reference: Reference): Promise<void> {
+    try {
+      await serveMessage(message, this.#runs, this.#requester, this, this.#subscriptions)
+    } catch (error) {
+      this.#refuse(error, reference)
     }
   }
 
