@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict'
 import { setTimeout as delay } from 'node:timers/promises'
 import { INTERRUPTED } from '../../lib/protocol/run-ending.ts'
-import type { Store } from '../../lib/store/store.ts'
+import type { ClaimedRun, Store } from '../../lib/store/store.ts'
 import { within } from '../harness.ts'
 import type { Bench, StoreTest } from './bench.ts'
 import { accept, asks, claimedOf, drive, DrivenRun, inShort, logOf, newSession, outcome, sessionOf, text } from './driven-run.ts'
@@ -18,6 +18,26 @@ export function instances (test: StoreTest): void {
     await stores[1]!.close()
     await stores[1]!.close()
     assert.ok(await stores[2]!.getSession('s', null), 'opening twice and closing twice harms nobody')
+  })
+
+  test('the claim of a run can be asked for again until something follows its message, by the instance that has it', async (bench) => {
+    const [one, other] = [await bench.open(), await bench.open()]
+    await one.createSession(newSession('a'))
+    await one.setProviderSessionId('a', 'echo', 'native-1')
+    const started = claimedOf((await accept(one, 'started', { sessionId: 'a', options: { model: 'm' } })).promotion, 'started')
+    // When the session was touched may be told as of before the claim, or behind it.
+    const said = (claim: ClaimedRun | null) => claim && { ...claim, session: { ...claim.session, updatedAt: '' } }
+    assert.deepEqual(said(await one.getClaim('started')), said(started))
+    assert.equal(await other.getClaim('started'), null)
+    await accept(one, 'waiting', { sessionId: 'a' })
+    assert.equal(await one.getClaim('waiting'), null)
+    const closed = await one.closeRun('started', INTERRUPTED, { promote: true })
+    assert.equal(await one.getClaim('started'), null)
+    assert.deepEqual(said(await one.getClaim('waiting')), said(claimedOf(closed!.promotion, 'waiting')))
+    const run = await drive(one, 'begun', { sessionId: 'b' })
+    await run.append(text('said'))
+    assert.equal(await one.getClaim('begun'), null)
+    assert.equal(await one.getClaim('unknown'), null)
   })
 
   test('an instance is told of all runs that it has to drive, however it came by them', async (bench) => {

@@ -95,6 +95,11 @@ export class MemoryDatabase {
     return [...this.sessions.values()].filter((session) => !session.deleted)
   }
 
+  /** The running runs, in the order in which their sessions were created. */
+  running (): MemoryRun[] {
+    return this.existing().flatMap(({ running }) => running ?? [])
+  }
+
   /** The runs of a session, in the order in which they were accepted. */
   runsOf (session: MemorySession): MemoryRun[] {
     return [...this.runs.values()].filter((run) => run.session === session)

@@ -60,6 +60,13 @@ export function toClaimedRun ({ runId, session, provider, options }: MemoryRun, 
   }
 }
 
+/** See `Store.getClaim`. */
+export function claimOf (run: MemoryRun | undefined, instanceId: string): ClaimedRun | null {
+  if (run === undefined || run.session.running !== run || run.instanceId !== instanceId) return null
+  const [message, ...more] = run.session.events.filter(({ runId }) => runId === run.runId)
+  return message === undefined || more.length > 0 ? null : toClaimedRun(run, message)
+}
+
 export function toEvents (events: StoredEvent[]): StoredEvent[] {
   return events.map((event) => ({ ...event }))
 }

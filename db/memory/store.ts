@@ -6,13 +6,13 @@ import type { RunEnding } from '../../lib/protocol/run-state.ts'
 import type { Owner, SessionState } from '../../lib/protocol/session.ts'
 import type { PermissionDecision, RunningRun, RunState } from '../../lib/protocol/words.ts'
 import type {
-  AppendAnswer, AppendGroup, ClosedRun, EventsPage, HistoryPage, LogPage, NewRun, NewSession, PageLimit, PermissionAnswer, PermissionState, Promotion, RunStart, SessionPatch, SessionsPage, Store
+  AppendAnswer, AppendGroup, ClaimedRun, ClosedRun, EventsPage, HistoryPage, LogPage, NewRun, NewSession, PageLimit, PermissionAnswer, PermissionState, Promotion, RunStart, SessionPatch, SessionsPage, Store
 } from '../../lib/store/store.ts'
 import { keepProviderSessionId, MemoryDatabase, type MemoryRun, type MemorySession } from './database.ts'
 import { appendGroup, closeRunning, compactRun, promote, readEvents, readHistory, standstill } from './log.ts'
 import { answerPermission, answersFor, permissionState } from './permissions.ts'
 import { startRun } from './start.ts'
-import { toRunningRun, toRunState, toSessionState } from './states.ts'
+import { claimOf, toRunningRun, toRunState, toSessionState } from './states.ts'
 
 export interface MemoryStoreOptions {
   /** See `Store.leaseMs`. Default 30,000. */
@@ -167,8 +167,12 @@ class MemoryStore implements Store {
     })
   }
 
+  async getClaim (runId: string): Promise<ClaimedRun | null> {
+    return this.#read((database) => claimOf(database.runs.get(runId), this.instanceId))
+  }
+
   async listOwnRuns (): Promise<Array<{ runId: string, sessionId: string }>> {
-    return this.#read((database) => running(database).filter(({ instanceId }) => instanceId === this.instanceId).map(toRunIds))
+    return this.#read((database) => database.running().filter(({ instanceId }) => instanceId === this.instanceId).map(toRunIds))
   }
 
   async renewLease (): Promise<void> {
@@ -179,7 +183,7 @@ class MemoryStore implements Store {
     return this.#read((database) => {
       const passed = Math.min(this.#now() - this.#lookedAt, this.leaseMs / 3)
       this.#lookedAt = this.#now()
-      const others = running(database).filter(({ instanceId }) => instanceId !== this.instanceId)
+      const others = database.running().filter(({ instanceId }) => instanceId !== this.instanceId)
       const dead = [...new Set(others.map(({ instanceId }) => instanceId!))].filter((instanceId) => this.#isDead(database, instanceId, passed))
       return others.filter(({ instanceId }) => dead.includes(instanceId!)).map(toRunIds)
     })
@@ -292,7 +296,3 @@ function isIdle ({ running, queue, updatedAt }: MemorySession, since: number): b
 }
 
 const toRunIds = ({ runId, session }: MemoryRun): { runId: string, sessionId: string } => ({ runId, sessionId: session.id })
-
-function running (database: MemoryDatabase): MemoryRun[] {
-  return database.existing().flatMap(({ running }) => running ?? [])
-}

@@ -95,6 +95,13 @@ export function endedAgain (queries: Queries, instanceId: string, { sessionId }:
   return { sessionId, events: [message], claimed: claimedRun(queries, session, run, message) }
 }
 
+/** See `Store.getClaim`. */
+export function claimOf (queries: Queries, instanceId: string, run: RunRow | undefined): ClaimedRun | null {
+  if (run?.status !== 'running' || run.instanceId !== instanceId || run.lastSeq !== run.cursor + 1) return null
+  const message = queries.event.get({ sessionKey: run.sessionKey, seq: run.lastSeq })!
+  return claimedRun(queries, queries.session.get({ id: run.sessionId })!, run, message)
+}
+
 /** Ends a run from outside; see `Store.closeRun`. */
 export function closeRun (queries: Queries, instanceId: string, runId: string, ending: RunEnding, { promote: promoting }: { promote: boolean }): ClosedRun | null {
   const run = queries.run.get({ id: runId })

@@ -5,7 +5,7 @@ import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { runsError } from '../../lib/protocol/errors.ts'
 import type {
-  AppendAnswer, AppendGroup, ClosedRun, EventsPage, HistoryPage, LogPage, NewRun, NewSession, PageLimit, PermissionAnswer, PermissionState, Promotion, RunStart, SessionPatch, SessionsPage, Store
+  AppendAnswer, AppendGroup, ClaimedRun, ClosedRun, EventsPage, HistoryPage, LogPage, NewRun, NewSession, PageLimit, PermissionAnswer, PermissionState, Promotion, RunStart, SessionPatch, SessionsPage, Store
 } from '../../lib/store/store.ts'
 import type { RunEnding } from '../../lib/protocol/run-state.ts'
 import { ANONYMOUS, type Owner, type SessionState } from '../../lib/protocol/session.ts'
@@ -20,7 +20,7 @@ import { answerPermission, answersFor, permissionState } from './permissions.ts'
 import { purgeSlice } from './purge.ts'
 import type { Queries, RunKeys, SessionRow } from './queries.ts'
 import { toRunningRun, toRunState, toSessionState } from './rows.ts'
-import { closeRun, ended, endedAgain, promote, takeIn } from './runs.ts'
+import { claimOf, closeRun, ended, endedAgain, promote, takeIn } from './runs.ts'
 import { beginDeletion, createSession, insertSession, isIdle, keepProviderSessionId, listSessions, owned, ownedHead, updateSession } from './sessions.ts'
 import type { SqliteStoreOptions } from './options.ts'
 
@@ -184,6 +184,10 @@ class SqliteStore implements Store {
   async closeRun (runId: string, ending: RunEnding, options: { promote: boolean }): Promise<ClosedRun | null> {
     this.#keys.delete(runId)
     return this.#write((queries) => closeRun(queries, this.instanceId, runId, ending, options))
+  }
+
+  async getClaim (runId: string): Promise<ClaimedRun | null> {
+    return this.#read((queries) => claimOf(queries, this.instanceId, queries.run.get({ id: runId })))
   }
 
   async listOwnRuns (): Promise<Array<{ runId: string, sessionId: string }>> {

@@ -20,11 +20,11 @@ export class Contexts {
     return context
   }
 
-  /** Forgets what was kept for runs that wait no more: another process drives them, or they were cancelled. */
+  /** Forgets what was kept for runs that are over, or never came to be: another process drove them, or they were cancelled. */
   async prune (isDriven: (runId: string) => boolean): Promise<void> {
     for (const runId of this.#kept.keys()) {
       const run = await this.#store.getRun(runId, null)
-      if (run?.status !== 'queued' && !isDriven(runId)) this.#kept.delete(runId)
+      if ((run === null || run.status === 'completed') && !isDriven(runId)) this.#kept.delete(runId)
     }
   }
 }

@@ -1,13 +1,19 @@
-/* Ends runs of ours whose own log does not take their terminal. What the store refuses now is left to the next looks. */
+/*
+ * Runs of ours that must end though nobody drives them: their own log does not take their terminal, or their message was
+ * refused while only the store's answer was lost. What the store does not end now is left to the next looks.
+ */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '../common/logger.ts'
 import type { CompleteEvent } from '../protocol/event.ts'
+import { INTERRUPTED } from '../protocol/run-ending.ts'
 import type { RunEnding } from '../protocol/run-state.ts'
 import type { Store } from '../store/store.ts'
 import { terminalOf } from './terminal.ts'
 
 /** Pauses between tries to end a run that the store does not let end, in ms. */
 const RETRY_DELAYS = [250, 1_000, 2_000]
+/** A call that was given up may still take effect for so long, in ms. */
+const LATE_MS = 600_000
 
 export interface LastResortOptions {
   store: Store
@@ -22,6 +28,8 @@ export class LastResort {
   readonly #options: LastResortOptions
   /** Runs of ours whose end the store refused, and how each was to end: nobody drives them. */
   readonly #abandoned = new Map<string, RunEnding>()
+  /** Runs whose start was undone before the store knew them, and since when. */
+  readonly #undone = new Map<string, number>()
 
   constructor (options: LastResortOptions) {
     this.#options = options
@@ -29,12 +37,20 @@ export class LastResort {
 
   /** How a run of ours that nobody drives was to end; undefined if it is none of those. */
   endingOf (runId: string): RunEnding | undefined {
-    return this.#abandoned.get(runId)
+    return this.#abandoned.get(runId) ?? (this.#undone.has(runId) ? INTERRUPTED : undefined)
+  }
+
+  /** A run that the store may yet start is to end: its sender was told that it was refused. */
+  undone (runId: string): void {
+    const now = performance.now()
+    for (const [id, since] of this.#undone) if (now - since > LATE_MS) this.#undone.delete(id)
+    this.#undone.set(runId, now)
   }
 
   /** The run has its end. */
   forget (runId: string): void {
     this.#abandoned.delete(runId)
+    this.#undone.delete(runId)
   }
 
   /** The terminal of a run that was ended elsewhere; ends it if it was not. */

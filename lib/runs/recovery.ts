@@ -72,7 +72,7 @@ export class Recovery {
     this.#sweeping = true
     try {
       await this.closeOrphans()
-      await this.#closeStrays()
+      await this.#tendStrays()
       await this.#pool.pruneContexts()
       await this.#pool.drain()
       // Of what we committed ourselves nobody tells us if the store's answer was lost.
@@ -84,17 +84,28 @@ export class Recovery {
     }
   }
 
-  /** Ends runs of ours that nobody drives: the store's answer was lost, or it refused their end. */
-  async #closeStrays (): Promise<void> {
+  /** Drives or ends runs of ours that nobody drives: the answer that claimed them was lost, or the store refused their end. */
+  async #tendStrays (): Promise<void> {
     const strays = (await this.#store.listOwnRuns()).filter(({ runId }) => !this.#pool.isDriven(runId))
-    // A run that is only just being handed over is no stray the next time.
-    for (const stray of strays) if (this.#strays.has(stray.runId)) await this.#close(stray, 'ended a run that nobody drove')
+    for (const stray of strays) {
+      const ending = this.#pool.abandonedEnding(stray.runId)
+      if (ending !== undefined) await this.#close(stray, 'ended a run that nobody drove', ending)
+      // A run that is only just being handed over is no stray the next time.
+      else if (this.#strays.has(stray.runId)) await this.#adopt(stray)
+    }
     this.#strays = new Set(strays.map(({ runId }) => runId))
   }
 
-  async #close ({ sessionId, runId }: { sessionId: string, runId: string }, what: string): Promise<void> {
+  async #adopt (stray: { sessionId: string, runId: string }): Promise<void> {
+    // It has a slot as soon as one is free.
+    if (this.#pool.full && !this.#pool.closing) return
+    if (await this.#pool.adopt(stray.runId)) this.#log.warn(stray, 'took up a run whose claim the store had not confirmed')
+    else await this.#close(stray, 'ended a run that nobody drove')
+  }
+
+  async #close ({ sessionId, runId }: { sessionId: string, runId: string }, what: string, ending = INTERRUPTED): Promise<void> {
     try {
-      await this.#pool.close(runId, INTERRUPTED)
+      await this.#pool.close(runId, ending)
       this.#log.warn({ sessionId, runId }, what)
     } catch (error) {
       this.#log.error({ err: error, sessionId, runId }, 'a run that nobody drives could not be ended; it will be tried again')

@@ -191,8 +191,8 @@ export class RunPool {
       if (closed !== null) this.applyPromotion(closed.promotion)
       return closed
     }))
-    this.#lastResort.forget(runId)
     if (closed === null) return null
+    this.#lastResort.forget(runId)
     // It may have ended before, and the answer that said so been lost.
     this.#options.subscriptions.advance(closed.promotion.sessionId, closed.complete.seq)
     return closed.complete
@@ -201,6 +201,20 @@ export class RunPool {
   /** How a run of ours that nobody drives was to end; undefined if it is none of those. */
   abandonedEnding (runId: string): RunEnding | undefined {
     return this.#lastResort.endingOf(runId)
+  }
+
+  /** Ends a run whose message was refused though the store may have taken it, or may take it later. */
+  async undo (runId: string): Promise<void> {
+    this.#lastResort.undone(runId)
+    if (!await this.#options.store.cancelQueuedRun(runId)) await this.close(runId, INTERRUPTED)
+  }
+
+  /** Drives a run of ours that nobody has begun to drive, as the answer that claimed it was lost; false if it is none of those. */
+  async adopt (runId: string): Promise<boolean> {
+    const claimed = this.#closing || this.#lastResort.endingOf(runId) !== undefined ? null : await this.#options.store.getClaim(runId)
+    if (claimed === null) return false
+    this.applyPromotion({ sessionId: claimed.run.sessionId, events: [claimed.message], claimed })
+    return true
   }
 
   /** Whether the run is driven here, or being started. */

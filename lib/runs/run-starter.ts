@@ -7,7 +7,6 @@ import { pendingEvent } from '../protocol/event.ts'
 import { MAX_DEPTH, toJson } from '../protocol/json.ts'
 import type { Limits } from '../protocol/limits.ts'
 import { contentProblem } from '../protocol/message-content-problem.ts'
-import { INTERRUPTED } from '../protocol/run-ending.ts'
 import { messageProperties } from '../protocol/schemas/requests.ts'
 import { IDEMPOTENCY_KEY_PATTERN } from '../protocol/schemas/values.ts'
 import { ownerOf } from '../protocol/session-input.ts'
@@ -85,7 +84,7 @@ export class RunStarter {
     // It is stored, kept with whatever waits, and sent to every reader in one piece.
     if (Buffer.byteLength(message.fields) + optionBytes > limits.contentBytes) throw runsError('MESSAGE_TOO_LARGE')
 
-    const { run, cursor, promotion } = await this.#accept({
+    const newRun: NewRun = {
       runId,
       sessionId,
       owner,
@@ -97,17 +96,20 @@ export class RunStarter {
       admit,
       maxQueued: limits.queuedPerSession,
       idempotency: idempotencyKey === undefined ? null : { key: checkedKey(idempotencyKey), hash: hashOf({ ...request, onBusy, options }) }
-    })
+    }
+    const { run, cursor, promotion } = await this.#accept(newRun, context)
     if (run.status === 'queued') pool.want()
     if (run.runId === runId) pool.keepContext(runId, context)
     pool.applyPromotion(promotion)
+    // A repeat of a message whose first answer was lost here; of every other it is a read.
+    if (run.runId !== runId && run.status === 'running' && !pool.isDriven(run.runId)) void pool.adopt(run.runId).catch(() => {})
     return { sessionId, runId: run.runId, cursor, status: run.status }
   }
 
-  async #accept (run: NewRun): Promise<Extract<RunStart, { outcome: 'accepted' }>> {
+  async #accept (run: NewRun, context: unknown): Promise<Extract<RunStart, { outcome: 'accepted' }>> {
     // Twice at most: the run in the way may turn out to be an orphan.
     for (let tries = 1; ; tries++) {
-      const start = await this.#ask(run)
+      const start = await this.#ask(run, context)
       if (start.outcome === 'accepted') return start
       if (start.outcome === 'refused') throw runsError(run.admit === 'nothing' ? 'SHUTTING_DOWN' : 'TOO_MANY_RUNS')
       if (tries > 1 || !await this.#clear(start)) {
@@ -116,20 +118,22 @@ export class RunStarter {
     }
   }
 
-  async #ask (run: NewRun): Promise<RunStart> {
+  async #ask (run: NewRun, context: unknown): Promise<RunStart> {
     try {
       return await this.#options.store.startRun(run)
     } catch (error) {
-      // The client is told that nothing was started; but only the answer may have been lost.
-      if (!isRunsError(error) || error.statusCode >= 500) void this.#undo(run.runId)
+      // Only the answer may have been lost. A client with a key asks again, and finds the run; others are told that there is none.
+      const isUnknown = !isRunsError(error) || error.statusCode >= 500
+      if (isUnknown && run.idempotency === null) void this.#undo(run.runId)
+      else if (isUnknown) this.#options.pool.keepContext(run.runId, context)
       throw error
     }
   }
 
   async #undo (runId: string): Promise<void> {
-    const { store, pool, log } = this.#options
+    const { pool, log } = this.#options
     try {
-      if (!await store.cancelQueuedRun(runId)) await pool.close(runId, INTERRUPTED)
+      await pool.undo(runId)
     } catch (error) {
       log.warn({ err: error, runId }, 'a run may have started whose message was refused; it will be ended')
     }

@@ -212,6 +212,11 @@ export interface Store {
    * that has ended keeps its terminal. Null if there is no such run, or it waits.
    */
   closeRun (runId: string, ending: RunEnding, options: { promote: boolean }): Promise<ClosedRun | null>
+  /**
+   * The claim of a running run of this instance of which only the message is in the log, as the lost answer said it: for a run
+   * that nobody has begun to drive. Null for every other.
+   */
+  getClaim (runId: string): Promise<ClaimedRun | null>
   /** The running runs that this instance has claimed, whether or not the answer that said so has come. */
   listOwnRuns (): Promise<Array<{ runId: string, sessionId: string }>>
   /** Says that this instance is alive and drives runs. */

@@ -4,7 +4,6 @@ import type { Event, Provider } from '../../index.ts'
 import { runsError } from '../../lib/protocol/errors.ts'
 import type { RunRegistry } from '../../lib/registry.ts'
 import { type Failure, FailingStore } from '../helpers/failing-store.ts'
-import { LIMITS } from '../helpers/limits.ts'
 import { openRegistry } from '../helpers/open-registry.ts'
 
 /** Says its message back in two deltas; waits for its abort if it is told to hang. */
@@ -143,23 +142,6 @@ test('a run whose message was refused, as only the answer was lost, is ended at 
   failing.fails = () => null
   while (await registry.isProcessing('s') || await registry.isProcessing('other')) await turn()
   t.match((await registry.listRuns('s')).runs, [{ status: 'completed', reason: 'interrupted' }])
-})
-
-test('a run that was claimed without anybody\'s knowing is ended when it is looked for, though nobody asks', async (t) => {
-  const alive = setInterval(() => {}, 1e6)
-  t.teardown(() => clearInterval(alive))
-  const failing = new FailingStore(sqliteStore({ path: ':memory:', leaseMs: 30 }))
-  const registry = await openRegistry(t, agent, failing.store, { limits: { ...LIMITS, runningRuns: 1 } })
-  await registry.startRun({ sessionId: 's', content: 'hang' })
-  await registry.startRun({ sessionId: 'waits', content: 'hang', onBusy: 'queue' })
-  let lost = 0
-  failing.fails = (_, method) => method === 'claimQueuedRun' && lost++ === 0 ? 'after' : null
-  await registry.abortRun({ sessionId: 's' })
-  for await (const item of registry.subscribe('waits')) {
-    if (item.kind !== 'complete') continue
-    t.match(item, { reason: 'interrupted', seq: 2 })
-    break
-  }
 })
 
 test('whoever follows is shown what was committed, though its answer was lost and nothing more happens', async (t) => {

@@ -80,6 +80,13 @@ export const BROKEN_SESSIONS: Record<string, Breakage> = {
   'own runs are orphans': (store) => ({
     listOrphanedRuns: async () => [...await store.listOrphanedRuns(), ...await store.listOwnRuns()]
   }),
+  'no claim is told again': () => ({ getClaim: async () => null }),
+  'the message of a claim is all that is known of it': (store) => ({
+    async getClaim (runId) {
+      const claim = await store.getClaim(runId)
+      return claim && { ...claim, providerSessionId: null }
+    }
+  }),
   'own runs are everybody\'s': (store) => ({
     listOwnRuns: async () => (await store.listRunningRuns(null, { limit: 100, after: null })).map(({ runId, sessionId }) => ({ runId, sessionId }))
   }),
