@@ -59,7 +59,7 @@ test('a session is busy for all instances', async (t) => {
   void agent
 })
 
-test('a run that its own process has given up is ended by the session\'s next message', async (t) => {
+test('a run that its own process has given up is ended by the session\'s next message, as it was to end', async (t) => {
   const agent = scriptedProvider()
   const store = sqliteStore({ path: ':memory:' })
   t.teardown(() => store.close())
@@ -79,7 +79,7 @@ test('a run that its own process has given up is ended by the session\'s next me
   t.match(endings.map(({ error }) => error?.code), ['STORE_REFUSED', 'STORE_REFUSED', undefined, undefined], 'at last without any words')
   Object.assign(store, { append, closeRun })
   t.match(await app.agentRuns.startRun({ sessionId: 's', content: 'again' }), { status: 'running' })
-  t.match(await app.agentRuns.getRun(runId), { status: 'completed', reason: 'interrupted' })
+  t.match(await app.agentRuns.getRun(runId), { status: 'completed', reason: 'failed' })
 })
 
 test('a message that waits is run by whichever instance ends the run before it, and both see that', async (t) => {
