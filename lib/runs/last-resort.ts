@@ -1,6 +1,6 @@
 /*
- * Runs of ours that must end though nobody drives them: their own log does not take their terminal, or their message was
- * refused while only the store's answer was lost. What the store does not end now is left to the next looks.
+ * Runs that must end and have no log to do so: it does not take their terminal, or their message was refused while only
+ * the store's answer was lost. What the store does not end now is left to the next looks.
  */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from '../common/logger.ts'
@@ -26,7 +26,7 @@ export interface LastResortOptions {
 
 export class LastResort {
   readonly #options: LastResortOptions
-  /** Runs of ours whose end the store refused, and how each was to end: nobody drives them. */
+  /** Abandoned runs: the store refused their end. How each was to end. */
   readonly #abandoned = new Map<string, RunEnding>()
   /** Runs whose start was undone before the store knew them, and since when. */
   readonly #undone = new Map<string, number>()
@@ -35,7 +35,7 @@ export class LastResort {
     this.#options = options
   }
 
-  /** How a run of ours that nobody drives was to end; undefined if it is none of those. */
+  /** How an abandoned or undone run is to end; undefined for every other run. */
   endingOf (runId: string): RunEnding | undefined {
     return this.#abandoned.get(runId) ?? (this.#undone.has(runId) ? INTERRUPTED : undefined)
   }

@@ -84,12 +84,12 @@ export class Recovery {
     }
   }
 
-  /** Drives or ends runs of ours that nobody drives: the answer that claimed them was lost, or the store refused their end. */
+  /** Drives or ends stray runs: this instance has claimed them and does not drive them, as an answer was lost or the store refused their end. */
   async #tendStrays (): Promise<void> {
     const strays = (await this.#store.listOwnRuns()).filter(({ runId }) => !this.#pool.isDriven(runId))
     for (const stray of strays) {
       const ending = this.#pool.abandonedEnding(stray.runId)
-      if (ending !== undefined) await this.#close(stray, 'ended a run that nobody drove', ending)
+      if (ending !== undefined) await this.#close(stray, 'ended a stray run', ending)
       // A run that is only just being handed over is no stray the next time.
       else if (this.#strays.has(stray.runId)) await this.#adopt(stray)
     }
@@ -100,7 +100,7 @@ export class Recovery {
     // It has a slot as soon as one is free.
     if (this.#pool.full && !this.#pool.closing) return
     if (await this.#pool.adopt(stray.runId)) this.#log.warn(stray, 'took up a run whose claim the store had not confirmed')
-    else await this.#close(stray, 'ended a run that nobody drove')
+    else await this.#close(stray, 'ended a stray run')
   }
 
   async #close ({ sessionId, runId }: { sessionId: string, runId: string }, what: string, ending = INTERRUPTED): Promise<void> {

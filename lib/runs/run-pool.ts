@@ -198,7 +198,7 @@ export class RunPool {
     return closed.complete
   }
 
-  /** How a run of ours that nobody drives was to end; undefined if it is none of those. */
+  /** How an abandoned run was to end; undefined for every other run. */
   abandonedEnding (runId: string): RunEnding | undefined {
     return this.#lastResort.endingOf(runId)
   }
@@ -209,7 +209,7 @@ export class RunPool {
     if (!await this.#options.store.cancelQueuedRun(runId)) await this.close(runId, INTERRUPTED)
   }
 
-  /** Drives a run of ours that nobody has begun to drive, as the answer that claimed it was lost; false if it is none of those. */
+  /** Drives a run that this instance has claimed and not begun to drive, as the answer was lost; false for every other run. */
   async adopt (runId: string): Promise<boolean> {
     const claimed = this.#closing || this.#lastResort.endingOf(runId) !== undefined ? null : await this.#options.store.getClaim(runId)
     if (claimed === null) return false

@@ -1,4 +1,4 @@
-/* The terminal event of a run that has ended, whoever ended it. */
+/* The terminal event of a run that has ended, here or elsewhere. */
 import { type CompleteEvent, parseEvent } from '../protocol/event.ts'
 import type { Store } from '../store/store.ts'
 

@@ -213,8 +213,8 @@ export interface Store {
    */
   closeRun (runId: string, ending: RunEnding, options: { promote: boolean }): Promise<ClosedRun | null>
   /**
-   * The claim of a running run of this instance of which only the message is in the log, as the lost answer said it: for a run
-   * that nobody has begun to drive. Null for every other.
+   * The claim of a running run of this instance of which only the message is in the log, as the lost answer said it. Null for
+   * every other run.
    */
   getClaim (runId: string): Promise<ClaimedRun | null>
   /** The running runs that this instance has claimed, whether or not the answer that said so has come. */
