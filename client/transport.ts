@@ -22,6 +22,6 @@ export interface Transport {
   send (sessionId: string, message: Message, idempotencyKey: string, signal: AbortSignal | undefined): Promise<StartedRun>
   /** Null of a run that waits. Without a `runId` it is sent once: by the next time another run may be running. */
   abort (sessionId: string, runId: string | undefined, signal: AbortSignal | undefined): Promise<CompleteEvent | null>
-  /** Sent again it changes nothing: an approval is answered once. If the first answer was lost, it may be PERMISSION_ALREADY_RESOLVED. */
+  /** Sent again it changes nothing, and is answered the same. */
   approve (sessionId: string, requestId: string, decision: PermissionDecision, signal: AbortSignal | undefined): Promise<void>
 }

@@ -2,8 +2,9 @@
 import assert from 'node:assert/strict'
 import { pendingEvent } from '../../lib/protocol/event.ts'
 import { ABORTED, FINISHED, INTERRUPTED } from '../../lib/protocol/run-ending.ts'
+import type { Store } from '../../lib/store/store.ts'
 import type { StoreTest } from './bench.ts'
-import { accept, assertStandstill, claimedOf, delta, drive, inShort, logOf, OWNER, sessionOf, text } from './driven-run.ts'
+import { accept, assertStandstill, claimedOf, delta, drive, DrivenRun, inShort, logOf, OWNER, sessionOf, text } from './driven-run.ts'
 
 export function closingRuns (test: StoreTest): void {
   test('a run that is ended from outside keeps what was seen as deltas', async (bench) => {
@@ -55,6 +56,32 @@ export function closingRuns (test: StoreTest): void {
     const late = await other.closeRun('ended', ABORTED, { promote: true })
     assert.deepEqual([late?.complete.seq, late?.complete.reason], [2, 'finished'], 'also the one that the run brought itself')
     assert.equal((await sessionOf(one, 'other')).lastSeq, 2)
+  })
+
+  test('an end from outside that is asked for again claims the same run, until something follows its message', async (bench) => {
+    const [one, other] = [await bench.open(), await bench.open()]
+    await drive(one, 'r')
+    await accept(one, 'next')
+    await accept(one, 'last')
+    const closed = await other.closeRun('r', ABORTED, { promote: true })
+    const close = async (store: Store, promote: boolean) => (await store.closeRun('r', FINISHED, { promote }))!
+    const again = await close(other, true)
+    assert.deepEqual(again.complete, closed!.complete)
+    assert.deepEqual(again.promotion.events, closed!.promotion.events.slice(-1), 'the end is in the log')
+    const next = new DrivenRun(other, claimedOf(again.promotion, 'next'))
+    for (const [store, promote] of [[one, true], [other, false]] as const) assertStandstill((await close(store, promote)).promotion)
+    await next.append(text('begun'))
+    assertStandstill((await close(other, true)).promotion)
+  })
+
+  test('a group of a run that was ended from outside is stale, whether or not it was stored', async (bench) => {
+    const [one, other] = [await bench.open(), await bench.open()]
+    const run = await drive(one, 'r')
+    const stored = run.group([text('a')])
+    await run.send(stored)
+    const end = run.group([], { ending: ABORTED })
+    await other.closeRun('r', ABORTED, { promote: true })
+    for (const group of [stored, end]) assert.equal((await one.append([group]))[0]!.outcome, 'stale')
   })
 
   test('there is nothing to end of a run that waits, or is not there', async (bench) => {

@@ -1,7 +1,7 @@
 /* Repeats: the same message under the same key is one run, whatever has become of it since. */
 import assert from 'node:assert/strict'
 import type { StoreTest } from './bench.ts'
-import { accept, assertStandstill, claimedOf, drive, DrivenRun, inShort, logOf, newRun, OWNER, rejects, sessionOf, STRANGER } from './driven-run.ts'
+import { accept, assertStandstill, claimedOf, drive, DrivenRun, inShort, logOf, newRun, OWNER, rejects, sessionOf, STRANGER, text } from './driven-run.ts'
 
 const KEYED = { idempotency: { key: 'k', hash: 'h' } }
 const OTHER_HASH = { idempotency: { key: 'k', hash: 'other' } }
@@ -48,6 +48,35 @@ export function idempotency (test: StoreTest): void {
     }
     assert.deepEqual([(await sessionOf(store)).runId, (await sessionOf(store)).queue, (await sessionOf(store)).lastSeq], ['r', [], 1])
     await rejects('SESSION_NOT_FOUND', store.startRun(newRun('r2', { ...KEYED, owner: STRANGER })))
+  })
+
+  test('a run that is started again under its own id is accepted as it was, whatever the message could become now', async (bench) => {
+    const [one, other] = [await bench.open(), await bench.open()]
+    const first = await accept(one, 'r')
+    const requests = [{}, { onBusy: 'reject' }, { onBusy: 'interrupt' }, { admit: 'queue', maxQueued: 0 }, { admit: 'nothing' }, { createSession: false }, OTHER_HASH] as const
+    for (const more of requests) {
+      const again = await accept(one, 'r', more)
+      assert.deepEqual([again.run, again.cursor, again.promotion.events], [first.run, 0, first.promotion.events])
+      claimedOf(again.promotion, 'r')
+      assertStandstill((await accept(other, 'r', more)).promotion)
+    }
+    await new DrivenRun(one, claimedOf(first.promotion, 'r')).append(text('begun'))
+    assertStandstill((await accept(one, 'r')).promotion)
+    const waiting = await accept(one, 'waiting', KEYED)
+    for (const more of [KEYED, OTHER_HASH]) assert.deepEqual(await accept(one, 'waiting', more), waiting, 'the id goes before the key')
+    assert.deepEqual((await sessionOf(one)).queue, ['waiting'])
+    assert.equal((await sessionOf(one)).runId, 'r')
+  })
+
+  test('a message that interrupts and is sent again interrupts nothing again', async (bench) => {
+    const store = await bench.open()
+    await drive(store, 'r')
+    const first = await accept(store, 'urgent', { onBusy: 'interrupt' })
+    const again = await accept(store, 'urgent', { onBusy: 'interrupt' })
+    assert.equal(again.cursor, first.cursor)
+    assert.deepEqual(again.promotion.events, first.promotion.events.slice(-1))
+    assert.equal(claimedOf(again.promotion, 'urgent').message.seq, 3)
+    assert.deepEqual(inShort((await logOf(store)).events), ['r text do r', 'r complete aborted', 'urgent text do urgent'])
   })
 
   test('keys are those of one session; without a key nothing is a repeat', async (bench) => {

@@ -89,10 +89,13 @@ export function permissions (test: StoreTest): void {
     assert.equal(await other.answerPermission('s', OWNER, 'p', NO), true)
     for (const store of [one, other]) {
       for (const owner of [OWNER, null]) assert.equal(await store.answerPermission('s', owner, 'p', YES), false)
+      assert.equal(await store.answerPermission('s', OWNER, 'p', NO), true, 'the same again is answered as the first time')
       assert.deepEqual(await store.getPermission('s', OWNER, 'p'), { status: 'answered', request, outcome: null })
     }
     assert.deepEqual(await one.listAnswers(100), [{ runId: 'r', requestId: 'p', decision: NO }], 'the first one holds')
     assert.deepEqual(await logOf(one), log)
+    await run.append(resolves('p'))
+    assert.deepEqual([await other.answerPermission('s', OWNER, 'p', NO), await other.answerPermission('s', OWNER, 'p', YES)], [true, false], 'also behind its outcome')
   })
 
   test('of many answers at once one holds: the one that was told so', async (bench) => {

@@ -7,7 +7,7 @@ import { unfinishedMessages } from '../../lib/store/delta-accumulator.ts'
 import type { AppendAnswer, AppendGroup, EventsPage, HistoryPage, PageLimit, Promotion } from '../../lib/store/store.ts'
 import type { MemoryDatabase, MemoryRun, MemorySession } from './database.ts'
 import { cancellations, followLog } from './permissions.ts'
-import { toClaimedRun, toEvents, toSessionState } from './states.ts'
+import { claimOf, toClaimedRun, toEvents, toSessionState } from './states.ts'
 
 /** What sets nothing in motion. */
 export function standstill (sessionId: string): Promotion {
@@ -55,6 +55,7 @@ export function closeRunning (database: MemoryDatabase, run: MemoryRun, ending: 
   ))
   const last = [...wholes, ...cancellations(database, run, ending.reason)].map((event) => appendEvent(run, event))
   for (const event of last) followLog(database, run, event)
+  run.instanceId = null
   return toEvents([...last, appendComplete(run, ending)])
 }
 
@@ -80,9 +81,13 @@ export function promote (session: MemorySession, instanceId: string): Promotion 
 export function appendGroup (database: MemoryDatabase, instanceId: string, group: AppendGroup): AppendAnswer {
   const run = database.runs.get(group.runId)
   if (run === undefined) return { outcome: 'stale', promotion: null }
-  if (isStored(run, group.events)) return { outcome: 'ok', promotion: promotionAgain(run, instanceId) }
   const { session } = run
-  if (session.running !== run || run.instanceId !== instanceId) return { outcome: 'stale', promotion: null }
+  if (run.instanceId !== instanceId) return { outcome: 'stale', promotion: null }
+  if (isStored(run, group)) {
+    const again = claimAgain(session, instanceId, ({ acceptedCursor }) => group.ending !== null && group.promote && acceptedCursor < run.completeSeq!)
+    return { outcome: 'ok', promotion: again.claimed && again }
+  }
+  if (session.running !== run) return { outcome: 'stale', promotion: null }
   if (group.events.some(({ seq }, index) => seq !== session.lastSeq + 1 + index)) return { outcome: 'conflict', promotion: null }
   const events = toEvents(group.events)
   session.events.push(...events)
@@ -90,26 +95,22 @@ export function appendGroup (database: MemoryDatabase, instanceId: string, group
   session.lastSeq += group.events.length
   if (group.ending === null) return { outcome: 'ok', promotion: null }
   endRun(run, group.ending, session.lastSeq)
-  if (group.promote && session.queue.length > 0) run.promotion = promote(session, instanceId)
-  return { outcome: 'ok', promotion: structuredClone(run.promotion) }
+  return { outcome: 'ok', promotion: group.promote && session.queue.length > 0 ? promote(session, instanceId) : null }
 }
 
-/** Whether events are in the log already, as they are or as what a compaction made of them. */
-function isStored ({ runId, session, cursor }: MemoryRun, events: StoredEvent[]): boolean {
-  return events.every(({ seq, transient, json }) => {
-    const compacted = transient && seq > cursor && seq <= session.compactedThrough
-    const there = session.events.find((event) => event.seq === seq)
-    if (there === undefined) return compacted
-    return there.runId === runId && (there.json === json || (compacted && there.transient))
-  })
+/** Whether the instance that drove a run has appended a group before, told by the seqs alone. */
+function isStored ({ session, cursor, completeSeq }: MemoryRun, { events, ending }: AppendGroup): boolean {
+  const message = cursor + 1
+  const end = completeSeq ?? session.lastSeq
+  if (events.some(({ seq }) => seq <= message || seq > end)) return false
+  return ending === null ? events.every(({ seq }) => seq !== completeSeq) : events.at(-1)!.seq === completeSeq
 }
 
-/** What the end of a run set in motion, for one whose answer was lost; it drives the next run only if nobody ended that. */
-function promotionAgain ({ session, instanceId, promotion }: MemoryRun, askedBy: string): Promotion | null {
-  if (promotion === null || instanceId !== askedBy) return null
-  const again = structuredClone(promotion)
-  if (again.claimed?.run.runId !== session.running?.runId) again.claimed = null
-  return again
+/** What an earlier call set in motion, for one whose answer was lost: a claim that nothing has followed, of a run that was there then. */
+export function claimAgain (session: MemorySession, instanceId: string, wasThere: (run: MemoryRun) => boolean): Promotion {
+  const { running } = session
+  const claimed = running !== null && wasThere(running) ? claimOf(running, instanceId) : null
+  return { sessionId: session.id, events: claimed === null ? [] : [claimed.message], claimed }
 }
 
 /** Compacts a run; see `Store.compactRun`. */

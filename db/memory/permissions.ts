@@ -29,9 +29,8 @@ export function cancellations ({ permissions }: MemoryDatabase, run: MemoryRun, 
 export function answerPermission (database: MemoryDatabase, session: MemorySession, requestId: string, decision: PermissionDecision): boolean | null {
   const permission = permissionOf(database, session, requestId)
   if (permission === null) return null
-  if (permission.decision !== null || permission.outcome !== null) return false
-  permission.decision = JSON.stringify(decision)
-  return true
+  if (permission.decision === null && permission.outcome === null) permission.decision = JSON.stringify(decision)
+  return permission.decision === JSON.stringify(decision) && statusOf(permission) !== 'cancelled'
 }
 
 /** How an approval stands; see `Store.getPermission`. */

@@ -4,7 +4,7 @@ import { ABORTED } from '../../lib/protocol/run-ending.ts'
 import { ANONYMOUS } from '../../lib/protocol/session.ts'
 import type { NewRun, RunStart } from '../../lib/store/store.ts'
 import type { MemoryDatabase, MemoryRun, MemorySession } from './database.ts'
-import { closeRunning, promote, standstill } from './log.ts'
+import { claimAgain, closeRunning, promote, standstill } from './log.ts'
 import { toRunState } from './states.ts'
 
 /** See `Store.startRun`. Throws before anything has changed, or not at all. */
@@ -12,6 +12,13 @@ export function startRun (database: MemoryDatabase, instanceId: string, request:
   const { sessionId, owner, admit, onBusy } = request
   const session = database.session(sessionId, owner)
   if (session === null && (database.sessions.has(sessionId) || !request.createSession)) throw runsError('SESSION_NOT_FOUND', [sessionId])
+
+  const again = database.runs.get(request.runId)
+  if (session !== null && again?.session === session) {
+    const accepted = [...database.runs.values()]
+    const wasThere = (run: MemoryRun): boolean => accepted.indexOf(run) <= accepted.indexOf(again)
+    return { outcome: 'accepted', run: toRunState(again), cursor: again.acceptedCursor, promotion: claimAgain(session, instanceId, wasThere) }
+  }
 
   const earlier = session === null ? null : repeated(database, session, request)
   if (earlier !== null) return { outcome: 'accepted', run: toRunState(earlier), cursor: earlier.acceptedCursor, promotion: standstill(sessionId) }
@@ -65,7 +72,6 @@ function accept (database: MemoryDatabase, session: MemorySession, request: NewR
     completedAt: null,
     completeSeq: null,
     ending: null,
-    promotion: null,
     compacted: false
   }
   database.runs.set(runId, run)

@@ -9,7 +9,7 @@ import type {
   AppendAnswer, AppendGroup, ClaimedRun, ClosedRun, EventsPage, HistoryPage, LogPage, NewRun, NewSession, PageLimit, PermissionAnswer, PermissionState, Promotion, RunStart, SessionPatch, SessionsPage, Store
 } from '../../lib/store/store.ts'
 import { keepProviderSessionId, MemoryDatabase, type MemoryRun, type MemorySession } from './database.ts'
-import { appendGroup, closeRunning, compactRun, promote, readEvents, readHistory, standstill } from './log.ts'
+import { appendGroup, claimAgain, closeRunning, compactRun, promote, readEvents, readHistory, standstill } from './log.ts'
 import { answerPermission, answersFor, permissionState } from './permissions.ts'
 import { startRun } from './start.ts'
 import { claimOf, toRunningRun, toRunState, toSessionState } from './states.ts'
@@ -155,13 +155,12 @@ class MemoryStore implements Store {
       const run = database.runs.get(runId)
       if (run === undefined || run.session.queue.includes(run)) return null
       const { session } = run
-      const promotion = standstill(session.id)
-      if (run.ending === null) {
-        promotion.events.push(...closeRunning(database, run, ending))
-        const next = options.promote ? promote(session, this.instanceId) : standstill(session.id)
-        promotion.events.push(...next.events)
-        promotion.claimed = next.claimed
-      }
+      const again = run.ending !== null
+      const events = again ? [] : closeRunning(database, run, ending)
+      const next = !options.promote
+        ? standstill(session.id)
+        : again ? claimAgain(session, this.instanceId, ({ acceptedCursor }) => acceptedCursor < run.completeSeq!) : promote(session, this.instanceId)
+      const promotion = { ...next, events: [...events, ...next.events] }
       const complete = session.events.find(({ seq }) => seq === run.completeSeq)!
       return { complete: parseEvent(complete) as CompleteEvent, promotion }
     })

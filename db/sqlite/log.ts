@@ -3,7 +3,7 @@ import type { StoredEvent } from '../../lib/protocol/event.ts'
 import type { AppendGroup, AppendOutcome, EventsPage, HistoryPage, LogPage, PageLimit } from '../../lib/store/store.ts'
 import { takePage } from './page.ts'
 import { followLog } from './permissions.ts'
-import type { LogRow, Queries, RunKeys, SessionHeadRow, SessionRow } from './queries.ts'
+import type { LogRow, Queries, RunKeys, RunRow, SessionHeadRow, SessionRow } from './queries.ts'
 import { toSessionState, toStoredEvent } from './rows.ts'
 
 export function insertEvents (queries: Queries, { runKey, sessionKey }: Pick<RunKeys, 'runKey' | 'sessionKey'>, events: StoredEvent[]): void {
@@ -11,7 +11,8 @@ export function insertEvents (queries: Queries, { runKey, sessionKey }: Pick<Run
 }
 
 /** Appends one group of a run that `instanceId` drives, but for what its ending means to the run. */
-export function appendGroup (queries: Queries, keys: RunKeys, instanceId: string, { runId, events }: AppendGroup): AppendOutcome | 'repeated' {
+export function appendGroup (queries: Queries, keys: RunKeys, instanceId: string, group: AppendGroup): AppendOutcome | 'repeated' {
+  const { runId, events } = group
   const [first, ...rest] = events as [StoredEvent, ...StoredEvent[]]
   const { runKey, sessionKey } = keys
   const { seq, kind, transient, json } = first
@@ -21,12 +22,18 @@ export function appendGroup (queries: Queries, keys: RunKeys, instanceId: string
     return 'ok'
   }
   const run = queries.run.get({ id: runId })
-  // Of a deleted session, whose events may still be there.
-  if (run === undefined) return 'stale'
-  // Sent again after its answer was lost: the events are there, under these seqs.
-  const last = events.at(-1)!
-  if (queries.event.get({ sessionKey, seq: last.seq })?.json === last.json) return 'repeated'
-  return run.status === 'running' && run.instanceId === instanceId ? 'conflict' : 'stale'
+  if (run?.instanceId !== instanceId) return 'stale'
+  if (isStored(run, group)) return 'repeated'
+  return run.status === 'running' ? 'conflict' : 'stale'
+}
+
+/**
+ * Whether a group is in the log of a run that only its sender has appended to. Told by where it would stand: compaction changes what
+ * stands there.
+ */
+function isStored ({ cursor, completeSeq, lastSeq }: RunRow, { events, ending }: AppendGroup): boolean {
+  const [first, last] = [events[0]!.seq, events.at(-1)!.seq]
+  return first > cursor + 1 && last <= (completeSeq ?? lastSeq) && (last === completeSeq) === (ending !== null)
 }
 
 /** A page of everything after a seq, without the session's view. */

@@ -29,8 +29,10 @@ export function cancellations (queries: Queries, keys: Pick<RunKeys, 'runKey' | 
 
 /** Decides an approval; see `Store.answerPermission`. */
 export function answerPermission (queries: Queries, { key: sessionKey }: SessionRow, id: string, decision: PermissionDecision): boolean | null {
-  if (queries.permission.get({ id, sessionKey }) === undefined) return null
-  return queries.answerPermission.run({ id, sessionKey, decision: JSON.stringify(decision) }).changes > 0
+  const row = queries.permission.get({ id, sessionKey })
+  if (row === undefined) return null
+  const json = JSON.stringify(decision)
+  return (row.decision === json && row.status !== 'cancelled') || queries.answerPermission.run({ id, sessionKey, decision: json }).changes > 0
 }
 
 /** How an approval stands; see `Store.getPermission`. */

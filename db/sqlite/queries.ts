@@ -161,7 +161,7 @@ export function prepareQueries (connection: Database) {
     }).where(eq(runs.key, p('runKey'))).prepare(),
     cancelRun: db.update(runs).set({ aborted: true }).where(and(eq(runs.id, p('id')), isQueued)).prepare(),
     completeRun: db.update(runs).set({
-      status: 'completed', options: null, completeSeq: sql`${p('completeSeq')}`, completedAt: sql`${p('now')}`, exitCode: sql`${p('exitCode')}`, aborted: sql`${p('aborted')}`, reason: sql`${p('reason')}`
+      status: 'completed', options: null, instanceId: sql`${p('instanceId')}`, completeSeq: sql`${p('completeSeq')}`, completedAt: sql`${p('now')}`, exitCode: sql`${p('exitCode')}`, aborted: sql`${p('aborted')}`, reason: sql`${p('reason')}`
     }).where(eq(runs.key, p('runKey'))).prepare(),
     // Of a session that is deleted: its rows go later, but nothing of them may hold a slot or be driven.
     endRuns: db.update(runs).set({ status: 'completed', message: null, options: null }).where(and(eq(runs.sessionKey, p('sessionKey')), ne(runs.status, 'completed'))).prepare(),
@@ -194,7 +194,7 @@ export function prepareQueries (connection: Database) {
       .where(and(eq(events.sessionKey, p('sessionKey')), gt(events.seq, p('after')), inArray(events.kind, ['text', 'stream_delta', 'thinking', 'thinking_delta']))).orderBy(asc(events.seq))),
 
     insertPermission: db.insert(permissions).values({ id: p('id'), sessionKey: p('sessionKey'), runKey: p('runKey'), seq: p('seq'), status: 'pending' }).onConflictDoNothing().prepare(),
-    permission: db.select({ status: permissions.status, seq: permissions.seq, outcomeSeq: permissions.outcomeSeq }).from(permissions)
+    permission: db.select({ status: permissions.status, decision: permissions.decision, seq: permissions.seq, outcomeSeq: permissions.outcomeSeq }).from(permissions)
       .where(and(eq(permissions.id, p('id')), eq(permissions.sessionKey, p('sessionKey')))).prepare(),
     unsettledPermissions: db.select({ id: permissions.id }).from(permissions)
       .where(and(eq(permissions.sessionKey, p('sessionKey')), eq(permissions.runKey, p('runKey')), isUnsettled)).orderBy(asc(permissions.seq)).prepare(),

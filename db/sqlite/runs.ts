@@ -15,6 +15,10 @@ export function takeIn (queries: Queries, instanceId: string, session: SessionRo
   const { key: sessionKey, lastSeq } = session
   const { runId, onBusy, admit, idempotency } = run
   const nothing: Promotion = { sessionId: session.id, events: [], claimed: null }
+  const again = queries.run.get({ id: runId })
+  if (again?.sessionKey === sessionKey) {
+    return { outcome: 'accepted', run: toRunState(again), cursor: acceptedCursor(again), promotion: claimAgain(queries, instanceId, session.id, ({ key }) => key <= again.key) }
+  }
   const before = idempotency === null ? undefined : queries.runByKey.get({ sessionKey, idempotencyKey: idempotency.key })
   if (before !== undefined) {
     if (before.requestHash !== idempotency!.hash) throw runsError('IDEMPOTENCY_KEY_REUSED')
@@ -80,19 +84,25 @@ export function promote (queries: Queries, instanceId: string, sessionId: string
 
 /** The terminal of a group is in the log: the run is over, and the next has its turn, if so wished. What that set in motion. */
 export function ended (queries: Queries, instanceId: string, keys: RunKeys, { events, ending, promote: promoting }: AppendGroup): Promotion | null {
-  complete(queries, keys, events.at(-1)!.seq, ending!)
-  const promotion = promoting ? promote(queries, instanceId, keys.sessionId) : null
-  return promotion?.events.length === 0 ? null : promotion
+  complete(queries, keys, events.at(-1)!.seq, ending!, instanceId)
+  return promoting ? unlessEmpty(promote(queries, instanceId, keys.sessionId)) : null
 }
 
-/** What `ended` set in motion before, for whoever lost its answer. */
+/** What `ended` set in motion before, as far as it is still to be driven. */
 export function endedAgain (queries: Queries, instanceId: string, { sessionId }: RunKeys, { events, promote: promoted }: AppendGroup): Promotion | null {
-  const session = queries.session.get({ id: sessionId })!
-  const run = queries.runningRun.get({ sessionKey: session.key })
-  // One that was accepted since was claimed with the answer to its own message.
-  if (!promoted || run?.instanceId !== instanceId || acceptedCursor(run) >= events.at(-1)!.seq) return null
-  const message = queries.event.get({ sessionKey: session.key, seq: run.cursor + 1 })!
-  return { sessionId, events: [message], claimed: claimedRun(queries, session, run, message) }
+  return promoted ? unlessEmpty(claimAgain(queries, instanceId, sessionId, acceptedBefore(events.at(-1)!.seq))) : null
+}
+
+const unlessEmpty = (promotion: Promotion): Promotion | null => promotion.events.length === 0 ? null : promotion
+
+/** Whether a run was accepted before an end. One that was accepted since was claimed with the answer to its own message. */
+const acceptedBefore = (completeSeq: number) => (run: RunRow): boolean => acceptedCursor(run) < completeSeq
+
+/** The claim that an earlier call made, if nothing has followed it, and `isMeant` is true of its run. */
+function claimAgain (queries: Queries, instanceId: string, sessionId: string, isMeant: (run: RunRow) => boolean): Promotion {
+  const run = queries.runningRun.get({ sessionKey: queries.session.get({ id: sessionId })!.key })
+  const claimed = run !== undefined && isMeant(run) ? claimOf(queries, instanceId, run) : null
+  return { sessionId, events: claimed === null ? [] : [claimed.message], claimed }
 }
 
 /** See `Store.getClaim`. */
@@ -106,20 +116,22 @@ export function claimOf (queries: Queries, instanceId: string, run: RunRow | und
 export function closeRun (queries: Queries, instanceId: string, runId: string, ending: RunEnding, { promote: promoting }: { promote: boolean }): ClosedRun | null {
   const run = queries.run.get({ id: runId })
   if (run === undefined || run.status === 'queued') return null
-  const promotion: Promotion = { sessionId: run.sessionId, events: [], claimed: null }
-  if (run.completeSeq !== null) {
-    return { complete: parseEvent(queries.event.get({ sessionKey: run.sessionKey, seq: run.completeSeq })!) as CompleteEvent, promotion }
+  const { sessionKey, sessionId, completeSeq } = run
+  if (completeSeq !== null) {
+    const complete = parseEvent(queries.event.get({ sessionKey, seq: completeSeq })!) as CompleteEvent
+    const isMeant = promoting ? acceptedBefore(completeSeq) : () => false
+    return { complete, promotion: claimAgain(queries, instanceId, sessionId, isMeant) }
   }
-  promotion.events.push(...appendEnd(queries, run, ending))
+  const promotion: Promotion = { sessionId, events: appendEnd(queries, run, ending), claimed: null }
   const complete = parseEvent(promotion.events.at(-1)!) as CompleteEvent
-  if (promoting) promote(queries, instanceId, run.sessionId, promotion)
+  if (promoting) promote(queries, instanceId, sessionId, promotion)
   return { complete, promotion }
 }
 
-/** Marks a run as over; its `complete` is in the log. */
-function complete (queries: Queries, { runKey, sessionKey }: { runKey: number, sessionKey: number }, completeSeq: number, { exitCode, aborted, reason }: RunEnding): void {
+/** Marks a run as over; its `complete` is in the log, appended by the instance that drove it or (null) from outside. */
+function complete (queries: Queries, { runKey, sessionKey }: { runKey: number, sessionKey: number }, completeSeq: number, { exitCode, aborted, reason }: RunEnding, instanceId: string | null): void {
   const now = Date.now()
-  queries.completeRun.run({ runKey, completeSeq, exitCode, aborted: aborted ? 1 : 0, reason, now })
+  queries.completeRun.run({ runKey, completeSeq, exitCode, aborted: aborted ? 1 : 0, reason, instanceId, now })
   queries.touchSession.run({ sessionKey, now })
 }
 
@@ -136,7 +148,7 @@ function appendEnd (queries: Queries, run: RunRow, ending: RunEnding): StoredEve
   const events = pending.map((event, index) => encode(event, run.lastSeq + 1 + index))
   insertEvents(queries, { runKey, sessionKey }, events)
   followLog(queries, { runKey, sessionKey }, events)
-  complete(queries, { runKey, sessionKey }, events.at(-1)!.seq, ending)
+  complete(queries, { runKey, sessionKey }, events.at(-1)!.seq, ending, null)
   return events
 }
 

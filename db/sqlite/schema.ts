@@ -28,7 +28,7 @@ export const runs = sqliteTable('agent_runs_runs', {
   sessionKey: integer('session_key').notNull().references(() => sessions.key),
   provider: text().notNull(),
   status: text({ enum: ['queued', 'running', 'completed'] }).notNull(),
-  /** The instance that drives the run; null while it waits. */
+  /** The instance that drives the run, or drove it to its end; null while it waits, and once it was ended from outside. */
   instanceId: text('instance_id'),
   /** The seq before the run's first event; while it waits, the newest when it was accepted. */
   cursor: integer().notNull(),

@@ -6,6 +6,10 @@
  *   that never will rejects with STORE_FAILED.
  * - The core waits for a call for 2 s (deadlines.ts; `compactRun` and `purge`: 60 s; `open`, `close`: without end), then takes
  *   it for STORE_UNAVAILABLE. A deadline does not cancel: the call may take effect later.
+ * - After a lost answer any call may be made again; "Again:" says what that does, where it is more than the same once more.
+ * - Isolation: a read answers from one snapshot. A write that decides (`startRun`, `claimQueuedRun`, `append`, `closeRun`,
+ *   `deleteSession`, `answerPermission`) reads what it decides on after it has locked its sessions; then READ COMMITTED is enough.
+ * - Locks are taken in this order: sessions by key, runs, rows of owners by name.
  * - `owner` is compared with whose session it is: to anyone else the session does not exist.
  * - A session that was deleted is SESSION_DELETED to its owner, from every method that answers null for one that does
  *   not exist, and does not exist for others. Of its runs there is nothing.
@@ -151,7 +155,7 @@ export interface Store {
   /** Releases everything. Idempotent. */
   close (): Promise<void>
 
-  /** Creates a session; null if the id is taken, or was, by whomever. */
+  /** Creates a session; null if the id is taken, or was, by any owner. Again: null. */
   createSession (session: NewSession): Promise<SessionState | null>
   getSession (sessionId: string, owner: Owner): Promise<SessionState | null>
   /** The owner's sessions, newest first; after the session `before`, if given. */
@@ -160,7 +164,7 @@ export interface Store {
   /**
    * Deletes a session for good: its runs, whatever their state, end without a word, no method shows anything of it, and its
    * id is never used again. Its rows may stay until `purge` removes them. With `idleSince` (ms since 1970) only if it is
-   * not busy and was not touched since. Answers whether it did.
+   * not busy and was not touched since. Answers whether it did. Again: SESSION_DELETED.
    */
   deleteSession (sessionId: string, owner: Owner, options?: { idleSince?: number }): Promise<boolean>
   /**
@@ -172,16 +176,17 @@ export interface Store {
   listIdleSessions (since: number, limit: number): Promise<string[]>
 
   /**
-   * Takes a message in. In this order: a repeat (same idempotency key and hash) is accepted as it was; the session is
+   * Takes a message in. In this order: a run with this `runId` is accepted as it was; a repeat (same idempotency key and hash) is accepted as it was; the session is
    * created if need be; a busy session is dealt with by `onBusy`; the message's run starts, or waits: behind those that
    * wait already, `interrupt` before them. `interrupt` ends the running run as aborted in the same step, as `closeRun` does. When a message
    * is accepted that is no repeat, `admit` is `run` and the session's slot is free, its first waiting run is claimed.
-   * Rejects with SESSION_NOT_FOUND, SESSION_DELETED, IDEMPOTENCY_KEY_REUSED, QUEUE_FULL.
+   * Rejects with SESSION_NOT_FOUND, SESSION_DELETED, IDEMPOTENCY_KEY_REUSED, QUEUE_FULL. Again, with the same `runId`: changes nothing, and
+   * the promotion is the claim that the first call made, as long as `getClaim` has it.
    */
   startRun (run: NewRun): Promise<RunStart>
   /**
    * Claims the run that waits longest at the head of a queue whose session has no running run, and appends its message.
-   * Null if there is none.
+   * Null if there is none. Again: claims the next; what was claimed before is in `listOwnRuns`.
    */
   claimQueuedRun (): Promise<Promotion | null>
   /**
@@ -197,8 +202,10 @@ export interface Store {
 
   /**
    * Appends to runs that this instance drives. Each group is all or nothing and independent of the others; one answer
-   * per group. Sending a group again that was stored, and has not been compacted since, is `ok`, and answers again what its ending set in motion. A group
-   * with an ending completes its run in the same step.
+   * per group. A group with an ending completes its run in the same step.
+   *
+   * Again: `ok` for a group that was stored, told by its seqs alone, also when it was compacted since; with an ending that promotes, the
+   * promotion is the claim that it made, as long as `getClaim` has it. `stale` once the run was ended from outside.
    *
    * Approvals follow the log: a `permission_request` is pending from here on, a `permission_resolved` or
    * `permission_cancelled` is its outcome.
@@ -209,7 +216,8 @@ export interface Store {
    * Ends a run from outside: for an instance that died, or another that lives and will see `stale`. Appends the
    * messages that stored deltas leave unfinished, cancels the approvals without an outcome (oldest first, with the
    * ending's reason), then `complete`, and promotes the next waiting run if asked to. A run
-   * that has ended keeps its terminal. Null if there is no such run, or it waits.
+   * that has ended keeps its terminal. Null if there is no such run, or it waits. Again: the promotion is the claim that this instance made
+   * by it, as long as `getClaim` has it.
    */
   closeRun (runId: string, ending: RunEnding, options: { promote: boolean }): Promise<ClosedRun | null>
   /**
@@ -230,7 +238,7 @@ export interface Store {
 
   /**
    * Decides an approval of a session. The first answer holds: false if there was one, or the approval has its outcome.
-   * Null if the session has no such approval.
+   * Null if the session has no such approval. Again, with the same decision (as JSON): true, unless the run's end has cancelled it.
    */
   answerPermission (sessionId: string, owner: Owner, requestId: string, decision: PermissionDecision): Promise<boolean | null>
   /** An approval of a session, or null. */

@@ -33,11 +33,13 @@ test('an answer is answered with the event that is in the log by then, and the a
   t.match((await app.inject('/sessions/s')).json(), { isProcessing: true, pendingPermissions: [] })
 })
 
-test('a second answer is a conflict, also the same one once more', async (t) => {
+test('the same answer again gets the same outcome; another one is a conflict', async (t) => {
   const { requestIds: [requestId], answer } = await serve(t)
-  t.equal((await answer({ allow: false })).status, 200)
-  for (const allow of [true, false]) {
-    t.match((await answer({ allow })).json, { statusCode: 409, code: 'PERMISSION_ALREADY_RESOLVED', message: `The approval "${requestId}" does not wait for an answer any more.` })
+  const first = await answer({ allow: false, message: 'no' })
+  t.equal(first.status, 200)
+  t.strictSame(await answer({ message: 'no', allow: false }), first)
+  for (const other of [{ allow: true }, { allow: false }]) {
+    t.match((await answer(other)).json, { statusCode: 409, code: 'PERMISSION_ALREADY_RESOLVED', message: `The approval "${requestId}" does not wait for an answer any more.` })
   }
 })
 
