@@ -53,6 +53,11 @@ export class LastResort {
     this.#undone.delete(runId)
   }
 
+  /** Of the abandoned runs only `running` are left: the others were ended elsewhere, or deleted with their session. */
+  keepOnly (running: ReadonlySet<string>): void {
+    for (const runId of this.#abandoned.keys()) if (!running.has(runId)) this.#abandoned.delete(runId)
+  }
+
   /** The terminal of a run that was ended elsewhere; ends it if it was not. */
   async fenced (runId: string, ending: RunEnding): Promise<CompleteEvent | null> {
     const terminal = await terminalOf(this.#options.store, runId).catch(() => undefined)

@@ -86,9 +86,11 @@ export class Recovery {
 
   /** Drives or ends stray runs: this instance has claimed them and does not drive them, as an answer was lost or the store refused their end. */
   async #tendStrays (): Promise<void> {
-    const strays = (await this.#store.listOwnRuns()).filter(({ runId }) => !this.#pool.isDriven(runId))
+    const own = await this.#store.listOwnRuns()
+    this.#pool.lastResort.keepOnly(new Set(own.map(({ runId }) => runId)))
+    const strays = own.filter(({ runId }) => !this.#pool.isDriven(runId))
     for (const stray of strays) {
-      const ending = this.#pool.abandonedEnding(stray.runId)
+      const ending = this.#pool.lastResort.endingOf(stray.runId)
       if (ending !== undefined) await this.#close(stray, 'ended a stray run', ending)
       // A run that is only just being handed over is no stray the next time.
       else if (this.#strays.has(stray.runId)) await this.#adopt(stray)

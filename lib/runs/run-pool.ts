@@ -46,7 +46,7 @@ export class RunPool {
   readonly #runs = new Map<string, Run>()
   /** Of `#runs`, and of runs that are being started. */
   readonly #slots: Slots
-  readonly #lastResort: LastResort
+  readonly lastResort: LastResort
   readonly #contexts: Contexts
   /** Work that may yet bring runs. */
   readonly #work = new Set<Promise<unknown>>()
@@ -67,7 +67,7 @@ export class RunPool {
     setMaxListeners(0, this.#stopped.signal)
     const { store, log } = options
     this.#contexts = new Contexts(store)
-    this.#lastResort = new LastResort({ store, close: (runId, ending) => this.close(runId, ending), log, stopped: this.#stopped.signal })
+    this.lastResort = new LastResort({ store, close: (runId, ending) => this.close(runId, ending), log, stopped: this.#stopped.signal })
     this.#committer = new Committer({
       store,
       publish: (sessionId, events) => this.#applied(sessionId, events),
@@ -192,26 +192,21 @@ export class RunPool {
       return closed
     }))
     if (closed === null) return null
-    this.#lastResort.forget(runId)
+    this.lastResort.forget(runId)
     // It may have ended before, and the answer that said so been lost.
     this.#options.subscriptions.advance(closed.promotion.sessionId, closed.complete.seq)
     return closed.complete
   }
 
-  /** How an abandoned run was to end; undefined for every other run. */
-  abandonedEnding (runId: string): RunEnding | undefined {
-    return this.#lastResort.endingOf(runId)
-  }
-
   /** Ends a run whose message was refused though the store may have taken it, or may take it later. */
   async undo (runId: string): Promise<void> {
-    this.#lastResort.undone(runId)
+    this.lastResort.undone(runId)
     if (!await this.#options.store.cancelQueuedRun(runId)) await this.close(runId, INTERRUPTED)
   }
 
   /** Drives a run that this instance has claimed and not begun to drive, as the answer was lost; false for every other run. */
   async adopt (runId: string): Promise<boolean> {
-    const claimed = this.#closing || this.#lastResort.endingOf(runId) !== undefined ? null : await this.#options.store.getClaim(runId)
+    const claimed = this.#closing || this.lastResort.endingOf(runId) !== undefined ? null : await this.#options.store.getClaim(runId)
     if (claimed === null) return false
     this.applyPromotion({ sessionId: claimed.run.sessionId, events: [claimed.message], claimed })
     return true
@@ -278,7 +273,7 @@ export class RunPool {
       limits,
       timeoutMs: runTimeoutMs,
       keepProviderSessionId: (id) => store.setProviderSessionId(session.id, name, id),
-      close: (ending, isFenced) => isFenced ? this.#lastResort.fenced(runId, ending) : this.#lastResort.refused(runId, ending)
+      close: (ending, isFenced) => isFenced ? this.lastResort.fenced(runId, ending) : this.lastResort.refused(runId, ending)
     })
     this.#driven++
     this.#runs.set(runId, run)

@@ -143,7 +143,7 @@ export class RunStarter {
   async #clear ({ runId, instanceId }: Extract<RunStart, { outcome: 'busy' }>): Promise<boolean> {
     const { store, pool, recovery } = this.#options
     if (instanceId !== store.instanceId) return instanceId !== null && recovery.closeOrphans()
-    const ending = pool.abandonedEnding(runId)
+    const ending = pool.lastResort.endingOf(runId)
     if (ending === undefined) return false
     await pool.close(runId, ending)
     return true
