@@ -2,6 +2,7 @@
 import type { StoreHarness, TestRunner } from './harness.ts'
 import { appending } from './store/appending.ts'
 import { storeTest } from './store/bench.ts'
+import { changes } from './store/changes.ts'
 import { claiming } from './store/claiming.ts'
 import { closingRuns } from './store/closing-runs.ts'
 import { compaction } from './store/compaction.ts'
@@ -18,7 +19,7 @@ import { settling } from './store/settling.ts'
 import { starting } from './store/starting.ts'
 
 const THEMES = [
-  sessions, deletion, starting, appending, closingRuns, reading, compaction, queueing, interrupting, claiming, idempotency, permissions, settling, instances, fidelity
+  sessions, deletion, starting, appending, closingRuns, reading, compaction, queueing, interrupting, claiming, idempotency, permissions, settling, instances, changes, fidelity
 ]
 
 /**

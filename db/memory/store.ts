@@ -6,8 +6,9 @@ import type { RunEnding } from '../../lib/protocol/run-state.ts'
 import type { Owner, SessionState } from '../../lib/protocol/session.ts'
 import type { PermissionDecision, RunningRun, RunState } from '../../lib/protocol/words.ts'
 import type {
-  AppendAnswer, AppendGroup, ClaimedRun, ClosedRun, EventsPage, HistoryPage, LogPage, NewRun, NewSession, PageLimit, PermissionAnswer, PermissionState, Promotion, RunStart, SessionPatch, SessionsPage, Store
+  AppendAnswer, AppendGroup, ClaimedRun, ClosedRun, EventsPage, HistoryPage, LogPage, NewRun, NewSession, PageLimit, PermissionAnswer, PermissionState, Promotion, RunStart, SessionChanges, SessionPatch, SessionsPage, Store
 } from '../../lib/store/store.ts'
+import { changedSessions, lastSeqs } from './changes.ts'
 import { keepProviderSessionId, MemoryDatabase, type MemoryRun, type MemorySession } from './database.ts'
 import { appendGroup, claimAgain, closeRunning, compactRun, promote, readEvents, readHistory, standstill } from './log.ts'
 import { answerPermission, answersFor, permissionState } from './permissions.ts'
@@ -232,12 +233,12 @@ class MemoryStore implements Store {
       .slice(0, limit).map(({ runId }) => runId))
   }
 
+  async changedSessions (cursor: string | null): Promise<SessionChanges> {
+    return this.#read((database) => changedSessions(database, cursor))
+  }
+
   async lastSeqs (sessionIds: string[]): Promise<Array<number | null>> {
-    return this.#read(({ sessions }) => sessionIds.map((id) => {
-      const session = sessions.get(id)
-      if (session === undefined) return 0
-      return session.deleted ? null : session.lastSeq
-    }))
+    return this.#read((database) => lastSeqs(database, sessionIds))
   }
 
   watch (listener: () => Promise<void>): () => void {

@@ -1,5 +1,5 @@
 /* One SQLite connection: how it is opened, how it is told to wait, what its errors mean, how others' commits are seen. */
-import { closeSync, openSync, statSync } from 'node:fs'
+import { closeSync, openSync, realpathSync, statSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Database, Transaction } from 'better-sqlite3'
 import { isRunsError, type RunsError, runsError } from '../../lib/protocol/errors.ts'
@@ -51,9 +51,11 @@ export class Connection {
     this.#inode = owned && database.name !== MEMORY ? statSync(database.name).ino : null
   }
 
-  /** Opens the database at `path`, creating and migrating it as need be. Rejects with AGENT_RUNS_STORE_INVALID, AGENT_RUNS_STORE_SCHEMA_NEWER, AGENT_RUNS_STORE_DRIVER_MISSING. */
+  /** Opens the database at `path`, creating and migrating it as need be. Rejects with the codes AGENT_RUNS_STORE_…. */
   static async open (path: string, durability: Durability): Promise<Connection> {
     const Driver = await loadDriver()
+    // It needs the driver, which is there now.
+    const { InstanceLocks } = await import('./instance-lock.ts')
     // Others may be creating it at this moment: switching to WAL does not wait for a lock as statements do.
     return whenFree(() => {
       let database: Database | undefined
@@ -69,7 +71,7 @@ export class Connection {
         // A log that is broken somewhere must not be served until a client happens upon the place.
         const found = database.pragma('quick_check(1)', { simple: true })
         if (found !== 'ok') throw runsError('AGENT_RUNS_STORE_INVALID', [path, String(found)])
-        migrate(database)
+        migrate(database, () => path !== MEMORY && new InstanceLocks(realpathSync(path)).isAnyAlive())
         return new Connection(database, true)
       } catch (error) {
         database?.close()
@@ -85,7 +87,7 @@ export class Connection {
     return whenFree(() => {
       try {
         assertUsable(database)
-        migrate(database)
+        migrate(database, () => false)
         return new Connection(database, false)
       } catch (error) {
         throw openingError(database.name, error)

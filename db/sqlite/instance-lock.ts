@@ -3,7 +3,7 @@
  * id. The kernel gives the lock back when the process dies, however it dies, and not while it is merely stopped. Process
  * ids and host names tell none of that, least of all across containers.
  */
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import Database from 'better-sqlite3'
 
@@ -63,6 +63,11 @@ export class InstanceLocks {
    */
   isDead (instanceId: string): boolean {
     return this.#try(this.#file(instanceId), () => {})
+  }
+
+  /** Whether any other instance is alive. */
+  isAnyAlive (): boolean {
+    return existsSync(this.#directory) && readdirSync(this.#directory).some((name) => name.endsWith(SUFFIX) && !this.isDead(basename(name, SUFFIX)))
   }
 
   /** Removes the files of dead instances, except of those in `wanted`. */

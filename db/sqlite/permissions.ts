@@ -32,7 +32,10 @@ export function answerPermission (queries: Queries, { key: sessionKey }: Session
   const row = queries.permission.get({ id, sessionKey })
   if (row === undefined) return null
   const json = JSON.stringify(decision)
-  return (row.decision === json && row.status !== 'cancelled') || queries.answerPermission.run({ id, sessionKey, decision: json }).changes > 0
+  if (row.decision === json) return row.status !== 'cancelled'
+  if (queries.answerPermission.run({ id, sessionKey, decision: json }).changes === 0) return false
+  queries.reviseSession.run({ sessionKey })
+  return true
 }
 
 /** How an approval stands; see `Store.getPermission`. */

@@ -4,7 +4,7 @@ import { and, asc, desc, eq, fillPlaceholders, getTableColumns, gt, inArray, lte
 import { BetterSQLiteSession } from 'drizzle-orm/better-sqlite3/session'
 import { BaseSQLiteDatabase, SQLiteSyncDialect } from 'drizzle-orm/sqlite-core'
 import { INLINE_PERMISSION_BYTES, MAX_NATIVE_ID_LENGTH, NATIVE_IDS_KEPT } from '../../lib/protocol/limits.ts'
-import { events, instances, permissions, providerSessions, runs, sessions } from './schema.ts'
+import { events, instances, messageKeys, permissions, providerSessions, runs, sessions } from './schema.ts'
 
 const p = sql.placeholder
 
@@ -35,6 +35,9 @@ const openRequests = sql`SELECT a.id, a.seq, sum(octet_length(e.json)) OVER (ORD
 // Null if there are none, as mostly: then nothing of it is parsed. The events' own texts, which SQLite need not read as JSON.
 const pendingPermissions = sql<string | null>`(SELECT '[' || group_concat(e.json) || ']' FROM (SELECT e.json FROM (${openRequests}) AS w INNER JOIN ${events} AS e ON e.session_key = ${sessionKey} AND e.seq = w.seq WHERE w.bytes <= ${sql.raw(String(INLINE_PERMISSION_BYTES))} ORDER BY w.seq) AS e)`
 const morePermissions = sql<string>`(SELECT json_group_array(w.id) FROM (${openRequests} ORDER BY a.seq) AS w WHERE w.bytes > ${sql.raw(String(INLINE_PERMISSION_BYTES))})`
+
+// Rows of sessions are never deleted, so it only grows.
+const nextRevision = sql`(SELECT coalesce(max(s.revision), 0) + 1 FROM ${sessions} AS s)`
 
 /** A row of a log as SQLite gives it. */
 export type LogRow = [seq: number, kind: string, transient: 0 | 1, json: string, runId: string]
@@ -112,13 +115,19 @@ export function prepareQueries (connection: Database) {
     idleSessions: db.select({ id: sessions.id }).from(sessions)
       .where(and(lte(sessions.updatedAt, p('since')), isOpen, sql`NOT ${isBusy}`)).orderBy(asc(sessions.updatedAt)).limit(p('limit')).prepare(),
     insertSession: db.insert(sessions).values({
-      id: p('id'), owner: p('owner'), provider: p('provider'), title: p('title'), metadata: p('metadata'), createdAt: p('now'), updatedAt: p('now')
+      id: p('id'), owner: p('owner'), provider: p('provider'), title: p('title'), metadata: p('metadata'), revision: nextRevision, createdAt: p('now'), updatedAt: p('now')
     }).onConflictDoNothing().prepare(),
     updateSession: db.update(sessions)
-      .set({ title: sql`${p('title')}`, metadata: sql`${p('metadata')}`, updatedAt: sql`${p('now')}` }).where(eq(sessions.key, p('sessionKey'))).prepare(),
+      .set({ title: sql`${p('title')}`, metadata: sql`${p('metadata')}`, revision: nextRevision, updatedAt: sql`${p('now')}` }).where(eq(sessions.key, p('sessionKey'))).prepare(),
     touchSession: db.update(sessions).set({ updatedAt: sql`${p('now')}` }).where(eq(sessions.key, p('sessionKey'))).prepare(),
+    /** Something of the session has changed that no event tells. */
+    reviseSession: db.update(sessions).set({ revision: nextRevision }).where(eq(sessions.key, p('sessionKey'))).prepare(),
+    reviseSessionOf: db.update(sessions).set({ revision: nextRevision }).where(sql`${sessionKey} = (SELECT r.session_key FROM ${runs} AS r WHERE r.id = ${p('runId')})`).prepare(),
+    highestRevision: db.select({ revision: sessions.revision }).from(sessions).orderBy(desc(sessions.revision)).limit(1).prepare(),
+    changedSessions: db.select({ id: sessions.id }).from(sessions)
+      .where(sql`${sessionKey} IN (SELECT e.session_key FROM ${events} AS e WHERE e.key > ${p('key')} UNION ALL SELECT s.key FROM ${sessions} AS s WHERE s.revision > ${p('revision')})`).prepare(),
     setSessionStatus: db.update(sessions).set({ status: sql`${p('status')}` }).where(eq(sessions.key, p('sessionKey'))).prepare(),
-    deletingSession: db.select({ key: sessions.key }).from(sessions).where(sql`${sessions.status} = 'deleting'`).limit(1).prepare(),
+    deletingSession: db.select({ key: sessions.key, id: sessions.id }).from(sessions).where(sql`${sessions.status} = 'deleting'`).limit(1).prepare(),
 
     run: selectRuns().where(and(eq(runs.id, p('id')), isOpen)).prepare(),
     runsOfSession: listRuns().where(and(eq(sessions.id, p('sessionId')), isOpen, ownerFits, isBefore)).orderBy(desc(runs.key)).limit(p('limit')).prepare(),
@@ -129,7 +138,13 @@ export function prepareQueries (connection: Database) {
     runningElsewhere: db.select({ runId: runs.id, sessionId: sessions.id, instanceId: runs.instanceId, counter: instances.counter }).from(runs)
       .innerJoin(sessions, eq(runs.sessionKey, sessions.key)).leftJoin(instances, eq(instances.id, runs.instanceId))
       .where(and(isRunning, ne(runs.instanceId, p('instanceId')))).orderBy(inOrder).prepare(),
-    runByKey: selectRuns().where(and(eq(runs.sessionKey, p('sessionKey')), eq(runs.idempotencyKey, p('idempotencyKey')))).prepare(),
+    messageKey: db.select({ runKey: messageKeys.runKey, requestHash: messageKeys.requestHash, stoppedAt: messageKeys.stoppedAt }).from(messageKeys)
+      .where(and(eq(messageKeys.sessionId, p('sessionId')), eq(messageKeys.owner, p('owner')), eq(messageKeys.name, p('name')))).prepare(),
+    setMessageKey: db.insert(messageKeys).values({ sessionId: p('sessionId'), owner: p('owner'), name: p('name'), runKey: p('runKey'), requestHash: p('requestHash') })
+      .onConflictDoUpdate({ target: [messageKeys.sessionId, messageKeys.owner, messageKeys.name], set: { runKey: sql`${p('runKey')}`, requestHash: sql`${p('requestHash')}` } }).prepare(),
+    deleteMessageKeys: db.delete(messageKeys)
+      .where(sql`${messageKeys}."key" IN (SELECT n.key FROM ${messageKeys} AS n WHERE n.session_id = ${p('sessionId')} LIMIT ${p('limit')})`).prepare(),
+    runByRowKey: selectRuns().where(eq(runs.key, p('runKey'))).prepare(),
     runningRun: selectRuns().where(and(eq(runs.sessionKey, p('sessionKey')), isRunning)).prepare(),
     nextQueued: selectRuns().where(and(eq(runs.sessionKey, p('sessionKey')), isQueued)).orderBy(asc(runs.position)).limit(1).prepare(),
     queueOf: db.select({ length: sql<number>`count(*)`, first: sql<number | null>`min(${runs.position})`, last: sql<number | null>`max(${runs.position})` }).from(runs)
@@ -146,8 +161,6 @@ export function prepareQueries (connection: Database) {
       position: p('position'),
       message: p('message'),
       options: p('options'),
-      idempotencyKey: p('idempotencyKey'),
-      requestHash: p('requestHash'),
       createdAt: p('now')
     }).prepare(),
     // What the client was told stays beside what came of it.
@@ -186,6 +199,8 @@ export function prepareQueries (connection: Database) {
       SELECT NULL, ${p('sessionKey')}, ${p('seq')}, ${p('runKey')}, ${p('kind')}, ${p('transient')}, ${p('json')} FROM ${runs}
       WHERE ${runs}."key" = ${p('runKey')} AND ${runs}."status" = 'running' AND ${runs}."instance_id" = ${p('instanceId')}
       AND (SELECT max(e.seq) FROM ${events} AS e WHERE e.session_key = ${p('sessionKey')}) = ${p('seq')} - 1`)),
+    eventAt: db.select({ sessionKey: events.sessionKey, seq: events.seq }).from(events).where(eq(events.key, p('key'))).prepare(),
+    newestEvent: db.select({ key: events.key, sessionKey: events.sessionKey, seq: events.seq }).from(events).orderBy(desc(events.key)).limit(1).prepare(),
     event: selectLog().where(and(eq(events.sessionKey, p('sessionKey')), eq(events.seq, p('seq')))).prepare(),
     eventsAfter: iterate<LogRow>(selectLog().where(and(eq(events.sessionKey, p('sessionKey')), gt(events.seq, p('after')))).orderBy(asc(events.seq)).limit(p('limit'))),
     durableThrough: iterate<LogRow>(selectLog()

@@ -19,9 +19,11 @@ export function takeIn (queries: Queries, instanceId: string, session: SessionRo
   if (again?.sessionKey === sessionKey) {
     return { outcome: 'accepted', run: toRunState(again), cursor: acceptedCursor(again), promotion: claimAgain(queries, instanceId, session.id, ({ key }) => key <= again.key) }
   }
-  const before = idempotency === null ? undefined : queries.runByKey.get({ sessionKey, idempotencyKey: idempotency.key })
-  if (before !== undefined) {
-    if (before.requestHash !== idempotency!.hash) throw runsError('IDEMPOTENCY_KEY_REUSED')
+  const name = idempotency && { sessionId: session.id, owner: session.owner, name: idempotency.key }
+  const known = name === null ? undefined : queries.messageKey.get(name)
+  if (known?.runKey != null) {
+    if (known.requestHash !== idempotency!.hash) throw runsError('IDEMPOTENCY_KEY_REUSED')
+    const before = queries.runByRowKey.get({ runKey: known.runKey })!
     return { outcome: 'accepted', run: toRunState(before), cursor: acceptedCursor(before), promotion: nothing }
   }
   if (admit === 'nothing') return { outcome: 'refused' }
@@ -37,7 +39,7 @@ export function takeIn (queries: Queries, instanceId: string, session: SessionRo
 
   const promotion = nothing
   if (running !== undefined && onBusy === 'interrupt') promotion.events.push(...appendEnd(queries, running, ABORTED))
-  queries.insertRun.run({
+  const { lastInsertRowid: runKey } = queries.insertRun.run({
     id: runId,
     sessionKey,
     provider: run.provider,
@@ -45,11 +47,11 @@ export function takeIn (queries: Queries, instanceId: string, session: SessionRo
     position: onBusy === 'interrupt' ? (queue.first ?? 1) - 1 : (queue.last ?? 0) + 1,
     message: run.message.fields,
     options: JSON.stringify(run.options),
-    idempotencyKey: idempotency?.key ?? null,
-    requestHash: idempotency?.hash ?? null,
     now: Date.now()
   })
+  if (name !== null) queries.setMessageKey.run({ ...name, runKey, requestHash: idempotency!.hash })
   if (admit === 'run' && (running === undefined || onBusy === 'interrupt')) promote(queries, instanceId, session.id, promotion)
+  else queries.reviseSession.run({ sessionKey })
   const taken = queries.run.get({ id: runId })!
   return { outcome: 'accepted', run: toRunState(taken), cursor: acceptedCursor(taken), promotion }
 }

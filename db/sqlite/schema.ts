@@ -12,9 +12,12 @@ export const sessions = sqliteTable('agent_runs_sessions', {
   /** The row of a deleted session stays: its id is never used again. */
   status: text({ enum: ['open', 'deleting', 'deleted'] }).notNull().default('open'),
   compactedThrough: integer('compacted_through').notNull().default(0),
+  /** Higher than any other's once something of the session has changed that no event tells; 0 before. */
+  revision: integer().notNull().default(0),
   createdAt: integer('created_at').notNull(),
   updatedAt: integer('updated_at').notNull()
 }, (table) => [
+  index('agent_runs_sessions_revision').on(table.revision),
   index('agent_runs_sessions_deleting').on(table.key).where(sql`${table.status} = 'deleting'`),
   // Tombstones stand outside every index that is walked: there may be a million of them.
   index('agent_runs_sessions_open').on(table.key).where(sql`${table.status} = 'open'`),
@@ -41,8 +44,6 @@ export const runs = sqliteTable('agent_runs_runs', {
   message: text(),
   /** What the client wants of the provider. */
   options: text(),
-  idempotencyKey: text('idempotency_key'),
-  requestHash: text('request_hash'),
   createdAt: integer('created_at').notNull(),
   startedAt: integer('started_at'),
   completedAt: integer('completed_at'),
@@ -54,10 +55,25 @@ export const runs = sqliteTable('agent_runs_runs', {
 }, (table) => [
   index('agent_runs_runs_compactable').on(table.completedAt).where(sql`${table.compacted} = 0 AND ${table.status} = 'completed'`),
   index('agent_runs_runs_session').on(table.sessionKey, table.key),
-  uniqueIndex('agent_runs_runs_idempotency').on(table.sessionKey, table.idempotencyKey).where(sql`${table.idempotencyKey} IS NOT NULL`),
   uniqueIndex('agent_runs_runs_queue').on(table.sessionKey, table.position).where(sql`${table.status} = 'queued'`),
   // One running run per session: the database refuses the second, whoever asks.
   uniqueIndex('agent_runs_runs_running').on(table.sessionKey).where(sql`${table.status} = 'running'`)
+])
+
+/** The clients' names for messages: what was sent under one, and what was stopped by one. By the session's id, which need not exist yet. */
+export const messageKeys = sqliteTable('agent_runs_message_keys', {
+  key: integer().primaryKey(),
+  sessionId: text('session_id').notNull(),
+  owner: text().notNull(),
+  name: text().notNull(),
+  /** The run that the message became; null before it came. */
+  runKey: integer('run_key'),
+  requestHash: text('request_hash'),
+  /** When the message was stopped before it came, in ms since 1970. */
+  stoppedAt: integer('stopped_at')
+}, (table) => [
+  uniqueIndex('agent_runs_message_keys_name').on(table.sessionId, table.owner, table.name),
+  index('agent_runs_message_keys_stopped').on(table.owner, table.stoppedAt).where(sql`${table.stoppedAt} IS NOT NULL AND ${table.runKey} IS NULL`)
 ])
 
 /**

@@ -5,10 +5,11 @@ import { realpathSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { runsError } from '../../lib/protocol/errors.ts'
 import type {
-  AppendAnswer, AppendGroup, ClaimedRun, ClosedRun, EventsPage, HistoryPage, LogPage, NewRun, NewSession, PageLimit, PermissionAnswer, PermissionState, Promotion, RunStart, SessionPatch, SessionsPage, Store
+  AppendAnswer, AppendGroup, ClaimedRun, ClosedRun, EventsPage, HistoryPage, LogPage, NewRun, NewSession, PageLimit, PermissionAnswer, PermissionState, Promotion, RunStart, SessionChanges, SessionPatch, SessionsPage, Store
 } from '../../lib/store/store.ts'
 import type { RunEnding } from '../../lib/protocol/run-state.ts'
 import { ANONYMOUS, type Owner, type SessionState } from '../../lib/protocol/session.ts'
+import { changedSessions, lastSeqs } from './changes.ts'
 import { Connection, MEMORY } from './connection.ts'
 import type { InstanceLocks } from './instance-lock.ts'
 import { Leases } from './leases.ts'
@@ -146,7 +147,7 @@ class SqliteStore implements Store {
   }
 
   async cancelQueuedRun (runId: string): Promise<boolean> {
-    return this.#write((queries) => queries.cancelRun.run({ id: runId }).changes > 0)
+    return this.#write((queries) => queries.cancelRun.run({ id: runId }).changes > 0 && queries.reviseSessionOf.run({ runId }).changes > 0)
   }
 
   async getRun (runId: string, owner: Owner): Promise<RunState | null> {
@@ -200,21 +201,17 @@ class SqliteStore implements Store {
 
   async listOrphanedRuns (): Promise<Array<{ runId: string, sessionId: string }>> {
     try {
-      return await this.#orphanedRuns()
+      const others = await this.#read((queries) => queries.runningElsewhere.all({ instanceId: this.instanceId }))
+      const counters = new Map(others.map(({ instanceId, counter }) => [instanceId!, counter ?? 0]))
+      const stopped = this.#leases.observe(counters)
+      // While nothing can be written nobody can renew, however well it is read.
+      if (this.#leases.isAnyStill) await this.renewLease()
+      const dead = new Set([...counters.keys()].filter((instanceId) => stopped.has(instanceId) || this.#locks?.isDead(instanceId)))
+      return others.filter((run) => dead.has(run.instanceId!)).map(({ runId, sessionId }) => ({ runId, sessionId }))
     } catch (error) {
       this.#leases.missed()
       throw error
     }
-  }
-
-  async #orphanedRuns (): Promise<Array<{ runId: string, sessionId: string }>> {
-    const others = await this.#read((queries) => queries.runningElsewhere.all({ instanceId: this.instanceId }))
-    const counters = new Map(others.map(({ instanceId, counter }) => [instanceId!, counter ?? 0]))
-    const stopped = this.#leases.observe(counters)
-    // While nothing can be written nobody can renew, however well it is read.
-    if (this.#leases.isAnyStill) await this.renewLease()
-    const dead = new Set([...counters.keys()].filter((instanceId) => stopped.has(instanceId) || this.#locks?.isDead(instanceId)))
-    return others.filter((run) => dead.has(run.instanceId!)).map(({ runId, sessionId }) => ({ runId, sessionId }))
   }
 
   async answerPermission (sessionId: string, owner: Owner, requestId: string, decision: PermissionDecision): Promise<boolean | null> {
@@ -257,10 +254,11 @@ class SqliteStore implements Store {
   }
 
   async lastSeqs (sessionIds: string[]): Promise<Array<number | null>> {
-    return this.#read((queries) => sessionIds.map((id) => {
-      const head = queries.sessionHead.get({ id })
-      return head === undefined ? 0 : head.status === 'open' ? head.lastSeq : null
-    }))
+    return this.#read((queries) => lastSeqs(queries, sessionIds))
+  }
+
+  async changedSessions (cursor: string | null): Promise<SessionChanges> {
+    return this.#read((queries) => changedSessions(queries, cursor))
   }
 
   watch (listener: () => Promise<void>): () => void {

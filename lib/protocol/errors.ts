@@ -54,6 +54,7 @@ const TABLE = {
   AGENT_RUNS_ALREADY_REGISTERED: [500, 'fastify-agent-runs is already registered in this scope. Register it once, or in sibling scopes.'],
   AGENT_RUNS_WEBSOCKET_CONFLICT: [500, 'fastify-agent-runs shares the server with something else that takes WebSocket upgrades. Register @fastify/websocket once, in a scope around, and before fastify-agent-runs; or set "websocket: false".'],
   AGENT_RUNS_STORE_IN_USE: [500, 'The store object is used by another registration. Give each its own; they may share a database.'],
+  AGENT_RUNS_STORE_SCHEMA_OLDER: [500, 'The database %s has to be upgraded, and another process still uses it. Stop all processes that use it, then start this version.'],
   AGENT_RUNS_STORE_SCHEMA_NEWER: [500, 'The database %s was written by a newer fastify-agent-runs (migration "%s"). Upgrade the package.'],
   AGENT_RUNS_STORE_DRIVER_MISSING: [500, 'The built-in store needs the native module better-sqlite3, which cannot be loaded on %s (%s). Install it again on this platform ("npm ci", or "pnpm install --force"), compile it where it has no prebuilt file ("npm rebuild better-sqlite3"), or pass a "store" of your own.'],
   AGENT_RUNS_STORE_INVALID: [500, 'The database %s cannot be used: %s']

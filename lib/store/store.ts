@@ -117,6 +117,12 @@ export interface AppendAnswer {
   promotion: Promotion | null
 }
 
+/** What has changed, and the cursor from which to ask on. */
+export interface SessionChanges {
+  cursor: string
+  sessionIds: string[] | null
+}
+
 /** How an approval stands. */
 export interface PermissionState {
   /** `answered`: decided; its run has yet to take that, and to say so in the log. */
@@ -149,7 +155,7 @@ export interface Store {
   readonly leaseMs: number
 
   /**
-   * Opens the database and brings its schema up to date; safe when several instances do so at once. Idempotent. Rejects with AGENT_RUNS_STORE_SCHEMA_NEWER or AGENT_RUNS_STORE_INVALID.
+   * Opens the database and brings its schema up to date; safe when several instances do so at once. Idempotent. Rejects with the codes AGENT_RUNS_STORE_….
    */
   open (): Promise<void>
   /** Releases everything. Idempotent. */
@@ -266,6 +272,12 @@ export interface Store {
   /** Runs that were completed before a time (ms since 1970) and never compacted, oldest first. */
   listCompactableRuns (completedBefore: number, limit: number): Promise<string[]>
 
+  /**
+   * The sessions that have changed since `cursor`: by an append, a deletion, a run that waits or was cancelled, an answer to an approval, a new title
+   * or metadata. It may name others too. `sessionIds` is null if any may have changed: `cursor` is null, or old. A repeat with
+   * the answered cursor goes on from there.
+   */
+  changedSessions (cursor: string | null): Promise<SessionChanges>
   /** The seqs of the newest events of sessions: 0 for one that does not exist, null for one that was deleted. */
   lastSeqs (sessionIds: string[]): Promise<Array<number | null>>
   /**

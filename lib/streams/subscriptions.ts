@@ -67,6 +67,8 @@ export class Subscriptions {
     failed: (error, sessionId) => this.#log.error({ err: error, sessionId }, 'a stream broke; its client\'s cursor brings it back')
   }
 
+  /** Up to where changes of the store were shown. */
+  #changesSeen: string | null = null
   /** Set once all subscriptions end: one that was still opening ends too. */
   #retryMs: (() => number) | null = null
 
@@ -97,7 +99,8 @@ export class Subscriptions {
 
   /** Shows what other instances may have committed. */
   async refresh (): Promise<void> {
-    const sessionIds = this.#channels.sessionIds()
+    const { cursor, sessionIds: changed } = await this.#store.changedSessions(this.#changesSeen)
+    const sessionIds = changed?.filter((sessionId) => this.#channels.usersOf(sessionId) > 0) ?? this.#channels.sessionIds()
     for (let start = 0; start < sessionIds.length; start += REFRESH_AT_ONCE) {
       const some = sessionIds.slice(start, start + REFRESH_AT_ONCE)
       for (const [index, lastSeq] of (await this.#store.lastSeqs(some)).entries()) {
@@ -106,6 +109,7 @@ export class Subscriptions {
       }
       await nextTurn()
     }
+    this.#changesSeen = cursor
   }
 
   /**

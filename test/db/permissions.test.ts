@@ -8,7 +8,7 @@ import { sqliteStore } from '../../db/sqlite/store.ts'
 test('looking for approvals, of which there are mostly none, reads no index but the one of those', async (t) => {
   const database = new Database(':memory:')
   t.teardown(() => database.close())
-  migrate(database)
+  migrate(database, () => false)
   const queries = prepareQueries(database)
   const plan = (query: { getQuery: () => { sql: string, params: unknown[] } }): string => {
     const { sql, params } = query.getQuery()

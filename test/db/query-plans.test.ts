@@ -10,7 +10,8 @@ const LISTS: Record<string, { list: (store: Store) => Promise<unknown>, index: R
   'the sessions of an owner': { list: (store) => store.listSessions(OWNER, PAGE), index: /agent_runs_sessions USING INDEX agent_runs_sessions_owned \(owner=\?\)/ },
   'all sessions': { list: (store) => store.listSessions(null, PAGE), index: /agent_runs_sessions USING INDEX agent_runs_sessions_open/ },
   'idle sessions': { list: (store) => store.listIdleSessions(Date.now() + 1_000, 10), index: /agent_runs_sessions USING INDEX agent_runs_sessions_touched \(updated_at<\?\)/ },
-  'what is to be purged': { list: (store) => store.purge(), index: /agent_runs_sessions USING COVERING INDEX agent_runs_sessions_deleting/ },
+  'what is to be purged': { list: (store) => store.purge(), index: /agent_runs_sessions USING INDEX agent_runs_sessions_deleting/ },
+  'sessions that have changed': { list: async (store) => store.changedSessions((await store.changedSessions(null)).cursor), index: /e USING INTEGER PRIMARY KEY \(rowid>\?\)[^]*s USING COVERING INDEX agent_runs_sessions_revision \(revision>\?\)/ },
   'running runs': { list: (store) => store.listRunningRuns(null, { limit: 10, after: null }), index: /agent_runs_runs USING INDEX agent_runs_runs_running/ },
   'running runs of an owner': { list: (store) => store.listRunningRuns(OWNER, { limit: 10, after: null }), index: /agent_runs_runs USING INDEX agent_runs_runs_running/ },
   'runs of this instance': { list: (store) => store.listOwnRuns(), index: /agent_runs_runs USING INDEX agent_runs_runs_running/ },
@@ -32,7 +33,7 @@ for (const [name, { list, index }] of Object.entries(LISTS)) {
     await store.createSession(newSession('s'))
     asked.length = 0
     await list(store)
-    const [sql] = asked.filter((text) => /^select/i.test(text))
+    const sql = asked.findLast((text) => /^select/i.test(text))
     const plan = database.prepare<[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all().map(({ detail }) => detail)
     t.match(plan.join('\n'), index)
     t.notMatch(plan.join('\n'), /SCAN agent_runs_\w+($|\n)/)

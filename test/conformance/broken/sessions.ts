@@ -69,6 +69,13 @@ export const BROKEN_SESSIONS: Record<string, Breakage> = {
   'running runs are listed from the oldest whatever they come after': (store) => ({ listRunningRuns: (owner, page) => store.listRunningRuns(owner, { ...page, after: null }) }),
   'running runs are listed without a limit': (store) => ({ listRunningRuns: (owner, page) => store.listRunningRuns(owner, { ...page, limit: Infinity }) }),
   'a deleted session has no events': (store) => ({ lastSeqs: async (ids) => (await store.lastSeqs(ids)).map((seq) => seq ?? 0) }),
+  'changes are told with events alone': (_store, database) => ({
+    async changedSessions (cursor) {
+      const heads = Object.fromEntries([...database.sessions.values()].map(({ id, lastSeq }) => [id, lastSeq]))
+      const before = cursor === null ? null : JSON.parse(cursor) as Record<string, number>
+      return { cursor: JSON.stringify(heads), sessionIds: before && Object.keys(heads).filter((id) => heads[id] !== before[id]) }
+    }
+  }),
   'leases are not renewed': () => ({ renewLease: async () => {} }),
   'nobody ever dies': () => ({ listOrphanedRuns: async () => [] }),
   'everybody else is dead': (store, database) => ({

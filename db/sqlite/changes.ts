@@ -1,0 +1,36 @@
+/* Which sessions have changed: events by the rows that were inserted since, all else by revisions. */
+import type { SessionChanges } from '../../lib/store/store.ts'
+import type { Queries } from './queries.ts'
+
+/** More rows than this are not looked through. */
+const MOST_ROWS = 5_000
+
+/** Where the database was: its highest revision, and the newest row of its events. */
+interface Place {
+  revision: number
+  key: number
+  sessionKey: number
+  seq: number
+}
+
+/** See `Store.changedSessions`. */
+export function changedSessions (queries: Queries, cursor: string | null): SessionChanges {
+  const now: Place = { revision: queries.highestRevision.get()?.revision ?? 0, ...queries.newestEvent.get() ?? { key: 0, sessionKey: 0, seq: 0 } }
+  const before = cursor === null ? null : JSON.parse(cursor) as Place
+  const isKnown = before !== null && now.key - before.key <= MOST_ROWS && isThere(queries, before)
+  return { cursor: JSON.stringify(now), sessionIds: isKnown ? queries.changedSessions.all({ ...before }).map(({ id }) => id) : null }
+}
+
+/** Whether what was the newest row still is where it was: SQLite gives the keys of the newest rows again once they were deleted. */
+function isThere (queries: Queries, { key, sessionKey, seq }: Place): boolean {
+  const row = queries.eventAt.get({ key })
+  return key === 0 || (row?.sessionKey === sessionKey && row.seq === seq)
+}
+
+/** See `Store.lastSeqs`. */
+export function lastSeqs (queries: Queries, sessionIds: string[]): Array<number | null> {
+  return sessionIds.map((id) => {
+    const head = queries.sessionHead.get({ id })
+    return head === undefined ? 0 : head.status === 'open' ? head.lastSeq : null
+  })
+}
