@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util'
 import { append } from './append.ts'
 import type { Comparison } from './comparison.ts'
 import { fanOut } from './fan-out.ts'
+import { followed } from './followed.ts'
 import { heap } from './heap.ts'
 import { replay } from './replay.ts'
 import { heading, lineOf } from './table.ts'
@@ -11,7 +12,8 @@ const BENCHES: Record<string, (quick: boolean, report: (comparison: Comparison) 
   append,
   'fan-out': fanOut,
   replay,
-  heap
+  heap,
+  followed
 }
 
 const EXIT_USAGE = 2

@@ -37,10 +37,13 @@ const broken: Record<string, { sabotage: (store: Store) => Store, rule: RegExp, 
     sabotage: but('answerPermission', (store) => async (...args) => await store.answerPermission(...args) === null ? null : true), rule: /C11/
   },
   'answers that others have taken are not told': {
-    sabotage: but('listAnswers', () => async () => []), rule: /C8|C11/, from: 70
+    sabotage: but('listAnswers', () => async () => []), rule: /C8|C11/, from: 200
   },
   'nobody is told what waits': {
     sabotage: but('read', (store) => async (...args) => withoutApprovals(await store.read(...args))), rule: /C8|C11/
+  },
+  'no session is named as changed': {
+    sabotage: but('changedSessions', (store) => async (cursor) => ({ cursor: (await store.changedSessions(cursor)).cursor, sessionIds: [] })), rule: /C\d/
   },
   'deletions are not told': {
     sabotage: but('lastSeqs', (store) => async (ids) => (await store.lastSeqs(ids)).map((seq) => seq ?? 0)), rule: /C8/, from: 160
