@@ -2,15 +2,15 @@
 import type { Server } from './server.ts'
 import type { World } from './world.ts'
 
-export async function strike (servers: Server[], disasters: number, world: World): Promise<void> {
-  const { loop, prng, weather, journal } = world
-  for (let left = disasters; left > 0; left--) {
+export async function strike (servers: Server[], world: World): Promise<void> {
+  const { loop, prng, weather, journal, setting } = world
+  for (let left = setting.disasters; left > 0; left--) {
     await loop.sleep(prng.between(1, 3_000))
     const server = prng.pick(servers)
-    const ms = prng.pick([50, 500, 3_000, 14_000, 20_000])
-    const kind = prng.weighted({ crash: 4, shutDown: 3, outage: 2, gust: 2 })
+    const ms = prng.pick(setting.disasterMs)
+    const kind = prng.weighted(setting.kinds)
     journal.note(`disaster: ${kind}`)
-    if (kind === 'outage') weather.outage(ms)
+    if (kind === 'outage') weather.outage(ms, prng.chance(0.5))
     else if (kind === 'gust') weather.gust(ms)
     else if (kind === 'crash') server.crash()
     else await server.shutDown()

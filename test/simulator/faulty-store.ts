@@ -72,8 +72,9 @@ export class FaultyStore {
     await weather.travel()
     if (this.#dead) return silence()
     const fault = this.#closed ? null : weather.strikes()
-    if (fault === 'before') {
-      journal.note(`${name} fails`)
+    if (fault?.executed === false) {
+      journal.note(`${name} ${fault.hangs ? 'hangs' : 'fails'}`)
+      if (fault.hangs) return silence()
       throw weather.error()
     }
     const compacted = method === 'compactRun' ? ledger.runs.get(args[0] as string)?.log : undefined
@@ -83,10 +84,10 @@ export class FaultyStore {
       await ledger.executed(this.#inner, method, args, answer)
       database.committed(this.#inner.instanceId)
     }
-    journal.note(`${name} ${fault === 'after' ? 'is done, its answer lost' : 'is done'}`)
-    if (fault === 'after' || prng.chance(0.5)) await weather.travel()
-    if (this.#dead) return silence()
-    if (fault === 'after') throw weather.error()
+    journal.note(`${name} ${fault === null ? 'is done' : 'is done, its answer lost'}`)
+    if (fault !== null || prng.chance(0.5)) await weather.travel()
+    if (this.#dead || fault?.hangs === true) return silence()
+    if (fault !== null) throw weather.error()
     return answer
   }
 
@@ -141,7 +142,7 @@ export class FaultyStore {
   }
 }
 
-/** What a dead process is told. */
+/** What a dead process is told, and one whose call hangs. */
 function silence (): Promise<never> {
   return new Promise(() => {})
 }

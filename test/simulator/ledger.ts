@@ -20,6 +20,8 @@ export interface LoggedRun {
   /** Null while it waits. */
   firstSeq: number | null
   cancelled: boolean
+  /** Ended from outside. */
+  closed: boolean
   complete: CompleteEvent | null
 }
 
@@ -79,6 +81,7 @@ export class Ledger {
       case 'compactRun': {
         const run = this.runs.get(args[0] as string)
         if (run === undefined) return
+        if (method === 'closeRun' && run.complete === null) run.closed = true
         await this.#look(store, run.log.id)
         if (method === 'compactRun') await this.#lookBack(store, run.log)
         return
@@ -106,7 +109,7 @@ export class Ledger {
     }
     const content = (JSON.parse(request.message.fields) as { content: string }).content
     this.runs.set(runId, {
-      runId, log: this.log(sessionId), content, key: idempotency?.key ?? null, hash: idempotency?.hash ?? null, firstSeq: null, cancelled: false, complete: null
+      runId, log: this.log(sessionId), content, key: idempotency?.key ?? null, hash: idempotency?.hash ?? null, firstSeq: null, cancelled: false, closed: false, complete: null
     })
     if (onBusy === 'interrupt') this.queue(sessionId).unshift(runId)
     else this.queue(sessionId).push(runId)

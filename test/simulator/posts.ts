@@ -58,12 +58,15 @@ export class Posts {
   }
 
   #verify ({ sessionId, content, accepted, uncertain }: Message): void {
-    const { journal, ledger } = this.#world
+    const { journal, ledger, weather } = this.#world
     const runs = [...ledger.runs.values()].filter((run) => run.content === content)
     if (runs.length > 1) journal.violation('C10', `${content} became ${runs.map(({ runId }) => runId).join(' and ')}`)
     if (runs.length > 0 && accepted.length === 0 && !uncertain) journal.violation('C10', `${content} was refused, and became ${runs[0]!.runId}`)
     for (const { runId, cursor } of accepted) {
       const run = ledger.runs.get(runId)
+      const { reason, error } = run?.complete ?? {}
+      const isLost = reason === 'interrupted' || error?.code === 'STORE_REFUSED' || (run?.closed === true && reason === 'failed')
+      if (isLost && !weather.deadly) journal.violation('C5', `${runId} ended as ${error?.code ?? reason} though the store was never away for long`)
       if (run?.content !== content) journal.violation('C10', `${content} was accepted as ${runId}, which is "${run?.content}"`)
       if (run?.firstSeq != null && run.firstSeq <= cursor) journal.violation('C1', `${runId} begins at ${run.firstSeq}, it was to be followed from ${cursor}`)
     }

@@ -29,10 +29,10 @@ export interface Outcome {
   runs: number
 }
 
-/** Plays the schedule of `seed`. The clock, timers and chance of the process are replaced meanwhile: one at a time. */
-export async function simulate (seed: number, { sabotage = (store) => store }: { sabotage?: World['sabotage'] } = {}): Promise<Outcome> {
+/** Plays the schedule of `seed`, with what is `fixed` of its setting. The clock, timers and chance of the process are replaced meanwhile: one at a time. */
+export async function simulate (seed: number, { sabotage = (store) => store, fixed = {} }: { sabotage?: World['sabotage'], fixed?: Partial<Setting> } = {}): Promise<Outcome> {
   const prng = new Prng(seed)
-  const setting = drawSetting(prng)
+  const setting = { ...drawSetting(prng), ...fixed }
   const loop = new Loop(prng.fork())
   const journal = new Journal(loop)
   const restore = standIn(loop, prng.fork())
@@ -77,7 +77,7 @@ async function play (world: World): Promise<void> {
     ...Array.from({ length: setting.posters }, () => new Poster(sessions, servers, posts, answers, world).act(prng.between(1, setting.actions))),
     ...Array.from({ length: setting.approvers }, () => answers.act(prng.between(1, setting.answers))),
     ...followers.map((follower) => follower.act(prng.between(1, setting.connections))),
-    strike(servers, setting.disasters, world)
+    strike(servers, world)
   ])
   await windUp(servers, followers, posts, answers, world)
 }

@@ -2,6 +2,8 @@
 import type { Limits } from '../../lib/protocol/limits.ts'
 import type { Prng } from './prng.ts'
 
+export type Disaster = 'crash' | 'shutDown' | 'outage' | 'gust'
+
 export interface Setting {
   store: 'sqlite' | 'memory'
   servers: number
@@ -15,11 +17,15 @@ export interface Setting {
   /** Clients that follow, and how often each of them connects before the end. */
   followers: number
   connections: number
-  /** Crashes, shutdowns and outages. */
+  /** How many disasters there are, how probable each kind, and how long those last that end by themselves, in ms. */
   disasters: number
+  kinds: Record<Disaster, number>
+  disasterMs: number[]
   /** How probably a call of the store fails before it is executed, and loses its answer afterwards. */
   failing: number
   losing: number
+  /** How probably it is never answered, executed or not. */
+  hanging: number
   /** How probably a call takes long, and how long then, in ms. */
   slow: number
   slowMs: number
@@ -51,8 +57,11 @@ export function drawSetting (prng: Prng): Setting {
     followers,
     connections: prng.between(1, 5),
     disasters: bad ? prng.between(0, 3) : 0,
+    kinds: { crash: 4, shutDown: 3, outage: 2, gust: 2 },
+    disasterMs: [50, 500, 3_000, 14_000, 20_000, 60_000],
     failing: bad ? prng.pick([0, 0.01, 0.05, 0.15]) : 0,
     losing: bad ? prng.pick([0, 0.01, 0.05, 0.15]) : 0,
+    hanging: bad ? prng.pick([0, 0, 0.01, 0.05]) : 0,
     slow: prng.pick([0, 0.02, 0.1]),
     slowMs: prng.pick([100, 1_000, 6_000]),
     pageRows: prng.pick([1, 3, 10, 500]),
