@@ -1,13 +1,13 @@
 /* The registry, decorated as `fastify.agentRuns`: all that routes and apps do with sessions and runs. */
 import { randomUUID } from 'node:crypto'
 import { atMost } from './common/at-most.ts'
+import { inTime } from './common/in-time.ts'
 import { guardedLogger, type Logger } from './common/logger.ts'
 import type { Cursor } from './protocol/cursor.ts'
 import { runsError } from './protocol/errors.ts'
 import { type CompleteEvent, type Event, type EventOf, parseEvent } from './protocol/event.ts'
 import type { Frame } from './protocol/frames.ts'
 import { MAX_PAGE_BYTES } from './protocol/limits.ts'
-import { ABORTED } from './protocol/run-ending.ts'
 import { assertMetadata, assertSessionId, assertTitle, checkedId, checkedLimit, ownerOf } from './protocol/session-input.ts'
 import { ANONYMOUS, type Metadata, type Owner, type SessionState } from './protocol/session.ts'
 import type { RunningRun, RunState, StartedRun } from './protocol/words.ts'
@@ -19,6 +19,7 @@ import { Recovery } from './runs/recovery.ts'
 import { Retention } from './runs/retention.ts'
 import { RunPool } from './runs/run-pool.ts'
 import { RunStarter, type StartRunRequest } from './runs/run-starter.ts'
+import { abortRun, completeRun } from './runs/stops.ts'
 import { withDeadlines } from './store/deadlines.ts'
 import type { EventsPage, HistoryPage, SessionPatch, SessionsPage, Store } from './store/store.ts'
 import { IterableSink } from './streams/iterable-sink.ts'
@@ -197,26 +198,13 @@ export class RunRegistry {
    * with the terminal event that holds (of a run that had ended, that one), or null for a run that waits: its terminal
    * comes in its turn. Rejects with SESSION_NOT_FOUND, RUN_NOT_FOUND, NO_ACTIVE_RUN.
    */
-  async abortRun ({ sessionId, runId, ...options }: OwnerOption & { sessionId: string, runId?: string | undefined }): Promise<CompleteEvent | null> {
-    const owner = ownerOf(options)
-    const session = found(await this.#store.getSession(checkedId('sessionId', sessionId), owner), sessionId)
-    if (runId === undefined) {
-      if (session.runId === null) throw runsError('NO_ACTIVE_RUN', [sessionId])
-      return this.#pool.end(session.runId, ABORTED)
-    }
-    const run = await this.#store.getRun(runId, owner)
-    if (run?.sessionId !== sessionId) throw runsError('RUN_NOT_FOUND', [runId])
-    if (run.status === 'queued' && await this.#store.cancelQueuedRun(runId)) return null
-    return this.#pool.end(runId, ABORTED)
+  async abortRun (request: OwnerOption & { sessionId: string, runId?: string | undefined }): Promise<CompleteEvent | null> {
+    return inTime(abortRun(this.#store, this.#pool, request))
   }
 
   /** Ends a run that the app knows to be over. Resolves with the terminal event that holds. Rejects with RUN_NOT_FOUND, NO_ACTIVE_RUN. */
   async completeRun (runId: string, { exitCode, aborted = false }: { exitCode: number, aborted?: boolean }): Promise<CompleteEvent> {
-    if (!Number.isInteger(exitCode)) throw runsError('INVALID_REQUEST', ['"exitCode" must be an integer.'])
-    const run = await this.#store.getRun(runId, null)
-    if (run === null) throw runsError('RUN_NOT_FOUND', [runId])
-    if (run.status === 'queued') throw runsError('NO_ACTIVE_RUN', [run.sessionId])
-    return this.#pool.end(runId, { exitCode, aborted, reason: aborted ? 'aborted' : exitCode === 0 ? 'finished' : 'failed' })
+    return inTime(completeRun(this.#store, this.#pool, runId, { exitCode, aborted }))
   }
 
   /**
@@ -225,7 +213,7 @@ export class RunRegistry {
    * came first.
    */
   async answerPermission (answer: PermissionAnswerRequest): Promise<EventOf<'permission_resolved'>> {
-    return answerPermission(this.#store, this.#pool, answer)
+    return inTime(answerPermission(this.#store, this.#pool, answer))
   }
 
   /** How an approval of a session stands, or null. */
@@ -272,7 +260,8 @@ export class RunRegistry {
     if (!await this.#store.deleteSession(sessionId, owner, options)) return false
     this.#subscriptions.deleted(sessionId)
     void this.#retention.purge()
-    await this.#pool.refresh()
+    // It is deleted, whether or not its runs can be looked up now.
+    await this.#pool.refresh().catch(() => {})
     void Promise.allSettled([...this.#providers.values()].map(async (provider) => provider.endSession?.(sessionId))).then((endings) => {
       for (const ending of endings) {
         if (ending.status === 'rejected') this.#log.warn({ err: ending.reason as unknown, sessionId }, 'a provider could not end a session')

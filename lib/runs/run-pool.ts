@@ -23,8 +23,6 @@ import { Slots } from './slots.ts'
 
 /** How long a shutdown waits for the terminals of runs that it ended itself. */
 const TERMINAL_GRACE_MS = 500
-/** How long the caller that ends a run waits for its terminal event, in ms. */
-const END_PATIENCE_MS = 5_000
 /** A store that is away for less than this, or than a lease, ends no run, in ms. */
 const OUTAGE_MS = 30_000
 /** Decisions of others that one look takes up; each may hold a mebibyte. */
@@ -173,10 +171,7 @@ export class RunPool {
 
   /** Ends a run, wherever it is driven; resolves with the terminal that holds. Rejects with RUN_NOT_FOUND. */
   async end (runId: string, ending: RunEnding): Promise<CompleteEvent> {
-    const run = this.#runs.get(runId)
-    let complete: CompleteEvent | null = null
-    const ended = run === undefined ? this.close(runId, ending) : run.end(ending)
-    await atMost(END_PATIENCE_MS, ended.then((terminal) => { complete = terminal }))
+    const complete = await (this.#runs.get(runId)?.end(ending) ?? this.close(runId, ending))
     if (complete !== null) return complete
     throw await this.#options.store.getRun(runId, null) === null ? runsError('RUN_NOT_FOUND', [runId]) : runsError('STORE_UNAVAILABLE')
   }

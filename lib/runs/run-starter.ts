@@ -1,6 +1,7 @@
 /* From a message to a run: what was asked for is checked, then the store decides whether it starts, waits or is refused. */
 import { createHash, randomUUID } from 'node:crypto'
 import { Value } from 'typebox/value'
+import { atMost } from '../common/at-most.ts'
 import type { Logger } from '../common/logger.ts'
 import { isRunsError, runsError } from '../protocol/errors.ts'
 import { pendingEvent } from '../protocol/event.ts'
@@ -16,6 +17,9 @@ import type { Provider } from '../provider/provider.ts'
 import type { NewRun, OnBusy, RunStart, Store } from '../store/store.ts'
 import type { Recovery } from './recovery.ts'
 import type { RunPool } from './run-pool.ts'
+
+/** How long a message waits for an orphan to be ended that is in its way, in ms: it is to be answered within five seconds. */
+const CLEARING_MS = 800
 
 const IDEMPOTENCY_KEY = new RegExp(IDEMPOTENCY_KEY_PATTERN)
 
@@ -108,11 +112,12 @@ export class RunStarter {
 
   async #accept (run: NewRun, context: unknown): Promise<Extract<RunStart, { outcome: 'accepted' }>> {
     // Twice at most: the run in the way may turn out to be an orphan.
-    for (let tries = 1; ; tries++) {
+    for (let tries = 1, isCleared = false; ; tries++) {
       const start = await this.#ask(run, context)
       if (start.outcome === 'accepted') return start
       if (start.outcome === 'refused') throw runsError(run.admit === 'nothing' ? 'SHUTTING_DOWN' : 'TOO_MANY_RUNS')
-      if (tries > 1 || !await this.#clear(start)) {
+      if (tries === 1) await atMost(CLEARING_MS, this.#clear(start).then((cleared) => { isCleared = cleared }))
+      if (tries > 1 || !isCleared) {
         throw runsError('RUN_IN_PROGRESS', [run.sessionId], { runId: start.runId, cursor: start.cursor })
       }
     }

@@ -6,6 +6,9 @@ import type { Connection } from './connection.ts'
 import { FaultyStore } from './faulty-store.ts'
 import type { World } from './world.ts'
 
+/** How long a client may have to wait for an answer, whatever the database does, in ms. */
+const PATIENCE_MS = 5_200
+
 /** One life of a server. */
 export interface Life {
   readonly process: FaultyStore
@@ -82,7 +85,14 @@ export class Server {
   /** What a client asks of the server; rejects with ConnectionLost if it dies on the way. */
   async ask<T> (work: (registry: RunRegistry) => Promise<T>): Promise<T> {
     if (this.life === null) throw new ConnectionLost()
-    return Promise.race([work(this.life.registry), this.life.died])
+    const { loop, journal } = this.#world
+    const start = loop.now
+    try {
+      return await Promise.race([work(this.life.registry), this.life.died])
+    } finally {
+      const ms = loop.now - start
+      if (ms > PATIENCE_MS) journal.violation('C10', `${this.name} has taken ${ms} ms to answer`)
+    }
   }
 
   async #close (life: Life): Promise<void> {

@@ -27,9 +27,6 @@ const broken: Record<string, { sabotage: (store: Store) => Store, rule: RegExp, 
   'what is taken is not stored': {
     sabotage: but('append', () => async (groups) => groups.map((): AppendAnswer => ({ outcome: 'ok', promotion: null }))), rule: /C2|C4|C8/
   },
-  'the end of a run does not tell whose turn it is': {
-    sabotage: but('append', (store) => async (groups) => (await store.append(groups)).map(({ outcome }) => ({ outcome, promotion: null }))), rule: /C5|C8|C9/, from: 125
-  },
   'the dead are not noticed': {
     sabotage: but('listOrphanedRuns', () => async () => []), rule: /C8/
   },
