@@ -25,6 +25,7 @@ export class RandomSchedule {
   readonly #url: string
   readonly #session: string
   readonly #seed: number
+  readonly #isUnsteady: boolean
   #proxy!: CuttingProxy
   readonly #faults: string[] = []
   readonly #accepted = new Set<string>()
@@ -33,8 +34,9 @@ export class RandomSchedule {
   readonly #over = latch<number>()
   #connections = 0
 
-  /** A session of its own on the server at `url`. */
-  constructor (t: Test, url: string, seed: number) {
+  /** A session of its own on the server at `url`, which may answer 503 if it `isUnsteady`. */
+  constructor (t: Test, url: string, seed: number, { isUnsteady = false } = {}) {
+    this.#isUnsteady = isUnsteady
     this.#t = t
     this.#url = url
     this.#seed = seed
@@ -70,7 +72,7 @@ export class RandomSchedule {
         const told = { seed: below(2 ** 31), events: below(large ? 150 : chance(0.4) ? 500 : 100), size: large ? 60_000 : 0 }
         const message = {
           body: { content: JSON.stringify({ random: told }), onBusy: sent.length === 0 ? 'queue' : pick(['reject', 'queue', 'interrupt']) },
-          key: chance(0.6) ? `key-${steps}` : null
+          key: chance(0.6) || this.#isUnsteady ? `key-${steps}` : null
         }
         sent.push(message)
         await this.#post(message, numbers)
@@ -96,7 +98,7 @@ export class RandomSchedule {
       for (;;) {
         const answer = await postJson(`${viaProxy ? this.#proxy.url : this.#url}/sessions/${this.#session}/messages`, body, key === null ? {} : { 'idempotency-key': key }).catch(() => null)
         // The connection was cut: nobody knows whether the message was taken.
-        if (answer === null) continue
+        if (answer === null || this.#isForLater(answer.status)) continue
         this.#note(answer.status, answer.body, key)
         return
       }
@@ -116,6 +118,7 @@ export class RandomSchedule {
 
   async #abort (runId?: string): Promise<void> {
     const { status, body } = await postJson(`${this.#sessionUrl}/abort`, runId === undefined ? {} : { runId })
+    if (this.#isForLater(status)) return
     if (status === 200 && body['kind'] !== 'complete') this.#faults.push(`an abort got ${JSON.stringify(body)}`)
     if (![200, 202].includes(status) && body['code'] !== 'NO_ACTIVE_RUN') this.#faults.push(`an abort got ${status} ${JSON.stringify(body)}`)
   }
@@ -131,7 +134,18 @@ export class RandomSchedule {
   }
 
   async #get<T> (path: string): Promise<T> {
-    return await (await fetch(this.#sessionUrl + path)).json() as T
+    return await (await this.#fetch(this.#sessionUrl + path)).json() as T
+  }
+
+  readonly #fetch = async (url: string): Promise<Response> => {
+    for (;;) {
+      const response = await fetch(url)
+      if (!this.#isForLater(response.status)) return response
+    }
+  }
+
+  #isForLater (status: number): boolean {
+    return this.#isUnsteady && status === 503
   }
 
   async #read (numbers: Random): Promise<void> {
@@ -142,7 +156,7 @@ export class RandomSchedule {
     if (chance(0.2)) {
       // A page that is reloaded at some moment: what is there, and the stream from there.
       await delay(below(60))
-      await view.load(this.#sessionUrl)
+      await view.load(this.#sessionUrl, this.#fetch)
     }
     let lastSeq = Infinity
     void this.#over.promise.then((seq) => { lastSeq = seq })
@@ -193,7 +207,7 @@ export class RandomSchedule {
 
   async #judge (lastSeq: number): Promise<void> {
     const history = new SessionView()
-    await history.load(this.#sessionUrl)
+    await history.load(this.#sessionUrl, this.#fetch)
     if (history.cursor !== lastSeq) this.#faults.push(`the history ends at ${history.cursor}, the log at ${lastSeq}`)
     for (const [index, view] of this.#views.entries()) {
       this.#faults.push(...view.compare(history, this.#accepted).map((fault) => `reader ${index}: ${fault}`))

@@ -44,11 +44,11 @@ export class SessionView {
   }
 
   /** Reads the whole history of the session at `url`, from whose cursor on it is to be followed; nothing if there is no session. */
-  async load (url: string): Promise<void> {
+  async load (url: string, get: (url: string) => Promise<Response> = fetch): Promise<void> {
     const pages: Event[][] = []
     let from: number | null = null
     for (let query = ''; ;) {
-      const page = await (await fetch(`${url}/messages?limit=500${query}`)).json() as HistoryPage | { code: string }
+      const page = await (await get(`${url}/messages?limit=500${query}`)).json() as HistoryPage | { code: string }
       if ('code' in page) return
       from ??= page.cursor
       pages.unshift(page.events)

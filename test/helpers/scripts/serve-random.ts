@@ -1,9 +1,11 @@
-/* Serves, on the database argv[2], a provider that says whatever the seed in its message makes it say; forgets deltas early. */
+/* Serves, on the database argv[2] (through an unsteady store if argv[3] is its seed), a provider that says whatever the seed in its message makes it say; forgets deltas early. */
 import { setImmediate as nextTurn, setTimeout as delay } from 'node:timers/promises'
 import Fastify from 'fastify'
 import agentRuns, { type ProviderEvent, ProviderError, type RunContext } from '../../../index.ts'
+import { sqliteStore } from '../../../db/sqlite/store.ts'
 import { random } from '../random.ts'
 import { NATIVE_MARKER, OF_THE_PROVIDER } from '../session-view.ts'
+import { unsteadyStore } from '../unsteady-store.ts'
 
 const WORDS = ['a', ' word', '\n', '\r\n\r\ndata: {}\n\n', '\u2028', '"\\', '\ud83d', '\ude00', '\0', 'id: 9\n', ' and so on and on']
 
@@ -60,10 +62,11 @@ async function * play ({ content, signal }: RunContext): AsyncGenerator<Provider
   }
 }
 
+const [path = '', seed] = process.argv.slice(2)
 const app = Fastify()
 await app.register(agentRuns, {
   providers: { random: { run: play } },
-  store: process.argv[2]!,
+  store: seed === undefined ? path : unsteadyStore(sqliteStore({ path }), Number(seed)),
   retention: { maxTransientEventsPerRun: 64, completedRunMs: 300 },
   limits: { queuedPerSession: 4, messageBytes: 500 }
 })
