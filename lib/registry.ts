@@ -37,8 +37,8 @@ const storesInUse = new WeakSet<Store>()
 
 /**
  * Sessions and their runs. Every method is asynchronous and rejects with a `RunsError`: INVALID_REQUEST for what it does not take, also
- * for options that it does not know; STORE_UNAVAILABLE may come
- * from any of them.
+ * for options that it does not know; STORE_UNAVAILABLE may come from any of them. The `code` of the error has the prefix `AGENT_RUNS_`
+ * (`AGENT_RUNS_SESSION_NOT_FOUND`); over HTTP and WebSocket it has none.
  */
 export class RunRegistry {
   readonly #store: Store

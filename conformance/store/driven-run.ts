@@ -1,6 +1,6 @@
 /* Runs as the tests of the suite drive them, and the words they use for what happens. */
 import assert from 'node:assert/strict'
-import type { ErrorCode } from '../../lib/protocol/errors.ts'
+import { type ErrorCode, hasCode } from '../../lib/protocol/errors.ts'
 import { eventEncoder, parseEvent, type PendingEvent, pendingEvent, type StoredEvent } from '../../lib/protocol/event.ts'
 import { completeFields, FINISHED } from '../../lib/protocol/run-ending.ts'
 import type { RunEnding } from '../../lib/protocol/run-state.ts'
@@ -151,7 +151,7 @@ export function upTo (n: number): number[] {
 /** Fails unless the promise rejects with an error of that code. */
 export async function rejects (code: ErrorCode, promise: Promise<unknown>): Promise<void> {
   await assert.rejects(promise, (error: unknown) => {
-    assert.equal((error as { code?: string }).code, code, String(error))
+    assert.ok(hasCode(error, code), `${String(error)} is no ${code}`)
     return true
   })
 }

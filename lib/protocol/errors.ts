@@ -1,4 +1,7 @@
-/* The one table of errors. HTTP answers and in-process callers get the same codes. */
+/*
+ * The one table of errors. On the wire a code is as it stands here; an error that is thrown has it with a prefix, as errors of the
+ * host and of others have theirs beside it.
+ */
 import createError from '@fastify/error'
 
 /** What an error may carry beside its code and message. */
@@ -80,18 +83,34 @@ export function runError (code: keyof typeof RUN_ERRORS): { code: string, messag
   return { code, message: RUN_ERRORS[code] }
 }
 
+/** A code as it is on the wire; codes of errors at boot are never there, and have the prefix already. */
 export type ErrorCode = keyof typeof TABLE
+
+const PREFIX = 'AGENT_RUNS_'
+
+/** The code of an error that is thrown. */
+export type ThrownCode = ErrorCode extends infer Code ? Code extends `AGENT_RUNS_${string}` ? Code : `AGENT_RUNS_${Code & string}` : never
+
+/** `SESSION_NOT_FOUND` → `AGENT_RUNS_SESSION_NOT_FOUND`. */
+export function thrownCode (code: ErrorCode): ThrownCode {
+  return (code.startsWith(PREFIX) ? code : PREFIX + code) as ThrownCode
+}
+
+/** The code of an error of ours as the wire has it. A store of others may throw it as it is there. */
+export function wireCode ({ code }: { code: string }): ErrorCode {
+  return (Object.hasOwn(TABLE, code) ? code : code.slice(PREFIX.length)) as ErrorCode
+}
 
 export const ERROR_CODES = Object.keys(TABLE) as ErrorCode[]
 
-/** An error of ours: a code from the table, the HTTP status where HTTP meets it, and what the client may use. */
+/** An error of ours: a code from the table with the prefix `AGENT_RUNS_`, the HTTP status where HTTP meets it, and what the client may use. */
 export interface RunsError extends Error, ErrorDetails {
-  code: ErrorCode
+  code: ThrownCode
   statusCode: number
 }
 
 const constructors = Object.fromEntries(
-  Object.entries(TABLE).map(([code, [status, message]]) => [code, createError<unknown[]>(code, message, status)])
+  Object.entries(TABLE).map(([code, [status, message]]) => [code, createError<unknown[]>(thrownCode(code as ErrorCode), message, status)])
 )
 
 /** The error of `code`; `args` fill its message, a `cause` stays in the process. */
@@ -106,7 +125,7 @@ export function runsError (code: ErrorCode, args: string[] = [], details: ErrorD
 /** Whether `error` comes from the table. Never throws: stores and hosts of others may throw what cannot even be looked at. */
 export function isRunsError (error: unknown): error is RunsError {
   try {
-    return error instanceof Error && 'code' in error && typeof error.code === 'string' && Object.hasOwn(TABLE, error.code) && 'statusCode' in error
+    return error instanceof Error && 'code' in error && typeof error.code === 'string' && Object.hasOwn(TABLE, wireCode(error as { code: string })) && 'statusCode' in error
   } catch {
     return false
   }
@@ -114,5 +133,5 @@ export function isRunsError (error: unknown): error is RunsError {
 
 /** Whether `error` is of one code. */
 export function hasCode (error: unknown, code: ErrorCode): error is RunsError {
-  return isRunsError(error) && error.code === code
+  return isRunsError(error) && wireCode(error) === code
 }

@@ -3,7 +3,7 @@
  *
  * - Each method is one transaction. What it answers is durable when its promise resolves.
  * - A store that cannot serve now (locked, full, unreachable) rejects with STORE_UNAVAILABLE; trying again is safe. One
- *   that never will rejects with STORE_FAILED.
+ *   that never will rejects with STORE_FAILED. Codes have the prefix `AGENT_RUNS_`; the core takes them without it, too.
  * - The core waits for a call for 2 s (deadlines.ts; `compactRun` and `purge`: 60 s; `open`, `close`: without end), then takes
  *   it for STORE_UNAVAILABLE. A deadline does not cancel: the call may take effect later.
  * - After a lost answer any call may be made again; "Again:" says what that does, where it is more than the same once more.

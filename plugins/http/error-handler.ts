@@ -1,7 +1,7 @@
 /* How errors leave our routes: one shape, one code each; what is not ours goes on to the host's own handler. */
 import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyReply, FastifyRequest, FastifySchemaValidationError } from 'fastify'
-import { type ErrorCode, isRunsError, type RunsError, runsError } from '../../lib/protocol/errors.ts'
+import { type ErrorCode, isRunsError, type RunsError, runsError, wireCode } from '../../lib/protocol/errors.ts'
 import { problemOf } from '../../lib/protocol/validation-problem.ts'
 
 /** Errors that Fastify itself finds in a request to one of our routes. */
@@ -16,10 +16,10 @@ const REQUEST_ERRORS: Record<string, ErrorCode> = {
 export function errorHandler (error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
   const ours = toRunsError(error)
   if (ours === null) throw error
-  const { statusCode, code, message, runId, retryAfter } = ours
+  const { statusCode, message, runId, retryAfter } = ours
   if (statusCode >= 500) request.log.error({ err: ours }, message)
   if (retryAfter !== undefined) reply.header('retry-after', retryAfter)
-  reply.code(statusCode).send({ statusCode, code, error: STATUS_CODES[statusCode], message, runId, retryAfter })
+  reply.code(statusCode).send({ statusCode, code: wireCode(ours), error: STATUS_CODES[statusCode], message, runId, retryAfter })
 }
 
 /** The error that says what part of a request does not fit its schema, and why. */

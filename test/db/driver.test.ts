@@ -21,8 +21,8 @@ test('the errors of a host\'s own copy of better-sqlite3 are understood', async 
   await store.open()
   // SQLITE_READONLY, which may pass, and SQLITE_ERROR, which will not.
   database.pragma('query_only = ON')
-  await t.rejects(store.createSession(session), { code: 'STORE_UNAVAILABLE', cause: { code: /^SQLITE_READONLY/ } })
+  await t.rejects(store.createSession(session), { code: 'AGENT_RUNS_STORE_UNAVAILABLE', cause: { code: /^SQLITE_READONLY/ } })
   database.pragma('query_only = OFF')
   database.exec('DROP TABLE agent_runs_events')
-  await t.rejects(store.createSession(session), { code: 'STORE_FAILED', cause: { code: 'SQLITE_ERROR' } })
+  await t.rejects(store.createSession(session), { code: 'AGENT_RUNS_STORE_FAILED', cause: { code: 'SQLITE_ERROR' } })
 })

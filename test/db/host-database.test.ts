@@ -34,7 +34,7 @@ test('nothing of ours gets into a transaction of the app', async (t) => {
   await store.open()
   database.exec('BEGIN')
   const refused = store.createSession(session)
-  await t.rejects(refused, { code: 'STORE_UNAVAILABLE' })
+  await t.rejects(refused, { code: 'AGENT_RUNS_STORE_UNAVAILABLE' })
   database.exec('ROLLBACK')
   t.match(await store.createSession(session), { id: 's' })
 })

@@ -63,7 +63,7 @@ test('a closed store says so, and may be closed again', async (t) => {
   await store.open()
   await store.close()
   await store.close()
-  await t.rejects(store.getSession('s', null), { code: 'STORE_UNAVAILABLE' })
+  await t.rejects(store.getSession('s', null), { code: 'AGENT_RUNS_STORE_UNAVAILABLE' })
 })
 
 test('a database that stays locked is unavailable, and serves again when it is free; the loop turns meanwhile', async (t) => {
@@ -80,7 +80,7 @@ test('a database that stays locked is unavailable, and serves again when it is f
   refused.catch(() => {})
   for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => { setImmediate(resolve) })
   t.equal(answered, false, 'others had their turns while it was waiting')
-  await t.rejects(refused, { code: 'STORE_UNAVAILABLE', statusCode: 503, retryAfter: 1 })
+  await t.rejects(refused, { code: 'AGENT_RUNS_STORE_UNAVAILABLE', statusCode: 503, retryAfter: 1 })
   const waiting = store.createSession(session)
   blocker.exec('COMMIT')
   t.match(await waiting, { id: 's' })

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { test, type Test } from 'tap'
+import { wireCode } from '../../lib/protocol/errors.ts'
 import { sqliteStore } from '../../db/sqlite/store.ts'
 import type { Event, Provider, RunRegistry, Store } from '../../index.ts'
 import { logOf, story, TOOL, untilAsked, untilEvent } from '../helpers/approvals.ts'
@@ -60,7 +61,7 @@ async function race (driving: RunRegistry, answering: RunRegistry, store: Store 
   const allow = chance.chance(0.5)
   const answer = async (): Promise<string> => {
     await hesitate(chance)
-    return answering.answerPermission({ sessionId, requestId: requestId!, allow }).then((event) => event.kind, (error: { code: string }) => error.code)
+    return answering.answerPermission({ sessionId, requestId: requestId!, allow }).then((event) => event.kind, wireCode)
   }
   const abort = async (): Promise<string> => {
     if (store !== null) await meet(driving, store, sessionId, requestId!, chance)

@@ -82,7 +82,7 @@ test('a clock that jumps by an hour, forth or back, ends no run, opens no hole, 
     seq++
     // So long that the other instance has looked who is alive.
     await client.comments(client.raw.split('\n:').length + 12)
-    await t.rejects(other.agentRuns.startRun({ sessionId: 's', content: 'mine?' }), { code: 'RUN_IN_PROGRESS' })
+    await t.rejects(other.agentRuns.startRun({ sessionId: 's', content: 'mine?' }), { code: 'AGENT_RUNS_RUN_IN_PROGRESS' })
   }
   run.end()
   await client.frame('complete')

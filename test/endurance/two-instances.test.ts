@@ -75,7 +75,7 @@ test('a run that its own process has given up is ended by the session\'s next me
   }
   await run.emit({ kind: 'text', content: 'lost' })
   await run.stopped.promise
-  await t.rejects(app.agentRuns.abortRun({ sessionId: 's' }), { code: 'STORE_UNAVAILABLE', statusCode: 503 })
+  await t.rejects(app.agentRuns.abortRun({ sessionId: 's' }), { code: 'AGENT_RUNS_STORE_UNAVAILABLE', statusCode: 503 })
   t.match(endings.map(({ error }) => error?.code), ['STORE_REFUSED', 'STORE_REFUSED', undefined, undefined], 'at last without any words')
   Object.assign(store, { append, closeRun })
   t.match(await app.agentRuns.startRun({ sessionId: 's', content: 'again' }), { status: 'running' })

@@ -18,7 +18,7 @@ test('close lets runs finish in their grace, and each stream ends behind the ter
   const client = await SseClient.open(`${url}/sessions/s/stream`)
   await client.frame('text')
   const closed = app.agentRuns.close()
-  await t.rejects(app.agentRuns.startRun({ sessionId: 'other', content: 'x' }), { code: 'SHUTTING_DOWN', statusCode: 503 })
+  await t.rejects(app.agentRuns.startRun({ sessionId: 'other', content: 'x' }), { code: 'AGENT_RUNS_SHUTTING_DOWN', statusCode: 503 })
   await run.emit({ kind: 'text', content: 'last words' })
   run.end()
   await closed

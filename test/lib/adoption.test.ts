@@ -44,7 +44,7 @@ test('a message with a key whose start lost its answer runs, with its context, w
     const { failing, agent, registry } = await build(t)
     loseAnswer(failing, 'startRun')
     const send = () => registry.startRun({ sessionId: 's', content: 'go', idempotencyKey: 'k', context: { of: 'the app' } })
-    await t.rejects(send(), { code: 'STORE_UNAVAILABLE' })
+    await t.rejects(send(), { code: 'AGENT_RUNS_STORE_UNAVAILABLE' })
     if (again) t.equal((await send()).status, 'running')
     t.strictSame(await toTheEnd(registry, agent, 's'), ['go', 'to go {"of":"the app"}', 'finished'])
     t.equal((await registry.listRuns('s')).runs.length, 1)
@@ -60,7 +60,7 @@ test('a message without a key whose start lost its answer is not run: its sender
     return isAway ? 'after' : null
   }
   // The undoing is lost as well, and done by a look.
-  await t.rejects(registry.startRun({ sessionId: 's', content: 'go' }), { code: 'STORE_UNAVAILABLE' })
+  await t.rejects(registry.startRun({ sessionId: 's', content: 'go' }), { code: 'AGENT_RUNS_STORE_UNAVAILABLE' })
   isAway = false
   failing.fails = () => null
   for await (const event of registry.subscribe('s')) if (event.kind === 'complete') { t.equal(event.reason, 'interrupted'); break }

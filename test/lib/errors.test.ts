@@ -1,13 +1,25 @@
 import { test } from 'tap'
-import { RUN_ERRORS, hasCode, isRunsError, runError, runsError } from '../../lib/protocol/errors.ts'
+import { RUN_ERRORS, hasCode, isRunsError, runError, runsError, wireCode } from '../../lib/protocol/errors.ts'
 
 test('an error carries its code, its status, its filled-in message and what the client may use', (t) => {
   const error = runsError('RUN_IN_PROGRESS', ['demo'], { runId: 'r1', cursor: 7, retryAfter: 2 })
   t.ok(error instanceof Error)
   const { code, statusCode, message, runId, cursor, retryAfter } = error
   t.strictSame({ code, statusCode, message, runId, cursor, retryAfter }, {
-    code: 'RUN_IN_PROGRESS', statusCode: 409, message: 'Session "demo" is busy with another run.', runId: 'r1', cursor: 7, retryAfter: 2
+    code: 'AGENT_RUNS_RUN_IN_PROGRESS', statusCode: 409, message: 'Session "demo" is busy with another run.', runId: 'r1', cursor: 7, retryAfter: 2
   })
+  t.end()
+})
+
+test('on the wire a code has no prefix; a store may throw it with or without one', (t) => {
+  t.equal(wireCode(runsError('RUN_IN_PROGRESS')), 'RUN_IN_PROGRESS')
+  t.equal(wireCode(runsError('AGENT_RUNS_STORE_INVALID')), 'AGENT_RUNS_STORE_INVALID')
+  for (const code of ['STORE_UNAVAILABLE', 'AGENT_RUNS_STORE_UNAVAILABLE']) {
+    const theirs = Object.assign(new Error('away'), { code, statusCode: 503 })
+    t.ok(hasCode(theirs, 'STORE_UNAVAILABLE'))
+    t.equal(wireCode(theirs), 'STORE_UNAVAILABLE')
+  }
+  t.notOk(isRunsError(Object.assign(new Error('other'), { code: 'AGENT_RUNS_OTHER', statusCode: 500 })))
   t.end()
 })
 

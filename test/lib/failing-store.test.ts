@@ -137,8 +137,8 @@ test('a run whose message was refused, as only the answer was lost, is ended at 
   const failing = new FailingStore(sqliteStore({ path: ':memory:', leaseMs: 3_600_000 }))
   const registry = await openRegistry(t, agent, failing.store)
   failing.fails = (_, method) => method === 'startRun' ? 'after' : null
-  await t.rejects(registry.startRun({ sessionId: 's', content: 'hang' }), { code: 'STORE_UNAVAILABLE' })
-  await t.rejects(registry.startRun({ sessionId: 'other', content: 'hang', onBusy: 'queue' }), { code: 'STORE_UNAVAILABLE' })
+  await t.rejects(registry.startRun({ sessionId: 's', content: 'hang' }), { code: 'AGENT_RUNS_STORE_UNAVAILABLE' })
+  await t.rejects(registry.startRun({ sessionId: 'other', content: 'hang', onBusy: 'queue' }), { code: 'AGENT_RUNS_STORE_UNAVAILABLE' })
   failing.fails = () => null
   while (await registry.isProcessing('s') || await registry.isProcessing('other')) await turn()
   t.match((await registry.listRuns('s')).runs, [{ status: 'completed', reason: 'interrupted' }])
@@ -153,11 +153,11 @@ test('whoever follows is shown what was committed, though its answer was lost an
     for await (const { kind } of registry.subscribe('s')) {
       kinds.push(kind)
       if (kind === 'complete') failing.fails = (_, method) => method === 'deleteSession' ? 'after' : null
-      if (kind === 'complete') await t.rejects(registry.deleteSession('s'), { code: 'STORE_UNAVAILABLE' })
+      if (kind === 'complete') await t.rejects(registry.deleteSession('s'), { code: 'AGENT_RUNS_STORE_UNAVAILABLE' })
     }
   })()
   failing.fails = (_, method) => method === 'startRun' || method === 'closeRun' ? 'after' : null
-  await t.rejects(registry.startRun({ sessionId: 's', content: 'go' }), { code: 'STORE_UNAVAILABLE' })
+  await t.rejects(registry.startRun({ sessionId: 's', content: 'go' }), { code: 'AGENT_RUNS_STORE_UNAVAILABLE' })
   await following
   t.strictSame(kinds, ['chat_subscribed', 'text', 'complete', 'session_deleted'])
 })

@@ -208,8 +208,8 @@ test('what a session is created or changed with is bounded, whoever asks', async
   const fits = { title: 't'.repeat(512), metadata: { note: 'é'.repeat(8_000) } }
   t.match(await registry.createSession({ id: 's', ...fits }), fits)
   for (const tooMuch of [{ title: 't'.repeat(513) }, { metadata: { note: 'é'.repeat(8_192) } }, { title: 7 as unknown as string }]) {
-    await t.rejects(registry.createSession(tooMuch), { code: 'INVALID_REQUEST' })
-    await t.rejects(registry.updateSession('s', tooMuch), { code: 'INVALID_REQUEST' })
+    await t.rejects(registry.createSession(tooMuch), { code: 'AGENT_RUNS_INVALID_REQUEST' })
+    await t.rejects(registry.updateSession('s', tooMuch), { code: 'AGENT_RUNS_INVALID_REQUEST' })
   }
   t.match(await registry.getSession('s'), fits)
 })
@@ -226,6 +226,6 @@ test('an owner that is undefined is refused everywhere: it must not come to mean
     () => registry.replayEvents('s', 0, nobody).next(), () => registry.subscribe('s', nobody).next(), () => registry.history('s', nobody),
     () => registry.readHistory('s', nobody), () => registry.readEvents('s', nobody), () => registry.openSubscription({ sessionId: 's', after: 0, until: null, ...nobody })
   ]
-  for (const call of calls) await t.rejects(call(), { code: 'INVALID_REQUEST', message: /"owner"/ }, String(call))
+  for (const call of calls) await t.rejects(call(), { code: 'AGENT_RUNS_INVALID_REQUEST', message: /"owner"/ }, String(call))
   t.match(await registry.getSession('s', { owner: null }), { owner: 'alice' })
 })

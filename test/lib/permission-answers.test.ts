@@ -8,7 +8,7 @@ import { latch } from '../helpers/latch.ts'
 import { openRegistry } from '../helpers/open-registry.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
 
-const refusedWith = (code: string, statusCode: number) => ({ error: { code, statusCode } })
+const refusedWith = (code: string, statusCode: number) => ({ error: { code: `AGENT_RUNS_${code}`, statusCode } })
 const OPTIONS = [{ optionId: 'once', name: 'Once' }, { optionId: 'never', name: 'Never' }]
 
 /** A timer that keeps the process alive while only looks at the store go on, which do not. */

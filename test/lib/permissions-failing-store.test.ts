@@ -2,7 +2,7 @@
 import { test, type Test } from 'tap'
 import { sqliteStore } from '../../db/sqlite/store.ts'
 import type { EventOf, PermissionDecision, Provider, RunRegistry, Store } from '../../index.ts'
-import { isRunsError } from '../../lib/protocol/errors.ts'
+import { isRunsError, wireCode } from '../../lib/protocol/errors.ts'
 import { logOf, settledOf, startAsking, story, TOOL, untilAsked, untilEvent } from '../helpers/approvals.ts'
 import { type Failure, FailingStore } from '../helpers/failing-store.ts'
 import { openRegistry } from '../helpers/open-registry.ts'
@@ -59,7 +59,7 @@ class Client {
   async #answer ({ requestId }: EventOf<'permission_request'>, allow: boolean): Promise<void> {
     const came = await this.#registry.answerPermission({ sessionId: 's', requestId, allow }).then(({ kind }) => kind as string, (error: unknown) => {
       if (!isRunsError(error)) throw error
-      return error.code
+      return wireCode(error)
     })
     this.said.push({ requestId, allow, came })
   }

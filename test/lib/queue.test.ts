@@ -48,7 +48,7 @@ test('messages that wait have their turn in order, though no client is connected
   t.match([second, third], [{ status: 'queued', cursor: 1 }, { status: 'queued', cursor: 1 }])
   t.match(await registry.getSession('s'), { isProcessing: true, runId: first.runId, queue: [second.runId, third.runId], lastSeq: 1 })
   t.match(await registry.getRun(second.runId), { status: 'queued', startedAt: null, completeSeq: null })
-  await t.rejects(post('four'), { code: 'RUN_IN_PROGRESS', runId: first.runId })
+  await t.rejects(post('four'), { code: 'AGENT_RUNS_RUN_IN_PROGRESS', runId: first.runId })
   for (const answer of ['1', '2', '3']) {
     const run = await agent.next()
     await run.emit({ kind: 'text', content: answer })
@@ -123,7 +123,7 @@ test('a message that waits can be cancelled: it keeps its turn, and ends in it w
   await post('three', 'queue')
   t.equal(await registry.abortRun({ sessionId: 's', runId: cancelled.runId }), null)
   t.match(await registry.getRun(cancelled.runId), { status: 'queued', aborted: true })
-  await t.rejects(registry.completeRun(cancelled.runId, { exitCode: 0 }), { code: 'NO_ACTIVE_RUN' })
+  await t.rejects(registry.completeRun(cancelled.runId, { exitCode: 0 }), { code: 'AGENT_RUNS_NO_ACTIVE_RUN' })
   ;(await agent.next()).end()
   const third = await agent.next()
   t.equal(third.context.content, 'three')
@@ -148,9 +148,9 @@ test('the queue is bounded, and a process drives so many runs and no more', asyn
   await post('a1', 'reject', 'a')
   await post('a2', 'queue', 'a')
   await post('a3', 'queue', 'a')
-  await t.rejects(post('a4', 'queue', 'a'), { code: 'QUEUE_FULL', statusCode: 429 })
+  await t.rejects(post('a4', 'queue', 'a'), { code: 'AGENT_RUNS_QUEUE_FULL', statusCode: 429 })
   await post('b1', 'reject', 'b')
-  await t.rejects(post('c1', 'reject', 'c'), { code: 'TOO_MANY_RUNS', statusCode: 429 })
+  await t.rejects(post('c1', 'reject', 'c'), { code: 'AGENT_RUNS_TOO_MANY_RUNS', statusCode: 429 })
   t.equal(await registry.getSession('c'), null, 'what is refused creates nothing')
   t.match(await post('c1', 'queue', 'c'), { status: 'queued', cursor: 0 })
   t.match(await registry.getSession('c'), { isProcessing: true, runId: null })
@@ -284,7 +284,7 @@ test('a session that is deleted while messages come and go leaves nobody waiting
     for (const outcome of await outcomes) {
       if (outcome.status === 'rejected') t.match(outcome.reason, { code: /SESSION_DELETED|SESSION_NOT_FOUND/ })
     }
-    await t.rejects(registry.getSession(sessionId), { code: 'SESSION_DELETED' })
+    await t.rejects(registry.getSession(sessionId), { code: 'AGENT_RUNS_SESSION_DELETED' })
   }
   t.strictSame(await registry.listRunningRuns(), { runs: [], hasMore: false })
 })

@@ -38,7 +38,7 @@ test('what a method of the registry does not take is INVALID_REQUEST, and change
   const registry = await openRegistry(t, scriptedProvider(), sqliteStore({ path: ':memory:' }))
   await registry.createSession({ id: 's' })
   for (const [name, call] of Object.entries(CALLS)) {
-    await t.rejects(call(registry as unknown as Loose), { code: 'INVALID_REQUEST', statusCode: 400 }, name)
+    await t.rejects(call(registry as unknown as Loose), { code: 'AGENT_RUNS_INVALID_REQUEST', statusCode: 400 }, name)
   }
   t.match(await registry.listSessions(), { sessions: [{ id: 's', isProcessing: false }], hasMore: false })
   await registry.close()

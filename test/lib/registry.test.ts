@@ -98,7 +98,7 @@ test('what a provider yields after the end of its run does not even reach the st
 test('content that is none is refused before anything is stored', async (t) => {
   const registry = await openRegistry(t, scriptedProvider())
   for (const content of [undefined, null, '', [], 5, [{ type: 'image', mimeType: 'image/png' }]]) {
-    await t.rejects(registry.startRun({ sessionId: 's', content: content as string }), { code: 'INVALID_REQUEST' })
+    await t.rejects(registry.startRun({ sessionId: 's', content: content as string }), { code: 'AGENT_RUNS_INVALID_REQUEST' })
   }
   t.equal(await registry.getSession('s'), null)
 })
@@ -118,7 +118,7 @@ test('a start that is on its way when the registry closes is either refused or e
   const starting = registry.startRun({ sessionId: 's', content: 'go' })
   await claiming.promise
   const closed = registry.close()
-  await t.rejects(registry.startRun({ sessionId: 'other', content: 'x' }), { code: 'SHUTTING_DOWN' })
+  await t.rejects(registry.startRun({ sessionId: 'other', content: 'x' }), { code: 'AGENT_RUNS_SHUTTING_DOWN' })
   goOn.open()
   const { runId } = await starting
   const run = await agent.next()

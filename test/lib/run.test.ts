@@ -191,7 +191,7 @@ test('the app may end a run that it knows to be over', async (t) => {
   t.match(await app.agentRuns.completeRun(runId, { exitCode: 0 }), { reason: 'finished', success: true })
   t.match(await app.agentRuns.completeRun(runId, { exitCode: 9 }), { reason: 'finished', success: true }, 'the first holds')
   await run.stopped.promise
-  await t.rejects(app.agentRuns.completeRun('nobody', { exitCode: 0 }), { code: 'RUN_NOT_FOUND' })
+  await t.rejects(app.agentRuns.completeRun('nobody', { exitCode: 0 }), { code: 'AGENT_RUNS_RUN_NOT_FOUND' })
 })
 
 test('what a provider knows of its run', async (t) => {

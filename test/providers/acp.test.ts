@@ -182,7 +182,7 @@ test('what cannot be started, does not start in time, or wants somebody to log i
 
 test('clients can set nothing, and what the agent does not take is refused', async (t) => {
   const { say, app } = await acpApp(t, testAgent())
-  await t.rejects(app.agentRuns.startRun({ sessionId: 's', content: 'hi', options: { cwd: '/' } }), { code: 'INVALID_OPTIONS' })
+  await t.rejects(app.agentRuns.startRun({ sessionId: 's', content: 'hi', options: { cwd: '/' } }), { code: 'AGENT_RUNS_INVALID_OPTIONS' })
   t.match(said(await say([{ type: 'image', mimeType: 'image/png', data: 'iVBORw0KGgo=' }])), /You said: image$/)
   t.match((await say([{ type: 'file', mimeType: 'text/plain', data: 'aGk=' }])).at(-1), { error: { code: 'UNSUPPORTED_CONTENT' } })
   t.match(said(await say([{ type: 'file', mimeType: 'text/plain', url: 'https://example.com/a' }])), /You said: resource_link$/)

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { test } from 'tap'
+import { wireCode } from '../../lib/protocol/errors.ts'
 import { serveApp } from '../helpers/build-app.ts'
 import { postJson, SseClient } from '../helpers/read-sse.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
@@ -51,7 +52,7 @@ test('who waits for a session, reads slowly or aborts while it is deleted is tol
   const slow = await SseClient.open(`${url}/sessions/s/stream`)
   slow.stall()
   const [abort, deletion] = await Promise.all([
-    app.agentRuns.abortRun({ sessionId: 's' }).catch((error: { code: string }) => error.code), remove(`${url}/sessions/s`)
+    app.agentRuns.abortRun({ sessionId: 's' }).catch(wireCode), remove(`${url}/sessions/s`)
   ])
   t.equal(deletion.status, 204)
   t.ok(typeof abort === 'object' || ['SESSION_DELETED', 'RUN_NOT_FOUND', 'SESSION_NOT_FOUND'].includes(abort), JSON.stringify(abort))
@@ -85,7 +86,7 @@ test('a session in which nothing happens for sessionMs is deleted, one that is b
   const gone: string[] = []
   for await (const item of app.agentRuns.subscribe('idle')) gone.push(item.kind)
   t.strictSame(gone, ['chat_subscribed', 'session_deleted'])
-  await t.rejects(app.agentRuns.getSession('idle'), { code: 'SESSION_DELETED' })
+  await t.rejects(app.agentRuns.getSession('idle'), { code: 'AGENT_RUNS_SESSION_DELETED' })
   t.match(await app.agentRuns.getSession('busy'), { isProcessing: true })
   run.end()
   for await (const item of app.agentRuns.subscribe('busy', { after: 2 })) gone.push(item.kind)

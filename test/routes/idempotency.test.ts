@@ -63,8 +63,8 @@ test('a repeat is answered even while the server closes, when nothing else is', 
   const run = await agent.next()
   void app.agentRuns.startRun({ sessionId: 's', content: 'later', onBusy: 'queue' })
   const closing = app.agentRuns.close()
-  await t.rejects(app.agentRuns.startRun({ sessionId: 'new', content: 'hi', idempotencyKey: 'other' }), { code: 'SHUTTING_DOWN' })
-  await t.rejects(app.agentRuns.startRun({ sessionId: 'new', content: 'hi' }), { code: 'SHUTTING_DOWN' })
+  await t.rejects(app.agentRuns.startRun({ sessionId: 'new', content: 'hi', idempotencyKey: 'other' }), { code: 'AGENT_RUNS_SHUTTING_DOWN' })
+  await t.rejects(app.agentRuns.startRun({ sessionId: 'new', content: 'hi' }), { code: 'AGENT_RUNS_SHUTTING_DOWN' })
   t.match(await app.agentRuns.startRun({ sessionId: 's', content: 'hi', idempotencyKey: 'k' }), { runId: first.runId, cursor: 0 })
   run.end()
   await closing

@@ -47,8 +47,8 @@ test('bodies, metadata and options that are too deep are refused by name, whatev
   t.match(await fetch(`${url}/sessions/deep`).then((response) => response.text()), deep(254))
   for (const levels of [256, 3_000]) {
     const options = { x: JSON.parse(deep(levels)) as unknown }
-    await t.rejects(app.agentRuns.createSession({ metadata: options }), { code: 'INVALID_REQUEST', message: /256 levels/ })
-    await t.rejects(app.agentRuns.startRun({ sessionId: 's', content: 'hi', options }), { code: 'INVALID_OPTIONS', message: /256 levels/ })
+    await t.rejects(app.agentRuns.createSession({ metadata: options }), { code: 'AGENT_RUNS_INVALID_REQUEST', message: /256 levels/ })
+    await t.rejects(app.agentRuns.startRun({ sessionId: 's', content: 'hi', options }), { code: 'AGENT_RUNS_INVALID_OPTIONS', message: /256 levels/ })
   }
   t.equal((await fetch(`${url}/sessions/s`)).status, 404)
 })

@@ -182,8 +182,8 @@ test('a session id is safe in a URL, a log and a file name, or it is refused', a
     t.strictSame((await app.inject(`/sessions/${id}/stream`)).statusCode, statusCode, 'the same on the stream')
   }
   t.strictSame(await app.agentRuns.listSessions(), { sessions: [], hasMore: false })
-  await t.rejects(app.agentRuns.startRun({ sessionId: '../etc', content: 'x' }), { code: 'INVALID_REQUEST' })
-  await t.rejects(app.agentRuns.createSession({ id: '' }), { code: 'INVALID_REQUEST' })
+  await t.rejects(app.agentRuns.startRun({ sessionId: '../etc', content: 'x' }), { code: 'AGENT_RUNS_INVALID_REQUEST' })
+  await t.rejects(app.agentRuns.createSession({ id: '' }), { code: 'AGENT_RUNS_INVALID_REQUEST' })
 })
 
 test('content in parts reaches the provider and the log as it is', async (t) => {

@@ -35,7 +35,7 @@ test('a stream of somebody else\'s session is a 404, not a wait', async (t) => {
     const response = await fetch(`${url}/sessions/hers/stream${query}`, { headers: { 'x-user': 'bob' } })
     t.match([response.status, await response.json()], [404, { code: 'SESSION_NOT_FOUND', message: 'Session "hers" does not exist.' }], query)
   }
-  await t.rejects(app.agentRuns.subscribe('hers', { owner: 'bob' }).next(), { code: 'SESSION_NOT_FOUND' })
+  await t.rejects(app.agentRuns.subscribe('hers', { owner: 'bob' }).next(), { code: 'AGENT_RUNS_SESSION_NOT_FOUND' })
 })
 
 test('a stream that waits for a session ends without a word when it comes to be somebody else\'s, and delivers when it is one\'s own', async (t) => {

@@ -1,5 +1,5 @@
 /* Clients that answer approvals, and what they were told. */
-import { isRunsError } from '../../lib/protocol/errors.ts'
+import { isRunsError, wireCode } from '../../lib/protocol/errors.ts'
 import type { PermissionDecision } from '../../lib/protocol/words.ts'
 import type { Approval } from './approvals.ts'
 import { ConnectionLost, type Server } from './server.ts'
@@ -81,7 +81,7 @@ export class Answers {
       return event.kind
     } catch (error) {
       if (!(error instanceof ConnectionLost) && !isRunsError(error)) throw error
-      return isRunsError(error) ? error.code : 'CONNECTION_LOST'
+      return isRunsError(error) ? wireCode(error) : 'CONNECTION_LOST'
     }
   }
 

@@ -1,5 +1,5 @@
 /* A client that posts, repeats, answers approvals, aborts, completes and deletes, as chance has it. */
-import { isRunsError } from '../../lib/protocol/errors.ts'
+import { isRunsError, wireCode } from '../../lib/protocol/errors.ts'
 import type { CompleteEvent } from '../../lib/protocol/event.ts'
 import type { RunRegistry } from '../../lib/registry.ts'
 import type { Answers } from './answers.ts'
@@ -111,7 +111,7 @@ export class Poster {
       return await server.ask(work)
     } catch (error) {
       if (!(error instanceof ConnectionLost) && !isRunsError(error)) throw error
-      journal.note(`${what} is refused: ${isRunsError(error) ? error.code : 'CONNECTION_LOST'}`)
+      journal.note(`${what} is refused: ${isRunsError(error) ? wireCode(error) : 'CONNECTION_LOST'}`)
       return undefined
     }
   }

@@ -1,5 +1,5 @@
 /* Every message that was posted, what its clients were told, and what must have become of it. */
-import { isRunsError } from '../../lib/protocol/errors.ts'
+import { isRunsError, wireCode } from '../../lib/protocol/errors.ts'
 import type { StartedRun } from '../../lib/protocol/words.ts'
 import type { OnBusy } from '../../lib/store/store.ts'
 import { ConnectionLost, type Server } from './server.ts'
@@ -45,7 +45,7 @@ export class Posts {
       return null
     } catch (error) {
       if (!(error instanceof ConnectionLost) && !isRunsError(error)) throw error
-      const code = isRunsError(error) ? error.code : 'CONNECTION_LOST'
+      const code = isRunsError(error) ? wireCode(error) : 'CONNECTION_LOST'
       journal.note(`${content} is refused: ${code}`)
       if (['CONNECTION_LOST', 'STORE_UNAVAILABLE', 'STORE_FAILED'].includes(code)) message.uncertain = true
       return code

@@ -1,7 +1,7 @@
 /* Who writes to a socket that many subscriptions share, when, and who not any more. */
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { test } from 'tap'
-import { runsError } from '../../lib/protocol/errors.ts'
+import { runsError, wireCode } from '../../lib/protocol/errors.ts'
 import type { Frame, SocketFrame } from '../../lib/protocol/frames.ts'
 import type { LogPage } from '../../lib/store/store.ts'
 import { Channel, type Format } from '../../lib/streams/channel.ts'
@@ -61,7 +61,7 @@ function build ({ limit = 10 } = {}) {
   const subscriptions = new SocketSubscriptions({
     wire,
     open: (sessionId, after) => seams.open(sessionId, after),
-    refuse: (error, sessionId) => { refused.push(`${sessionId} ${(error as { code: string }).code}`) },
+    refuse: (error, sessionId) => { refused.push(`${sessionId} ${wireCode(error as { code: string })}`) },
     emptied: () => { emptied++ },
     limit
   })

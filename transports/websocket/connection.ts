@@ -6,7 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
 import type { Logger } from '../../lib/common/logger.ts'
 import { Turn } from '../../lib/common/turn.ts'
-import { hasCode, isRunsError, runsError, type RunsError } from '../../lib/protocol/errors.ts'
+import { hasCode, isRunsError, runsError, type RunsError, wireCode } from '../../lib/protocol/errors.ts'
 import type { Frame, SocketFrame } from '../../lib/protocol/frames.ts'
 import type { Limits } from '../../lib/protocol/limits.ts'
 import type { RunRegistry } from '../../lib/registry.ts'
@@ -229,8 +229,9 @@ export class SocketConnection implements Wire {
   }
 
   #refuse (error: unknown, reference: Reference): void {
-    const { code, message, runId, retryAfter } = this.#shown(error)
-    this.tell({ kind: 'protocol_error', code, error: message, ...reference, ...(runId !== undefined && { runId }), ...(retryAfter !== undefined && { retryAfter }) })
+    const shown = this.#shown(error)
+    const { message, runId, retryAfter } = shown
+    this.tell({ kind: 'protocol_error', code: wireCode(shown), error: message, ...reference, ...(runId !== undefined && { runId }), ...(retryAfter !== undefined && { retryAfter }) })
   }
 
   #shown (error: unknown): RunsError {

@@ -122,7 +122,7 @@ test('what clients may send', (t) => {
   for (const wrong of [
     {}, { threadId: 'no such id' }, { messages: [{ id: 'm', role: 'tool', content: 'x' }] }, { messages: [{ id: 'm', role: 'user', content: [{ type: 'video' }] }] },
     { messages: [{ id: 'm', role: 'user', content: 'x' }], forwardedProps: { onBusy: 'wait' } }, { resume: [{ interruptId: 'q', status: 'resolved', payload: 'yes' }] }
-  ]) t.throws(() => read(wrong), { code: 'INVALID_REQUEST' }, JSON.stringify(wrong))
+  ]) t.throws(() => read(wrong), { code: 'AGENT_RUNS_INVALID_REQUEST' }, JSON.stringify(wrong))
   t.end()
 })
 
