@@ -133,8 +133,9 @@ export function instances (test: StoreTest): void {
 
     let finish = (): void => {}
     heard.answer = () => new Promise((resolve) => { finish = resolve })
+    const before = heard.count
     await run.append(text('a'))
-    await heard.calls(heard.count + 1)
+    await heard.calls(before + 1)
     await run.append(text('b'))
     const seen = heard.count
     heard.answer = async () => {}

@@ -1,8 +1,8 @@
 /* What happens to runs: taken in, waiting, running, ended. Each function is inside one transaction of the caller. */
-import { runsError } from '../../lib/protocol/errors.ts'
 import { type CompleteEvent, eventEncoder, parseEvent, type PendingEvent, pendingEvent, type StoredEvent } from '../../lib/protocol/event.ts'
 import { ABORTED, completeFields } from '../../lib/protocol/run-ending.ts'
 import type { RunEnding } from '../../lib/protocol/run-state.ts'
+import { decideStart, type StartSnapshot } from '../../lib/store/decisions.ts'
 import { unfinishedMessages } from '../../lib/store/delta-accumulator.ts'
 import type { AppendGroup, ClaimedRun, ClosedRun, NewRun, Promotion, RunStart } from '../../lib/store/store.ts'
 import { insertEvents } from './log.ts'
@@ -11,49 +11,51 @@ import type { LogRow, Queries, RunKeys, RunRow, SessionRow } from './queries.ts'
 import { toRunState, toSession, toStoredEvent } from './rows.ts'
 
 /** Takes a message in; see `Store.startRun`. `session` exists and is the client's. */
-export function takeIn (queries: Queries, instanceId: string, session: SessionRow, run: NewRun): RunStart {
-  const { key: sessionKey, lastSeq } = session
-  const { runId, onBusy, admit, idempotency } = run
-  const nothing: Promotion = { sessionId: session.id, events: [], claimed: null }
-  const again = queries.run.get({ id: runId })
-  if (again?.sessionKey === sessionKey) {
-    return { outcome: 'accepted', run: toRunState(again), cursor: acceptedCursor(again), promotion: claimAgain(queries, instanceId, session.id, ({ key }) => key <= again.key) }
+export function takeIn (queries: Queries, instanceId: string, session: SessionRow, request: NewRun): RunStart {
+  const { key: sessionKey, id: sessionId, owner } = session
+  const { runId, idempotency } = request
+  const name = idempotency && { sessionId, owner, name: idempotency.key }
+  const decision = decideStart(startSnapshot(queries, session, request), request)
+  if (decision.outcome === 'refused') return decision
+  if (decision.outcome === 'busy') {
+    const { id, cursor, instanceId: driver } = decision.run
+    return { outcome: 'busy', runId: id, cursor, instanceId: driver }
   }
-  const name = idempotency && { sessionId: session.id, owner: session.owner, name: idempotency.key }
-  const known = name === null ? undefined : queries.messageKey.get(name)
-  if (known?.runKey != null) {
-    if (known.requestHash !== idempotency!.hash) throw runsError('IDEMPOTENCY_KEY_REUSED')
-    const before = queries.runByRowKey.get({ runKey: known.runKey })!
-    return { outcome: 'accepted', run: toRunState(before), cursor: acceptedCursor(before), promotion: nothing }
+  if (decision.outcome === 'repeat') {
+    const { run } = decision
+    const isMeant = (claimed: RunRow): boolean => run.id === runId && claimed.key <= run.key
+    return { outcome: 'accepted', run: toRunState(run), cursor: acceptedCursor(run), promotion: claimAgain(queries, instanceId, sessionId, isMeant) }
   }
-  if (admit === 'nothing') return { outcome: 'refused' }
-  const running = queries.runningRun.get({ sessionKey })
-  const queue = queries.queueOf.get({ sessionKey })!
-  const inTheWay = running ?? queries.nextQueued.get({ sessionKey })
-  if (onBusy === 'reject' && inTheWay !== undefined) {
-    return { outcome: 'busy', runId: inTheWay.id, cursor: inTheWay.cursor, instanceId: inTheWay.instanceId }
-  }
-  if (onBusy === 'reject' && admit === 'queue') return { outcome: 'refused' }
-  const waits = admit === 'queue' || (onBusy === 'queue' && inTheWay !== undefined)
-  if (waits && queue.length >= run.maxQueued) throw runsError('QUEUE_FULL', [session.id])
-
-  const promotion = nothing
-  if (running !== undefined && onBusy === 'interrupt') promotion.events.push(...appendEnd(queries, running, ABORTED))
+  const promotion: Promotion = { sessionId, events: [], claimed: null }
+  if (decision.interrupts) promotion.events.push(...appendEnd(queries, queries.runningRun.get({ sessionKey })!, ABORTED))
   const { lastInsertRowid: runKey } = queries.insertRun.run({
     id: runId,
     sessionKey,
-    provider: run.provider,
-    cursor: promotion.events.at(-1)?.seq ?? lastSeq,
-    position: onBusy === 'interrupt' ? (queue.first ?? 1) - 1 : (queue.last ?? 0) + 1,
-    message: run.message.fields,
-    options: JSON.stringify(run.options),
+    provider: request.provider,
+    cursor: promotion.events.at(-1)?.seq ?? session.lastSeq,
+    position: decision.position,
+    message: request.message.fields,
+    options: JSON.stringify(request.options),
     now: Date.now()
   })
   if (name !== null) queries.setMessageKey.run({ ...name, runKey, requestHash: idempotency!.hash })
-  if (admit === 'run' && (running === undefined || onBusy === 'interrupt')) promote(queries, instanceId, session.id, promotion)
+  if (decision.promotes) promote(queries, instanceId, sessionId, promotion)
   else queries.reviseSession.run({ sessionKey })
   const taken = queries.run.get({ id: runId })!
   return { outcome: 'accepted', run: toRunState(taken), cursor: acceptedCursor(taken), promotion }
+}
+
+function startSnapshot (queries: Queries, { key: sessionKey, id: sessionId, owner }: SessionRow, { runId, idempotency }: NewRun): StartSnapshot<RunRow> {
+  const again = queries.run.get({ id: runId })
+  const known = idempotency === null ? undefined : queries.messageKey.get({ sessionId, owner, name: idempotency.key })
+  const keyed = known?.runKey == null ? undefined : queries.runByRowKey.get({ runKey: known.runKey })
+  return {
+    again: again?.sessionKey === sessionKey ? again : undefined,
+    keyed: keyed && { run: keyed, hash: known!.requestHash },
+    running: queries.runningRun.get({ sessionKey }),
+    next: queries.nextQueued.get({ sessionKey }),
+    queue: queries.queueOf.get({ sessionKey })!
+  }
 }
 
 /** Gives the session's free slot to the first run that waits and was not cancelled; adds to `promotion` what happens. */

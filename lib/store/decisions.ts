@@ -1,0 +1,50 @@
+/*
+ * What a store decides when a message comes, given what is there: pure, so that every SQL store decides alike. The reference in memory does not
+ * use it, and is what it is compared with.
+ */
+import { runsError } from '../protocol/errors.ts'
+import type { NewRun } from './store.ts'
+
+/** What is in the session's way, read after the session was locked. */
+export interface StartSnapshot<Run> {
+  /** The run with the message's `runId`: the same call came before. */
+  again: Run | undefined
+  /** What the message's idempotency key stands for. */
+  keyed: { run: Run, hash: string | null } | undefined
+  running: Run | undefined
+  /** The first that waits. */
+  next: Run | undefined
+  /** How many wait, and the first and the last place among them (null if none waits). */
+  queue: { length: number, first: number | null, last: number | null }
+}
+
+export type StartDecision<Run> =
+  /** The message is this run already. */
+  | { outcome: 'repeat', run: Run }
+  | { outcome: 'busy', run: Run }
+  | { outcome: 'refused' }
+  /** A new run takes `position` in the queue; the running one is ended first if `interrupts`, and the first in the queue has its turn if `promotes`. */
+  | { outcome: 'accept', position: number, interrupts: boolean, promotes: boolean }
+
+/** See `Store.startRun`. Throws IDEMPOTENCY_KEY_REUSED, QUEUE_FULL. */
+export function decideStart<Run> ({ again, keyed, running, next, queue }: StartSnapshot<Run>, request: NewRun): StartDecision<Run> {
+  const { sessionId, onBusy, admit, maxQueued, idempotency } = request
+  if (again !== undefined) return { outcome: 'repeat', run: again }
+  if (keyed !== undefined) {
+    if (keyed.hash !== idempotency?.hash) throw runsError('IDEMPOTENCY_KEY_REUSED')
+    return { outcome: 'repeat', run: keyed.run }
+  }
+  if (admit === 'nothing') return { outcome: 'refused' }
+  const inTheWay = running ?? next
+  if (onBusy === 'reject' && inTheWay !== undefined) return { outcome: 'busy', run: inTheWay }
+  if (onBusy === 'reject' && admit === 'queue') return { outcome: 'refused' }
+  const waits = admit === 'queue' || (onBusy === 'queue' && inTheWay !== undefined)
+  if (waits && queue.length >= maxQueued) throw runsError('QUEUE_FULL', [sessionId])
+  const isFirst = onBusy === 'interrupt'
+  return {
+    outcome: 'accept',
+    position: isFirst ? (queue.first ?? 1) - 1 : (queue.last ?? 0) + 1,
+    interrupts: isFirst && running !== undefined,
+    promotes: admit === 'run' && (running === undefined || isFirst)
+  }
+}

@@ -1,0 +1,48 @@
+/* What becomes of a message: every case of what is there and what is asked for. */
+import { test } from 'tap'
+import { newRun } from '../../conformance/store/driven-run.ts'
+import { decideStart, type StartSnapshot } from '../../lib/store/decisions.ts'
+import type { NewRun } from '../../lib/store/store.ts'
+
+const NOTHING: StartSnapshot<string> = { again: undefined, keyed: undefined, running: undefined, next: undefined, queue: { length: 0, first: null, last: null } }
+const WAITING = { next: 'first', queue: { length: 2, first: 3, last: 7 } }
+
+function decide (there: Partial<StartSnapshot<string>>, asked: Partial<NewRun>): string {
+  try {
+    const decision = decideStart({ ...NOTHING, ...there }, newRun('r', asked))
+    if (decision.outcome !== 'accept') return 'run' in decision ? `${decision.outcome} ${decision.run}` : decision.outcome
+    return [`at ${decision.position}`, ...decision.interrupts ? ['interrupts'] : [], ...decision.promotes ? ['promotes'] : []].join(' ')
+  } catch (error) {
+    return (error as { code: string }).code
+  }
+}
+
+const CASES: Array<[Partial<StartSnapshot<string>>, Partial<NewRun>, string]> = [
+  [{}, { onBusy: 'reject' }, 'at 1 promotes'],
+  [{}, { onBusy: 'queue' }, 'at 1 promotes'],
+  [{}, { onBusy: 'interrupt' }, 'at 0 promotes'],
+  [{}, { onBusy: 'reject', admit: 'queue' }, 'refused'],
+  [{}, { onBusy: 'queue', admit: 'queue' }, 'at 1'],
+  [{}, { onBusy: 'interrupt', admit: 'queue' }, 'at 0'],
+  [{}, { onBusy: 'queue', admit: 'queue', maxQueued: 0 }, 'AGENT_RUNS_QUEUE_FULL'],
+  [{}, { onBusy: 'queue', maxQueued: 0 }, 'at 1 promotes'],
+  [{}, { admit: 'nothing' }, 'refused'],
+  [{ running: 'x' }, { onBusy: 'reject' }, 'busy x'],
+  [{ running: 'x' }, { onBusy: 'reject', admit: 'queue' }, 'busy x'],
+  [{ running: 'x' }, { onBusy: 'queue' }, 'at 1'],
+  [{ running: 'x' }, { onBusy: 'queue', maxQueued: 0 }, 'AGENT_RUNS_QUEUE_FULL'],
+  [{ running: 'x' }, { onBusy: 'interrupt', maxQueued: 0 }, 'at 0 interrupts promotes'],
+  [{ running: 'x' }, { onBusy: 'interrupt', admit: 'queue' }, 'at 0 interrupts'],
+  [WAITING, { onBusy: 'reject' }, 'busy first'],
+  [WAITING, { onBusy: 'queue' }, 'at 8 promotes'],
+  [WAITING, { onBusy: 'interrupt' }, 'at 2 promotes'],
+  [{ ...WAITING, running: 'x' }, { onBusy: 'queue', maxQueued: 2 }, 'AGENT_RUNS_QUEUE_FULL'],
+  [{ ...WAITING, running: 'x' }, { onBusy: 'interrupt' }, 'at 2 interrupts promotes'],
+  [{ again: 'r', keyed: { run: 'k', hash: 'h' }, running: 'x' }, { onBusy: 'reject', admit: 'nothing' }, 'repeat r'],
+  [{ keyed: { run: 'k', hash: 'h' }, running: 'x' }, { onBusy: 'reject', admit: 'nothing', idempotency: { key: 'k', hash: 'h' } }, 'repeat k'],
+  [{ keyed: { run: 'k', hash: 'h' } }, { idempotency: { key: 'k', hash: 'other' } }, 'AGENT_RUNS_IDEMPOTENCY_KEY_REUSED']
+]
+
+test('a message becomes what the session allows', async (t) => {
+  for (const [there, asked, expected] of CASES) t.equal(decide(there, asked), expected, JSON.stringify([there, asked]).slice(0, 90))
+})
