@@ -73,7 +73,7 @@ async function * frames (reader: ReadableStreamDefaultReader<Uint8Array>, watch:
   }
 }
 
-/** What is no JSON is no frame, which is for whoever takes it to say: what came before it counts. */
+/** What is no JSON is no frame. The caller says so: what came before it counts. */
 function parsed (data: string): unknown {
   try {
     return JSON.parse(data)

@@ -52,7 +52,7 @@ export class SharedSocket {
   async acquire (signal: AbortSignal): Promise<Lease> {
     this.#users++
     const wanted = new LinkedAbort(signal)
-    // Once: by whoever is first.
+    // Once: by the first caller.
     wanted.signal.addEventListener('abort', () => this.#release())
     const release = (): void => {
       wanted.unlink()
@@ -74,7 +74,7 @@ export class SharedSocket {
 
   #open (): Current {
     const stop = new AbortController()
-    // Whoever comes back gets another.
+    // The next caller gets another.
     const over = (): void => { if (this.#current === current) this.#current = null }
     const current: Current = { stop, opening: this.#connect(stop.signal, over) }
     return current

@@ -1,6 +1,6 @@
 /*
  * One WebSocket from its handshake to its end: which session a frame is of, and which message an answer is to. It is never
- * made anew: whoever needed it comes back for another.
+ * made anew: its users ask for another.
  */
 import type { Event } from '../lib/protocol/event.ts'
 import type { Frame, SocketFrame } from '../lib/protocol/frames.ts'
@@ -97,7 +97,7 @@ export class SocketConnection {
       buffer.end(this.#error)
       return buffer
     }
-    // Whoever sends into a session follows it, too: where that ends, ours begins.
+    // A message that was sent here follows its session, too: where that ends, ours begins.
     this.#fence(sessionId, buffer)
     this.#send({ type: 'chat.subscribe', sessions: [{ sessionId, lastSeq: cursor }] })
     return buffer

@@ -35,7 +35,7 @@ export class SocketTransport implements Transport {
     return async function * (attempt) {
       const { connection, release } = await socket.acquire(attempt.signal)
       try {
-        // A socket follows each session once; whoever is second has a stream of their own.
+        // A socket follows each session once; a second follower has a stream of its own.
         yield * connection.follows(sessionId) ? streamed(attempt) : frames(connection, sessionId, attempt)
       } finally {
         release()

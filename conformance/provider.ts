@@ -190,7 +190,7 @@ function contextOf ({ content, options = {}, context }: ProviderHarness): RunCon
     providerSessionId: null,
     async * history () {},
     signal: new AbortController().signal,
-    // Whoever can be asked says yes.
+    // Every request is allowed.
     requestPermission: async () => ({ allow: true }),
     log: silentLogger
   }

@@ -91,8 +91,8 @@ export class RunRegistry {
 
   /**
    * Refuses new runs, lets the running ones finish for `closeGraceMs`, interrupts the rest, then ends every subscription
-   * behind the last event. What waits goes on waiting in the store. Providers are closed; the store is left to whoever
-   * opened it.
+   * behind the last event. What waits goes on waiting in the store. Providers are closed; the store is not: that is
+   * for the code that opened it.
    */
   async close (): Promise<void> {
     await this.#pool.shutDown(this.#closeGraceMs)

@@ -8,7 +8,7 @@ import { replyWithStream, wantsStream } from './reply-with-stream.ts'
 import { answers, BODY_ERRORS, CompleteAnswer, SESSION_ERRORS, StartedAnswer } from './schemas/answers.ts'
 import { Abort, MessageHeaders, NewMessage, SessionParams } from './schemas/requests.ts'
 
-const SEND = 'Answers as soon as the message is durable; the run goes on whoever is connected. With `Accept: text/event-stream` the answer is the run\'s own stream.'
+const SEND = 'Answers as soon as the message is durable; the run goes on whether or not a client is connected. With `Accept: text/event-stream` the answer is the run\'s own stream.'
 const Held = Type.Null({ description: 'Of a message that is sent again for a stream: the client has the run\'s end already.' })
 const SEND_ERRORS: ErrorCode[] = [
   ...SESSION_ERRORS, 'RUN_IN_PROGRESS', 'UNSUPPORTED_PROVIDER', 'INVALID_OPTIONS', 'IDEMPOTENCY_KEY_REUSED', 'MESSAGE_TOO_LARGE', 'QUEUE_FULL', 'TOO_MANY_RUNS', 'TOO_MANY_SUBSCRIBERS', ...BODY_ERRORS

@@ -12,7 +12,7 @@ export function logOptions (level: string, stream?: { write: (line: string) => v
         method, url: withoutToken(url), host, remoteAddress: ip, ...(remotePort !== undefined && { remotePort })
       })
     },
-    // Node gives the bytes of a request that it could not parse to whoever logs the error.
+    // Node gives the bytes of a request that it could not parse with the error that is logged.
     redact: { paths: ['err.rawPacket'], remove: true }
   }
 }

@@ -32,7 +32,7 @@ const SERVER: Record<string, Setting> = {
   baseUrl: { flag: 'base-url', description: 'The endpoint of the provider "openai", such as http://127.0.0.1:11434/v1; the key is in OPENAI_API_KEY.', read: asIs },
   config: { flag: 'config', description: 'A JSON file that says what runs, for several providers at once; see docs/providers.md.', read: asIs },
   inheritEnv: { flag: 'inherit-env', description: 'Variables of the server\'s environment that agents get besides PATH, HOME and their like, with commas between them; PREFIX_* = all that start so, * = all but the server\'s own settings (AGENT_RUNS_…).', default: [], read: readVariables },
-  tokens: { flag: 'tokens', description: 'A JSON file of who may use the server: [{ "token", "owner", "expiresAt"? }, …]. Without it, whoever reaches it may do everything.', read: asIs },
+  tokens: { flag: 'tokens', description: 'A JSON file of who may use the server: [{ "token", "owner", "expiresAt"? }, …]. Without it, everyone who reaches it may do everything.', read: asIs },
   corsOrigin: { flag: 'cors-origin', description: 'Origins whose pages may use the server, such as https://app.example, with commas between them.', default: [], read: readOrigins },
   allowedHosts: { flag: 'allowed-hosts', description: 'Names under which the server may be called, with commas between them, beside that of --host and those of this machine; * = any.', default: [], read: readHosts },
   playground: { flag: 'playground', description: 'Whether there is a page to try everything with, at /.', default: true, read: toBoolean },

@@ -44,7 +44,7 @@ export function tokenOf ({ headers: { authorization = '' }, query, cookies }: Fa
   const [, bearer] = /^bearer +([^ ]+) *$/i.exec(authorization) ?? []
   if (bearer !== undefined) return bearer
   const parameter = (query as Record<string, unknown>)[TOKEN_PARAMETER]
-  // Given twice, it is none: whoever names a token does not mean the cookie.
+  // Given twice, it is none: a client that names a token does not mean the cookie.
   if (parameter !== undefined) return typeof parameter === 'string' ? parameter : null
   return cookies[TOKEN_COOKIE] ?? null
 }

@@ -17,7 +17,7 @@ async function main (): Promise<void> {
   let closing = false
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
     process.on(signal, () => {
-      // Whoever asks twice does not want to wait.
+      // A second signal: the operator does not want to wait.
       if (closing) process.exit(1)
       closing = true
       process.stdout.write('Closing: running runs get their grace. Signal again to stop at once.\n')

@@ -22,7 +22,7 @@ export class TranspiledModules {
     if (changed === null) return null
     const known = this.#known.get(name)
     if (known?.changed === changed) return known.code
-    // Only whoever has the sources has it.
+    // It is there only beside the sources.
     const { stop, transform } = await import('esbuild')
     this.#stop = stop
     const { code } = await transform(await readFile(file, 'utf8'), { loader: 'ts', format: 'esm', target: 'es2022', sourcefile: name, sourcemap: 'inline' })

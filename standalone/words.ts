@@ -28,7 +28,7 @@ ${notes(String(host), allowedHosts as string[], tokens !== undefined)}`
 function notes (host: string, allowedHosts: string[], hasTokens: boolean): string {
   const lines: string[] = []
   if (isEveryAddress(host) && allowedHosts.length === 0) lines.push('It listens on every address, but answers only to localhost: give its other names with --allowed-hosts.')
-  if (!isThisMachine(host) && !hasTokens) lines.push('Whoever reaches it may do everything: give --tokens.')
+  if (!isThisMachine(host) && !hasTokens) lines.push('Everyone who reaches it may do everything: give --tokens.')
   return lines.map((line) => `${line}\n\n`).join('')
 }
 

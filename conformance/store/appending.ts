@@ -140,7 +140,7 @@ export function appending (test: StoreTest): void {
     assert.deepEqual([(await store.getRun('good', OWNER))?.success, (await store.getRun('good', OWNER))?.exitCode], [true, 0])
   })
 
-  test('whoever reads meanwhile sees each group whole or not at all, and a session that fits it', async (bench) => {
+  test('a reader sees each group whole or not at all, and a session that fits it', async (bench) => {
     const [one, other] = [await bench.open(), await bench.open()]
     const run = await drive(one, 'r')
     const write = async (): Promise<void> => {

@@ -5,7 +5,7 @@ import type { StoreTest } from './bench.ts'
 import { accept, asks, drive, newSession } from './driven-run.ts'
 
 export function changes (test: StoreTest): void {
-  test('sessions that have changed since a cursor are named, whoever changed them and however', async (bench) => {
+  test('sessions that have changed since a cursor are named: every kind of change, by any instance', async (bench) => {
     const [one, other] = [await bench.open(), await bench.open()]
     const run = await drive(one, 'r')
     let { cursor, sessionIds } = await other.changedSessions(null)

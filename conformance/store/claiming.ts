@@ -1,4 +1,4 @@
-/* Waiting runs whose session is free: whoever has room takes the one that waits longest, and nobody takes it twice. */
+/* Waiting runs whose session is free: an instance with room takes the one that waits longest, and no two take the same. */
 import assert from 'node:assert/strict'
 import type { Promotion } from '../../lib/store/store.ts'
 import type { StoreTest } from './bench.ts'

@@ -19,7 +19,7 @@ export function sessions (test: StoreTest): void {
     for (const time of [createdAt, updatedAt]) assert.equal(new Date(time).toISOString(), time)
     assert.deepEqual(await other.getSession('s', OWNER), created)
     assert.equal(await other.createSession(newSession('s', { title: 'mine now' })), null)
-    assert.equal(await other.createSession(newSession('s', { owner: STRANGER })), null, 'whoever asks')
+    assert.equal(await other.createSession(newSession('s', { owner: STRANGER })), null, 'for any owner')
     assert.deepEqual(await one.getSession('s', OWNER), created)
   })
 
@@ -71,7 +71,7 @@ export function sessions (test: StoreTest): void {
     assert.deepEqual(await ids(STRANGER, 10, 'd'), await ids(STRANGER, 10, 'nowhere'), 'a page tells nobody which ids others have taken')
     await store.deleteSession('c', OWNER)
     assert.deepEqual(await ids(OWNER, 10, null), ['d', 'b', 'a'], 'without deleted ones')
-    assert.deepEqual(await ids(OWNER, 10, 'c'), ['b', 'a'], 'whoever was at a page goes on when its last session is gone')
+    assert.deepEqual(await ids(OWNER, 10, 'c'), ['b', 'a'], 'a page goes on behind a session that is gone')
   })
 
   test('a patch changes what it names, and when the session was touched', async (bench) => {

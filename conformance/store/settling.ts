@@ -102,7 +102,7 @@ export function settling (test: StoreTest): void {
     assert.deepEqual(await one.listAnswers(100), [])
   })
 
-  test('whoever reads meanwhile sees as pending what the log has without an outcome', async (bench) => {
+  test('a reader sees as pending what the log has without an outcome', async (bench) => {
     const [one, other] = [await bench.open(), await bench.open()]
     const run = await drive(one, 'r')
     const write = async (): Promise<void> => {

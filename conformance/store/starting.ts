@@ -1,4 +1,4 @@
-/* Who runs: one per session, whoever starts and however many do. */
+/* One running run per session, for any number of starts at once. */
 import assert from 'node:assert/strict'
 import type { RunStart } from '../../lib/store/store.ts'
 import type { StoreTest } from './bench.ts'

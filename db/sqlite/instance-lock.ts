@@ -15,7 +15,7 @@ function inodeOf (file: string): number | undefined {
   return statSync(file, { throwIfNoEntry: false })?.ino
 }
 
-// Nothing is ever written, and a journal would be left behind by whoever is killed.
+// Nothing is ever written, and a journal would be left behind by a process that is killed.
 function open (file: string, options: Database.Options): Database.Database {
   const database = new Database(file, options)
   database.pragma('journal_mode = MEMORY')

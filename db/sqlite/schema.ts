@@ -56,7 +56,7 @@ export const runs = sqliteTable('agent_runs_runs', {
   index('agent_runs_runs_compactable').on(table.completedAt).where(sql`${table.compacted} = 0 AND ${table.status} = 'completed'`),
   index('agent_runs_runs_session').on(table.sessionKey, table.key),
   uniqueIndex('agent_runs_runs_queue').on(table.sessionKey, table.position).where(sql`${table.status} = 'queued'`),
-  // One running run per session: the database refuses the second, whoever asks.
+  // One running run per session: the database itself refuses a second one.
   uniqueIndex('agent_runs_runs_running').on(table.sessionKey).where(sql`${table.status} = 'running'`)
 ])
 

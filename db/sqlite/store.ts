@@ -61,7 +61,7 @@ class SqliteStore implements Store {
   async #open (): Promise<void> {
     const { path, database, durability = 'normal' } = this.#options
     this.#connection = database === undefined ? await Connection.open(path!, durability) : await Connection.use(database)
-    // By its real name: whoever opens the file by another path must find the same locks.
+    // By its real name: a process that opens the file by another path must find the same locks.
     if (database === undefined && path !== MEMORY) {
       // It needs the driver, which is there now.
       const { InstanceLocks } = await import('./instance-lock.ts')

@@ -10,7 +10,7 @@ import { echo } from 'fastify-agent-runs/providers/echo'
 import { sqliteStore } from 'fastify-agent-runs/sqlite'
 import { projects } from './schema.ts'
 
-// Whoever waits for the database blocks the event loop, and with it every stream: not for long, then.
+// Waiting for the database blocks the event loop, and with it every stream: not for long, then.
 const database = new Database(process.env['DATABASE'] ?? 'app.db', { timeout: 100 })
 database.pragma('journal_mode = WAL')
 const db = drizzle(database)

@@ -176,7 +176,7 @@ export class RunPool {
     throw await this.#options.store.getRun(runId, null) === null ? runsError('RUN_NOT_FOUND', [runId]) : runsError('STORE_UNAVAILABLE')
   }
 
-  /** Ends a run in the store, whoever drives it; the terminal that holds, or null if there is no such run. */
+  /** Ends a run in the store, wherever it is driven; the terminal that holds, or null if there is no such run. */
   async close (runId: string, ending: RunEnding): Promise<CompleteEvent | null> {
     // One that is driven here makes room itself. Without a slot the session's next run waits for one, like all others.
     const promote = !this.#closing && (this.isDriven(runId) || !this.full)

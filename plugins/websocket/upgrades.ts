@@ -1,6 +1,6 @@
 /*
- * Who asks an HTTP server for an upgrade. Once somebody listens for them, Node leaves all such requests to whoever does, on
- * whatever route: what is not for us has to be served as if nobody listened.
+ * Upgrade requests of an HTTP server. Once there is a listener for them, Node leaves all of them to the listeners, on any
+ * route: what is not for us has to be served as if there were none.
  */
 import { EventEmitter } from 'node:events'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'

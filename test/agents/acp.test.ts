@@ -25,7 +25,7 @@ interface World extends AcpApp {
 
 async function world (t: Test, idleMs = 60_000): Promise<World> {
   const [model, home, mark] = [await FakeModel.open(t), tempDir(t), randomUUID()]
-  // Nothing of whoever runs the tests: the agent's own agent does not start with all of it.
+  // Nothing of the developer's own settings: the agent's own agent does not start with all of it.
   const nothing = Object.fromEntries(Object.keys(process.env).map((name) => [name, undefined]))
   const app = await acpApp(t, { command: AGENT, cwd: home, env: { ...nothing, PATH: process.env['PATH'], ...surroundings(model, home), [MARK]: mark }, idleMs })
   return {

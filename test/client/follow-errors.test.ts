@@ -35,7 +35,7 @@ for (const [status, code] of [[400, 'INVALID_CURSOR'], [401, 'UNAUTHENTICATED'],
 }
 
 for (const status of [408, 425, 429, 500, 502, 503, 504]) {
-  test(`${status} passes, whoever says it`, async (t) => {
+  test(`${status} passes, from a server or a proxy`, async (t) => {
     const { states, error } = await played(t, {},
       (asked) => asked.answer(status, '<h1>Later</h1>'),
       (asked) => asked.refuse(status, 'STORE_UNAVAILABLE'),

@@ -155,7 +155,7 @@ for (const [name, frames] of [['at once', []], ['behind its hello', [subscribed(
       const peer = await server.next()
       await Promise.all(sessions.map(() => peer.subscribed()))
       peer.send(...frames).close(1000)
-      // Each waits for itself; whoever is first then waits for the socket.
+      // Each waits for itself; the first then waits for the socket.
       const own = await Promise.all(sessions.map(() => pauses.next()))
       t.equal(server.handshakes, times + 1)
       assertWaits(t, own.map(({ ms }) => ms), own.map(() => least))

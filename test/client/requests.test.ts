@@ -123,7 +123,7 @@ test('an answer to an approval is sent again, and what came of it the first time
   await t.rejects(approved, { code: 'PERMISSION_ALREADY_RESOLVED', statusCode: 409 })
 })
 
-test('a session is not created twice, and is deleted whoever did it', async (t) => {
+test('a session is not created twice, and is deleted by the first of several', async (t) => {
   const server = await StreamServer.open(t)
   const client = createClient(server.url, soon)
   const created = client.createSession({ title: 'x' })

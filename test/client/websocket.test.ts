@@ -170,7 +170,7 @@ test('what comes of a subscription that is over is nobody\'s', async (t) => {
   const other = client.subscribe('other', () => {})
   const peer = await server.next()
   await peer.subscribed()
-  // Whoever sends follows the session, too; this client did not ask for that.
+  // A sender follows the session, too; this client did not ask for that.
   const sent = client.send('s', 'x')
   const { requestId } = await peer.next()
   peer.send({ kind: 'chat_accepted', requestId, sessionId: 's', runId: 'r', cursor: 4, status: 'running' }, subscribed({ cursor: 4 }), delta(5))

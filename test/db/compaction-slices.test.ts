@@ -1,4 +1,4 @@
-/* Compaction in slices: whoever reads between two of them, from any cursor, rebuilds the same text. */
+/* Compaction in slices: a reader between two of them, from any cursor, rebuilds the same text. */
 import Database from 'better-sqlite3'
 import { test } from 'tap'
 import { delta, drive, OWNER, status, text } from '../../conformance/store/driven-run.ts'

@@ -5,7 +5,7 @@ import { sqliteStore } from '../../db/sqlite/store.ts'
 import { newRun } from '../helpers/new-run.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
 
-test('the database itself refuses a second running run of a session, whoever writes it', async (t) => {
+test('the database itself refuses a second running run of a session, for any writer', async (t) => {
   const path = join(tempDir(t), 'runs.db')
   const store = sqliteStore({ path })
   t.teardown(() => store.close())

@@ -98,7 +98,7 @@ test('a message that waits is run by whichever instance ends the run before it, 
   await postJson(`${second.url}/sessions/s/abort`, {})
   await two.stopped.promise
   const three = await there.next()
-  t.equal(three.context.content, 'three', 'whoever ended the run from outside goes on')
+  t.equal(three.context.content, 'three', 'the instance that ended the run goes on')
   t.match(await postJson(`${first.url}/sessions/s/messages`, { content: 'now', onBusy: 'interrupt' }), { body: { status: 'running' } })
   await three.stopped.promise
   ;(await here.next()).end()

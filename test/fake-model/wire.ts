@@ -47,7 +47,7 @@ export interface Writer {
   end (stop: Stop, usage: Usage): string
   /** An error in the middle of a stream. */
   failure (message: string): string
-  /** The whole answer, for whoever did not ask for a stream. */
+  /** The whole answer, for a client that did not ask for a stream. */
   whole (steps: Step[], stop: Stop, usage: Usage): unknown
 }
 

@@ -16,7 +16,7 @@ export const claudeSdk = agentPackage('@anthropic-ai/claude-agent-sdk')
 /** Every process of an agent carries it. */
 const MARK = 'TEST_AGENT'
 
-/** What an agent needs to know of the fake model, and nothing of whoever runs the tests. */
+/** What an agent needs to know of the fake model, and nothing of the developer's own settings. */
 export function surroundings (model: FakeModel, home: string): Record<string, string | undefined> {
   const others = Object.keys(process.env).filter((name) => /^(CLAUDE|ANTHROPIC)/.test(name)).map((name) => [name, undefined])
   return {

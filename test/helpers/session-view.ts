@@ -119,7 +119,7 @@ export class SessionView {
   }
 }
 
-/** Whoever reads the tests' output breaks lines at more than line feeds. */
+/** Readers of the tests' output break lines at more than line feeds. */
 function readable (fault: string): string {
   return fault.replace(/[^ -~]/g, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`)
 }

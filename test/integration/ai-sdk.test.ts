@@ -46,7 +46,7 @@ for (const version of VERSIONS) {
     t.strictSame((await history()).map(({ id, role }) => [id, role])[1], [chat.messages[1]!.id, 'assistant'])
   })
 
-  test(`AI SDK ${version}: whoever comes to a run that is running gets all of it, and nothing when none is`, async (t) => {
+  test(`AI SDK ${version}: a client that comes to a run that is running gets all of it, and nothing when none is`, async (t) => {
     const { agent, url, open, history } = await serve(t)
     const nobody = open(version)
     await nobody.resumeStream()
@@ -68,7 +68,7 @@ for (const version of VERSIONS) {
     t.strictSame([idle.status, conversation(idle)], ['ready', ['user: hi', 'assistant: one, two, three']])
   })
 
-  test(`AI SDK ${version}: whoever comes with the cursor of the history is told of a run that has ended since`, async (t) => {
+  test(`AI SDK ${version}: a client that comes with the cursor of the history is told of a run that has ended since`, async (t) => {
     const { agent, url, open, history } = await serve(t)
     const { cursor } = await (await fetch(`${url}/ai-sdk/s/messages`)).json() as { cursor: number }
     const chat = open(version, { prepareReconnectToStreamRequest: () => ({ api: `${url}/ai-sdk/s/stream?lastEventId=${cursor}` }) })

@@ -90,7 +90,7 @@ test('of answers over HTTP and over a WebSocket at the same time exactly one hol
   }
 })
 
-test('everybody who follows sees the request and its outcome, whoever answered it and wherever', async (t) => {
+test('every client sees the request and its outcome, from any device and instance', async (t) => {
   const agent = scriptedProvider()
   const store = join(tempDir(t), 'runs.db')
   const first = await serveApp(t, { providers: { agent }, store })

@@ -94,7 +94,7 @@ for (const transport of ['sse', 'websocket'] as const) {
     t.equal(states.at(-1), 'closed UNAUTHENTICATED')
   })
 
-  test(`${transport}: whoever leaves, leaves: the server has nobody left`, async (t) => {
+  test(`${transport}: a client that leaves is gone from the server, too`, async (t) => {
     const requests: FastifyRequest[] = []
     const { url } = await serveApp(t, { providers: { echo: echo() }, onRequest: async (request: FastifyRequest) => { requests.push(request) } })
     const client = connect(url)

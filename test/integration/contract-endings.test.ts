@@ -15,7 +15,7 @@ function cutAll (followers: Follower[]): void {
 }
 
 for (const { name, follow } of TRANSPORTS) {
-  test(`${name}: whoever follows a session that is deleted is told so, and nothing after it`, async (t) => {
+  test(`${name}: a client of a session that is deleted is told so, and nothing after it`, async (t) => {
     const agent = scriptedProvider()
     const { app, url } = await serveApp(t, { providers: { agent } })
     await app.agentRuns.createSession({ id: 's' })

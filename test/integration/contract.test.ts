@@ -43,7 +43,7 @@ function cutAll (followers: Follower[]): void {
 }
 
 for (const { name, follow } of TRANSPORTS) {
-  test(`${name}: whoever joins at any moment of a burst, from any cursor, gets everything after it once and in order`, async (t) => {
+  test(`${name}: a client that joins at any moment of a burst, from any cursor, gets everything after it once and in order`, async (t) => {
     const { url, start } = await serve(t)
     const { below, chance } = random(7)
     const run = await start()
@@ -144,7 +144,7 @@ for (const { name, follow } of TRANSPORTS) {
     cutAll(early)
   })
 
-  test(`${name}: a run goes on though everybody is gone, and whoever comes back has missed nothing`, async (t) => {
+  test(`${name}: a run goes on without clients, and one that comes back has missed nothing`, async (t) => {
     const { url, start, app } = await serve(t)
     const run = await start()
     const client = await follow(url, 's')

@@ -62,7 +62,7 @@ test('a completed run stays replayable to the last delta until its time is over'
   t.equal((await app.agentRuns.getSession('s'))?.compactedThrough, 0)
 })
 
-test('a long running run is merged as it goes: bounded for whoever comes, unchanged for whoever follows', async (t) => {
+test('a long running run is merged as it goes: bounded for a new client, unchanged for one that follows', async (t) => {
   const agent = scriptedProvider()
   const { url } = await serveApp(t, { providers: { agent }, retention: { maxTransientEventsPerRun: 64 } })
   await postJson(`${url}/sessions/s/messages`, { content: 'go' })

@@ -69,7 +69,7 @@ test('a cause stays in the process: it is kept, and not among what is shown', (t
   t.end()
 })
 
-test('an error that passes says when another try makes sense, unless whoever throws it knows better', (t) => {
+test('an error that passes says when another try makes sense, unless the thrower knows better', (t) => {
   t.strictSame(['STORE_UNAVAILABLE', 'SHUTTING_DOWN'].map((code) => runsError(code as 'SHUTTING_DOWN').retryAfter), [1, 5])
   t.equal(runsError('SHUTTING_DOWN', [], { retryAfter: 60 }).retryAfter, 60)
   t.notOk('retryAfter' in runsError('RUN_IN_PROGRESS', ['s']))

@@ -50,7 +50,7 @@ test('an event that is pushed while one is taken is not lost', async (t) => {
   t.strictSame(seen, ['one', 'after 1', 'after 2'])
 })
 
-test('there is room below 256 events; above, whoever asks waits until they are taken', async (t) => {
+test('there is room below 256 events; above, the next call waits until they are taken', async (t) => {
   const queue = eventQueue()
   fill(queue, 255)
   t.ok(await settled(queue.room()))
@@ -121,7 +121,7 @@ test('a failure is thrown behind what was pushed before it, and only the first c
   t.strictSame(await drained(ended), [])
 })
 
-test('whoever runs 10,000 events ahead fails the run, behind what it has pushed', async (t) => {
+test('an agent that runs 10,000 events ahead fails the run, behind what it has pushed', async (t) => {
   const queue = eventQueue()
   fill(queue, 10_000)
   queue.end()

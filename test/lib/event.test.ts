@@ -80,7 +80,7 @@ test('a pending event is encoded at once: what happens to its fields later does 
   t.end()
 })
 
-test('fields that are no JSON are an error of whoever made them', (t) => {
+test('fields that are no JSON are an error of their maker', (t) => {
   const circular: Record<string, unknown> = {}
   circular['self'] = circular
   t.throws(() => pendingEvent('custom', { name: 'n', data: circular }), TypeError)

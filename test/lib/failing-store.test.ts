@@ -144,7 +144,7 @@ test('a run whose message was refused, as only the answer was lost, is ended at 
   t.match((await registry.listRuns('s')).runs, [{ status: 'completed', reason: 'interrupted' }])
 })
 
-test('whoever follows is shown what was committed, though its answer was lost and nothing more happens', async (t) => {
+test('a client is shown what was committed, though its answer was lost and nothing more happens', async (t) => {
   const alive = setInterval(() => {}, 1e6)
   t.teardown(() => clearInterval(alive))
   const { failing, registry } = await build(t)

@@ -203,7 +203,7 @@ test('approvals of a run that wait are bounded in sum, too', async (t) => {
   t.strictSame(kinds.filter((kind) => kind === 'permission_request').length, 2)
 })
 
-test('what a session is created or changed with is bounded, whoever asks', async (t) => {
+test('what a session is created or changed with is bounded, for every caller', async (t) => {
   const registry = await openRegistry(t, { async * run () {} })
   const fits = { title: 't'.repeat(512), metadata: { note: 'é'.repeat(8_000) } }
   t.match(await registry.createSession({ id: 's', ...fits }), fits)

@@ -168,7 +168,7 @@ test('looks that see a decision while it is being committed do not take it again
   t.strictSame(await end(), ['user go', 'asks 1', 'resolved 1 true', 'complete finished'])
 })
 
-test('the run of an instance that is dead cannot take an answer: whoever gave it hears that it came to nothing', async (t) => {
+test('the run of an instance that is dead cannot take an answer: the client hears that it came to nothing', async (t) => {
   const { store, other, there, run, requestId } = await apart(t)
   // It is as good as dead: it sees no answer, and writes nothing.
   store.listAnswers = async () => []

@@ -30,7 +30,7 @@ test('a request is an event that every client sees, its answer another one, and 
   t.strictSame(await end(), ['user go', 'asks 1', 'resolved 1 true once', 'asks 2', 'resolved 2 false', 'complete finished'])
 })
 
-test('the outcome is in the log before the agent hears of it, and before whoever answered does', async (t) => {
+test('the outcome is in the log before the agent hears of it, and before the client that answered does', async (t) => {
   const { registry, store, ask, answer, end } = await startAsking(t)
   const { asked, release } = holdUp(store, 'permission_resolved')
   const told: string[] = []

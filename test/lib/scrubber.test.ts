@@ -161,7 +161,7 @@ test('one id that starts another does not spoil it in a whole text', (t) => {
   t.end()
 })
 
-test('the app\'s own session id is not native, whoever says so', (t) => {
+test('the app\'s own session id is not native, even if a provider says so', (t) => {
   const scrubber = new Scrubber('our-session', ['our-session', NATIVE])
   scrubber.add('our-session')
   t.equal(streamed(scrubber, ['our-', `session ${NATIVE}`]), 'our-session our-session')

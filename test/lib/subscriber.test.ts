@@ -110,7 +110,7 @@ test('a slow reader that memory does not reach back to catches up from the store
   t.end()
 })
 
-test('what a read shows of commits made elsewhere moves the channel on, and wakes whoever was live', async (t) => {
+test('what a read shows of commits made elsewhere moves the channel on, and wakes live subscribers', async (t) => {
   const { log, channel, publish } = build(9)
   const live = follow(log, channel, 9)
   live.subscriber.start()
@@ -215,7 +215,7 @@ test('a page that ends in compacted seqs moves the cursor past them', async (t) 
   t.end()
 })
 
-test('when the log cannot be read the stream ends, and whoever asked learns why, once', async (t) => {
+test('when the log cannot be read the stream ends, and its opener learns why, once', async (t) => {
   const failure = new Error('disk I/O error')
   const { log, channel } = build(9)
   const { sink, subscriber, closed, errors } = follow(log, channel, 1, { read: () => Promise.reject(failure) })

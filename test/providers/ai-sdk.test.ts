@@ -142,7 +142,7 @@ test('AI SDK 6: an abort while an approval is waited for ends the run, and the n
   t.match(model.last.body.messages[2], { role: 'tool', content: 'The tool was interrupted, and has no result.' })
 })
 
-test('whoever makes streams of their own may: sources and files become custom events, behind the text that they came in', async (t) => {
+test('a host may make the stream itself: sources and files become custom events, behind the text that they came in', async (t) => {
   const parts = [
     { type: 'start' }, { type: 'text-start', id: '1' }, { type: 'text-delta', id: '1', text: 'As he ' }, { type: 'source', sourceType: 'url', id: 's', url: 'https://example.com' },
     { type: 'text-delta', id: '1', text: 'says.' }, { type: 'text-end', id: '1' }, { type: 'file', file: { mediaType: 'image/png', base64: 'AAAA', uint8Array: new Uint8Array(3) } },

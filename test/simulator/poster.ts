@@ -93,7 +93,7 @@ export class Poster {
     await this.#end(sessionId, (registry) => exitCode === undefined ? registry.abortRun({ sessionId, runId: run.runId }) : registry.completeRun(run.runId, { exitCode }))
   }
 
-  /** Whoever is told how a run has ended is told what is in the log. */
+  /** What a client is told of an end is what is in the log. */
   async #end (sessionId: string, work: (registry: RunRegistry) => Promise<CompleteEvent | null>): Promise<void> {
     const { ledger, journal } = this.#world
     ledger.endings.add(sessionId)

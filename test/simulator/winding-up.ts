@@ -51,7 +51,7 @@ async function settle ({ loop, ledger, journal }: World, answers: Answers): Prom
   for (const { runId, log, firstSeq } of ledger.open) journal.violation('C8', `${runId} of ${log.id} ${firstSeq === null ? 'waits' : 'runs'} for ever`)
 }
 
-/** Whoever is connected has been told everything, though nothing new happens in its session. */
+/** Connected clients have been told everything, though nothing new happens in its session. */
 async function told (followers: Follower[], { loop, journal }: World): Promise<void> {
   const deadline = loop.now + TELLING_MS
   const waiting = (): Follower[] => followers.filter((follower) => !follower.isTold)

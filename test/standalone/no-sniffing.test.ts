@@ -20,7 +20,7 @@ async function serve (t: Test, args: string[] = []) {
   return { app, lines, routes, url: await app.listen({ port: 0, host: '127.0.0.1' }) }
 }
 
-test('every answer of every route says that its type is to be believed, whoever asks and however', async (t) => {
+test('every answer of every route says that its type is to be believed, for any caller and request', async (t) => {
   const { url, routes } = await serve(t, ['--tokens', tokensFile(t, [{ token: TOKEN, owner: 'alice' }]), '--cors-origin', 'https://app.example'])
   const seen = new Set<number>()
   const asking: Array<Record<string, string>> = [{ authorization: `Bearer ${TOKEN}` }, {}, { host: 'evil.example' }, { origin: 'https://evil.example' }, { authorization: `Bearer ${TOKEN}`, 'content-type': 'application/json' }]

@@ -56,7 +56,7 @@ test('a stream carries the headers of CORS too', async (t) => {
 test('a page of another origin cannot do by a simple request what CORS would not let it do', async (t) => {
   const { app } = await buildStandalone(t, ['--cors-origin', APP])
   await app.agentRuns.createSession({ id: 's' })
-  // That a page may send with the cookies of whoever looks at it, without asking first.
+  // That a page may send with the cookies of its reader, without asking first.
   const abort = async (headers: Record<string, string>) => (await app.inject({ method: 'POST', url: '/sessions/s/abort', headers: { host: 'localhost:3000', ...headers } })).statusCode
   const reached = 409
   t.equal(await abort({}), reached, 'no browser')

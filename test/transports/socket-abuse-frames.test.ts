@@ -7,7 +7,7 @@ import { eventually, serveSockets } from '../helpers/serve-sockets.ts'
 const UNSUBSCRIBE = { type: 'chat.unsubscribe', sessions: [{ sessionId: 'x' }] }
 const MESSAGE = JSON.stringify(UNSUBSCRIBE)
 
-/** Whoever else is there is served as before. */
+/** Other clients are served as before. */
 async function assertServed (peer: RawSocket): Promise<void> {
   await peer.ask(UNSUBSCRIBE, 'chat_unsubscribed')
 }

@@ -4,7 +4,7 @@ import { sqliteStore } from '../../db/sqlite/store.ts'
 import { clientFrame, OPCODE, type RawSocket } from '../helpers/raw-socket.ts'
 import { serveSockets } from '../helpers/serve-sockets.ts'
 
-/** Whoever else is there is served as before. */
+/** Other clients are served as before. */
 async function assertServed (peer: RawSocket): Promise<void> {
   await peer.ask({ type: 'chat.unsubscribe', sessions: [{ sessionId: 'x' }] }, 'chat_unsubscribed')
 }

@@ -87,7 +87,7 @@ test('while the socket is full nothing is opened and nothing is read; once there
   t.strictSame(wire.written, ['a', 'b', 'c'].flatMap((id) => [`${id} chat_subscribed`, ...seqs(1)]))
 })
 
-test('whoever is in the middle of its log has it to the end, or until the socket is full, before the next is opened', async (t) => {
+test('a client in the middle of its log has it to the end, or until the socket is full, before the next is opened', async (t) => {
   const { wire, log, opened, subscriptions } = build()
   log.hold = true
   for (const id of ['a', 'b']) subscriptions.follow(id, 0)

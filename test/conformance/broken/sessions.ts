@@ -1,7 +1,7 @@
 /* Sessions, deletions and instances that break the contract. */
 import type { Breakage } from './breakage.ts'
 
-/** One method that asks on behalf of the app itself, whoever asks. */
+/** One method that asks on behalf of the app itself, for any caller. */
 const ownerless = (method: 'getSession' | 'updateSession' | 'deleteSession' | 'getRun' | 'listRuns' | 'read' | 'readEvents' | 'readHistory'): Breakage => (store) => ({
   [method]: (id: string, _owner: unknown, ...rest: unknown[]) => (store[method] as (...args: unknown[]) => unknown)(id, null, ...rest)
 })
