@@ -2,7 +2,7 @@
 import { RunsClientError } from './errors.ts'
 
 /** As the server checks it (docs/PROTOCOL.md). */
-const SESSION_ID = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$/
+const SESSION_ID = /^(?!\.|__proto__$)[A-Za-z0-9._~-]{0,99}[A-Za-z0-9_~-]$/
 
 /** Throws INVALID_REQUEST at what cannot be a session's id, before anything is asked. */
 export function assertSessionId (sessionId: unknown): void {

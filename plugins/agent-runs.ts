@@ -80,8 +80,8 @@ async function mountRoutes (scope: FastifyInstance, { sse, sockets }: { sse: Sse
   // A form or a page of another origin can post text without asking first.
   scope.removeContentTypeParser('text/plain')
   readJsonBodies(scope, limits.bodyValues)
-  // Events are JSON of others: no browser is to take an answer for anything else.
-  scope.addHook('onRequest', async (_request, reply) => { reply.header('x-content-type-options', 'nosniff') })
+  // Events are JSON of others: no browser is to take an answer for anything else, nor an old one for what is there now.
+  scope.addHook('onRequest', async (_request, reply) => { reply.headers({ 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' }) })
   if (websocket) scope.addHook('onRequest', serveUpgradeAsPlain)
   guardRoutes(scope, websocket ? { ...guard, onRequest: [...guard.onRequest, originGuard(allowedOrigins)] } : guard)
   budgetRequests(scope, limits.requestBytesPerOwner)

@@ -14,7 +14,7 @@ export const sessionRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.post('/sessions', {
     config: { runsAction: 'create' },
-    schema: { operationId: 'createSession', summary: 'Create a session', body: NewSession, response: answers({ 201: Session }, 'SESSION_EXISTS', 'UNSUPPORTED_PROVIDER', ...BODY_ERRORS) }
+    schema: { operationId: 'createSession', summary: 'Create a session', body: Type.Union([NewSession, Type.Null()]), response: answers({ 201: Session }, 'SESSION_EXISTS', 'UNSUPPORTED_PROVIDER', ...BODY_ERRORS) }
   }, async (request, reply) => {
     const session = await runs.createSession({ ...request.body, owner: request.agentRuns.owner })
     reply.code(201).header('location', `${fastify.prefix}/sessions/${session.id}`)
@@ -40,9 +40,9 @@ export const sessionRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.patch('/sessions/:id', {
     config: { runsAction: 'update' },
-    schema: { operationId: 'updateSession', summary: 'Change a session\'s title or metadata', params: SessionParams, body: SessionPatch, response: answers({ 200: Session }, ...SESSION_ERRORS, ...BODY_ERRORS) }
+    schema: { operationId: 'updateSession', summary: 'Change a session\'s title or metadata', params: SessionParams, body: Type.Union([SessionPatch, Type.Null()]), response: answers({ 200: Session }, ...SESSION_ERRORS, ...BODY_ERRORS) }
   }, async ({ params: { id }, body, agentRuns: { owner } }) => {
-    return shown(await runs.updateSession(id, body, { owner }))
+    return shown(await runs.updateSession(id, body ?? {}, { owner }))
   })
 
   fastify.delete('/sessions/:id', {

@@ -8,10 +8,10 @@ export const ANONYMOUS = ''
 export type Owner = string | null
 
 /**
- * Session ids that clients may choose: unreserved URL characters, starting with a letter or digit; at most 100 of them, as
- * that is how long Fastify lets a path parameter be.
+ * Session ids that clients may choose: unreserved URL characters, with no dot at either end, which paths and file systems read
+ * otherwise; at most 100 of them, as that is how long Fastify lets a path parameter be.
  */
-export const SESSION_ID_PATTERN = '^[A-Za-z0-9][A-Za-z0-9._~-]{0,99}$'
+export const SESSION_ID_PATTERN = '^(?!\\.|__proto__$)[A-Za-z0-9._~-]{0,99}[A-Za-z0-9_~-]$'
 
 /** JSON that the app keeps with a session; never interpreted. */
 export type Metadata = Record<string, unknown>

@@ -1,4 +1,4 @@
-/* How JSON bodies are read: what would be slow to parse, or too deep to pass on, is refused before. */
+/* How JSON bodies are read: an empty one is none, and what would be slow to parse, or too deep to pass on, is refused before. */
 import type { FastifyInstance } from 'fastify'
 import { runsError } from '../../lib/protocol/errors.ts'
 import { exceeds, MAX_DEPTH } from '../../lib/protocol/json.ts'
@@ -11,7 +11,13 @@ export function readJsonBodies (scope: FastifyInstance, maxValues: number): void
   const parse = scope.getDefaultJsonParser('error', 'error')
   const most = { values: maxValues, depth: MAX_DEPTH }
   scope.removeContentTypeParser('application/json')
+  scope.addHook('onRequest', async ({ raw: { headers } }) => {
+    // Clients and their wrappers name a type whether or not there is a body.
+    const isEmpty = headers['transfer-encoding'] === undefined && (headers['content-length'] === undefined || headers['content-length'] === '0')
+    if (isEmpty) delete headers['content-type']
+  })
   scope.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') return done(null, null)
     if (exceeds(body, most)) return done(runsError('BODY_TOO_COMPLEX'))
     void parse(request, body, done)
   })

@@ -170,7 +170,7 @@ test('what is asked has its parameters, and null is no error where nothing is on
 test('what is no id never leaves the client', async (t) => {
   const server = await StreamServer.open(t)
   const client = createClient(server.url, soon)
-  for (const id of ['', '..', 'a/b', '-x', 'x'.repeat(101), undefined as unknown as string, null as unknown as string]) {
+  for (const id of ['', '..', 'a/b', '.x', 'x.', 'x'.repeat(101), undefined as unknown as string, null as unknown as string]) {
     await t.rejects(client.send(id, 'x'), { code: 'INVALID_REQUEST' })
     await t.rejects(client.deleteSession(id), { code: 'INVALID_REQUEST' })
     t.throws(() => client.follow(id), { code: 'INVALID_REQUEST' })

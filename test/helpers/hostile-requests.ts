@@ -81,7 +81,7 @@ export const METHODS: HostileRequest[] = [
 ]
 
 const NO_SESSION_IDS = [
-  '..%2f..%2fetc%2fpasswd', '%2e%2e%2f', '%00', 'a%00b', 'a%0d%0aset-cookie:%20x=1', '%e2%80%a8', '__proto__', '.hidden', '-dash', '~tilde', 'a%20b', 'a%2fb', '%F0%9F%92%A9',
+  '..%2f..%2fetc%2fpasswd', '%2e%2e%2f', '%00', 'a%00b', 'a%0d%0aset-cookie:%20x=1', '%e2%80%a8', '__proto__', '.hidden', 'dot.', 'a%20b', 'a%2fb', '%F0%9F%92%A9',
   'a%1b%5b31mred', "a'%3bDROP%20TABLE%20x", '%3Cscript%3E', 'a%5cb'
 ]
 

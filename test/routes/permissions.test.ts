@@ -72,7 +72,7 @@ test('what does not exist is not found: the session, or the approval in it', asy
   t.match((await post(`/sessions/nowhere/permissions/${requestId}`, { allow: true })).json, { statusCode: 404, code: 'SESSION_NOT_FOUND', message: 'Session "nowhere" does not exist.' })
   t.match((await answer({ allow: true }, 'nothing')).json, { statusCode: 404, code: 'PERMISSION_NOT_FOUND' })
   t.match((await post(`/sessions/other/permissions/${requestId}`, { allow: true })).json, { statusCode: 404, code: 'PERMISSION_NOT_FOUND' }, 'another session of hers')
-  t.match((await post(`/sessions/_/permissions/${requestId}`, { allow: true })).json, { statusCode: 400, code: 'INVALID_REQUEST' })
+  t.match((await post(`/sessions/.x/permissions/${requestId}`, { allow: true })).json, { statusCode: 400, code: 'INVALID_REQUEST' })
   t.equal((await app.agentRuns.getSession('s'))?.pendingPermissions.length, 1)
 })
 
