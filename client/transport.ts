@@ -6,6 +6,8 @@ import type { Connect } from './following.ts'
 /** A message with what goes with it. */
 export interface Message {
   content: MessageContent
+  /** Your own id of the message, under which the log and every history have it. 1 to 256 characters. Default: a random one. */
+  messageId?: string
   /** Default: the session's, else the server's. */
   provider?: string
   /** What becomes of it while another run is running or waits. Default: 'reject', a RUN_IN_PROGRESS. */

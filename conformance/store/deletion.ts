@@ -52,7 +52,7 @@ export function deletion (test: StoreTest): void {
     const run = await drive(one, 'r')
     const sent = run.group([delta('m', 'half a')])
     await run.send(sent)
-    await accept(one, 'waiting', { idempotency: { key: 'k', hash: 'h' } })
+    await accept(one, 'waiting', { names: [{ name: 'k', hash: 'h' }] })
     assert.equal(await other.deleteSession('s', OWNER), true)
 
     assert.equal(await outcome(one, run.group([text('late')])), 'stale')
@@ -69,7 +69,7 @@ export function deletion (test: StoreTest): void {
     assert.deepEqual(await one.listRunningRuns(null, { limit: 100, after: null }), [])
     assert.deepEqual(await one.listCompactableRuns(Date.now() + 60_000, 10), [])
     await one.setProviderSessionId('s', 'echo', 'native')
-    await rejects('SESSION_DELETED', one.startRun(newRun('again', { idempotency: { key: 'k', hash: 'h' } })))
+    await rejects('SESSION_DELETED', one.startRun(newRun('again', { names: [{ name: 'k', hash: 'h' }] })))
     await bench.crash(one)
     assert.deepEqual(await other.listOrphanedRuns(), [])
   })

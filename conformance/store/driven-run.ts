@@ -19,7 +19,7 @@ export type Accepted = Extract<RunStart, { outcome: 'accepted' }>
 export function newRun (runId: string, more: Partial<NewRun> = {}): NewRun {
   const message = pendingEvent('text', { role: 'user', messageId: `message-${runId}`, content: `do ${runId}` })
   return {
-    runId, sessionId: 's', owner: OWNER, provider: 'echo', message, options: {}, createSession: true, onBusy: 'queue', admit: 'run', maxQueued: 100, idempotency: null, ...more
+    runId, sessionId: 's', owner: OWNER, provider: 'echo', message, options: {}, createSession: true, onBusy: 'queue', admit: 'run', maxQueued: 100, names: [], ...more
   }
 }
 

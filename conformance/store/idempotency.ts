@@ -3,8 +3,8 @@ import assert from 'node:assert/strict'
 import type { StoreTest } from './bench.ts'
 import { accept, assertStandstill, claimedOf, drive, DrivenRun, inShort, logOf, newRun, OWNER, rejects, sessionOf, STRANGER, text } from './driven-run.ts'
 
-const KEYED = { idempotency: { key: 'k', hash: 'h' } }
-const OTHER_HASH = { idempotency: { key: 'k', hash: 'other' } }
+const KEYED = { names: [{ name: 'k', hash: 'h' }] }
+const OTHER_HASH = { names: [{ name: 'k', hash: 'other' }] }
 
 export function idempotency (test: StoreTest): void {
   test('of many repeats at once one is the run, and all are answered with it', async (bench) => {
@@ -83,7 +83,7 @@ export function idempotency (test: StoreTest): void {
     const store = await bench.open()
     await drive(store, 'r', KEYED)
     claimedOf((await accept(store, 'elsewhere', { ...OTHER_HASH, sessionId: 'other' })).promotion, 'elsewhere')
-    await accept(store, 'second', { idempotency: { key: 'K', hash: 'h' } })
+    await accept(store, 'second', { names: [{ name: 'K', hash: 'h' }] })
     for (const runId of ['a', 'b']) await accept(store, runId)
     assert.deepEqual((await sessionOf(store)).queue, ['second', 'a', 'b'])
   })

@@ -150,7 +150,7 @@ export function instances (test: StoreTest): void {
     const one = await bench.open()
     const run = await drive(one, 'r')
     await run.append(text('a'))
-    await accept(one, 'waiting', { idempotency: { key: 'k', hash: 'h' } })
+    await accept(one, 'waiting', { names: [{ name: 'k', hash: 'h' }] })
     await accept(one, 'later', { sessionId: 'other', admit: 'queue' })
     const [log, state] = [await logOf(one), await one.getRun('waiting', null)]
     const two = await bench.open()
@@ -168,7 +168,7 @@ export function durability (test: StoreTest): void {
     const run = await drive(one, 'r')
     await run.append(text('a'), asks('answered'))
     await one.answerPermission('s', null, 'answered', { allow: true })
-    await accept(one, 'waiting', { options: { of: 'waiting' }, idempotency: { key: 'k', hash: 'h' } })
+    await accept(one, 'waiting', { options: { of: 'waiting' }, names: [{ name: 'k', hash: 'h' }] })
     await accept(one, 'cancelled')
     await one.cancelQueuedRun('cancelled')
     await one.setProviderSessionId('s', 'echo', 'native')
@@ -183,7 +183,7 @@ export function durability (test: StoreTest): void {
     assert.deepEqual([await later.getPermission('s', null, 'answered'), permission?.status], [permission, 'answered'])
     assert.deepEqual(await later.listAnswers(100), [], 'nobody drives that run')
     assert.deepEqual(await later.lastSeqs(['gone']), [null])
-    assert.equal((await accept(later, 'again', { idempotency: { key: 'k', hash: 'h' } })).run.runId, 'waiting')
+    assert.equal((await accept(later, 'again', { names: [{ name: 'k', hash: 'h' }] })).run.runId, 'waiting')
     const orphans = await until(bench, later.leaseMs, async () => {
       const orphans = await later.listOrphanedRuns()
       return orphans.length > 0 ? orphans : null

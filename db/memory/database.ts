@@ -4,7 +4,7 @@ import type { PendingEvent, StoredEvent } from '../../lib/protocol/event.ts'
 import type { RunEnding } from '../../lib/protocol/run-state.ts'
 import { NATIVE_IDS_KEPT } from '../../lib/protocol/limits.ts'
 import type { Owner } from '../../lib/protocol/session.ts'
-import type { NewSession } from '../../lib/store/store.ts'
+import type { MessageName, NewSession } from '../../lib/store/store.ts'
 import { Watcher } from './watcher.ts'
 
 /** A session, or, once deleted, what keeps its id from being used again. Times are in ms since 1970. */
@@ -35,7 +35,7 @@ export interface MemoryRun {
   readonly message: PendingEvent
   /** As JSON. */
   readonly options: string
-  readonly idempotency: { key: string, hash: string } | null
+  readonly names: MessageName[]
   readonly createdAt: number
   /** The instance that drives the run, or drove it to its end; null while it waits, and once it was ended from outside. */
   instanceId: string | null

@@ -44,25 +44,29 @@ export function startRun (database: MemoryDatabase, instanceId: string, request:
   return { outcome: 'accepted', run: toRunState(run), cursor: run.acceptedCursor, promotion }
 }
 
-/** The run that the same message became before; null if its key is new. Throws IDEMPOTENCY_KEY_REUSED. */
-function repeated (database: MemoryDatabase, session: MemorySession, { idempotency }: NewRun): MemoryRun | null {
-  if (idempotency === null) return null
-  const earlier = database.runsOf(session).find((run) => run.idempotency?.key === idempotency.key)
-  if (earlier === undefined) return null
-  if (earlier.idempotency!.hash !== idempotency.hash) throw runsError('IDEMPOTENCY_KEY_REUSED')
-  return earlier
+/** The run that the same message became before; null if all its names are new. Throws IDEMPOTENCY_KEY_REUSED. */
+function repeated (database: MemoryDatabase, session: MemorySession, { names }: NewRun): MemoryRun | null {
+  for (const { name, hash } of names) {
+    for (const run of database.runsOf(session)) {
+      const known = run.names.find((other) => other.name === name)
+      if (known === undefined) continue
+      if (known.hash !== null && hash !== null && known.hash !== hash) throw runsError('IDEMPOTENCY_KEY_REUSED')
+      return run
+    }
+  }
+  return null
 }
 
 /** A run that waits; one that interrupts goes before all others. */
 function accept (database: MemoryDatabase, session: MemorySession, request: NewRun): MemoryRun {
-  const { runId, provider, message, options, idempotency } = request
+  const { runId, provider, message, options, names } = request
   const run: MemoryRun = {
     runId,
     session,
     provider,
     message: { ...message },
     options: JSON.stringify(options),
-    idempotency: idempotency && { ...idempotency },
+    names: structuredClone(names),
     createdAt: Date.now(),
     instanceId: null,
     cursor: session.lastSeq,

@@ -2,7 +2,7 @@
 import { type CompleteEvent, eventEncoder, parseEvent, type PendingEvent, pendingEvent, type StoredEvent } from '../../lib/protocol/event.ts'
 import { ABORTED, completeFields } from '../../lib/protocol/run-ending.ts'
 import type { RunEnding } from '../../lib/protocol/run-state.ts'
-import { decideStart, type StartSnapshot } from '../../lib/store/decisions.ts'
+import { decideStart, isSameMessage, type StartSnapshot } from '../../lib/store/decisions.ts'
 import { unfinishedMessages } from '../../lib/store/delta-accumulator.ts'
 import type { AppendGroup, ClaimedRun, ClosedRun, NewRun, Promotion, RunStart } from '../../lib/store/store.ts'
 import { insertEvents } from './log.ts'
@@ -13,8 +13,7 @@ import { toRunState, toSession, toStoredEvent } from './rows.ts'
 /** Takes a message in; see `Store.startRun`. `session` exists and is the client's. */
 export function takeIn (queries: Queries, instanceId: string, session: SessionRow, request: NewRun): RunStart {
   const { key: sessionKey, id: sessionId, owner } = session
-  const { runId, idempotency } = request
-  const name = idempotency && { sessionId, owner, name: idempotency.key }
+  const { runId } = request
   const decision = decideStart(startSnapshot(queries, session, request), request)
   if (decision.outcome === 'refused') return decision
   if (decision.outcome === 'busy') {
@@ -38,20 +37,22 @@ export function takeIn (queries: Queries, instanceId: string, session: SessionRo
     options: JSON.stringify(request.options),
     now: Date.now()
   })
-  if (name !== null) queries.setMessageKey.run({ ...name, runKey, requestHash: idempotency!.hash })
+  for (const { name, hash } of request.names) queries.setMessageKey.run({ sessionId, owner, name, runKey, requestHash: hash })
   if (decision.promotes) promote(queries, instanceId, sessionId, promotion)
   else queries.reviseSession.run({ sessionKey })
   const taken = queries.run.get({ id: runId })!
   return { outcome: 'accepted', run: toRunState(taken), cursor: acceptedCursor(taken), promotion }
 }
 
-function startSnapshot (queries: Queries, { key: sessionKey, id: sessionId, owner }: SessionRow, { runId, idempotency }: NewRun): StartSnapshot<RunRow> {
+function startSnapshot (queries: Queries, { key: sessionKey, id: sessionId, owner }: SessionRow, { runId, names }: NewRun): StartSnapshot<RunRow> {
   const again = queries.run.get({ id: runId })
-  const known = idempotency === null ? undefined : queries.messageKey.get({ sessionId, owner, name: idempotency.key })
-  const keyed = known?.runKey == null ? undefined : queries.runByRowKey.get({ runKey: known.runKey })
+  const [named] = names.flatMap((given) => {
+    const known = queries.messageKey.get({ sessionId, owner, name: given.name })
+    return known?.runKey == null ? [] : [{ run: queries.runByRowKey.get({ runKey: known.runKey })!, isSame: isSameMessage(known.requestHash, given) }]
+  })
   return {
     again: again?.sessionKey === sessionKey ? again : undefined,
-    keyed: keyed && { run: keyed, hash: known!.requestHash },
+    named,
     running: queries.runningRun.get({ sessionKey }),
     next: queries.nextQueued.get({ sessionKey }),
     queue: queries.queueOf.get({ sessionKey })!

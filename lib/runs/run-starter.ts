@@ -9,7 +9,7 @@ import { MAX_DEPTH, toJson } from '../protocol/json.ts'
 import type { Limits } from '../protocol/limits.ts'
 import { contentProblem } from '../protocol/message-content-problem.ts'
 import { messageProperties } from '../protocol/schemas/requests.ts'
-import { IDEMPOTENCY_KEY_PATTERN } from '../protocol/schemas/values.ts'
+import { IDEMPOTENCY_KEY_PATTERN, MessageId } from '../protocol/schemas/values.ts'
 import { ownerOf } from '../protocol/session-input.ts'
 import type { Owner, SessionState } from '../protocol/session.ts'
 import type { MessageContent, StartedRun } from '../protocol/words.ts'
@@ -40,6 +40,8 @@ export interface StartRunRequest {
   onBusy?: OnBusy | undefined
   /** The same key in the same session, with the same request, is the same run. 1 to 255 visible ASCII characters. */
   idempotencyKey?: string | undefined
+  /** The client's own id of the message, under which the log has it: sent again under it, it is the same run. 1 to 256 characters. Default: a random one. */
+  messageId?: string | undefined
   /** Anything that only code in this process can hand to the provider. A run that waits loses it when the process ends. */
   context?: unknown
   /** Whose session it is, or becomes. Default: not compared; a new session is anonymous. */
@@ -76,15 +78,16 @@ export class RunStarter {
 
   async #start (request: StartRunRequest, runId: string, admit: NewRun['admit']): Promise<StartedRun> {
     const { store, limits, pool, createOnMessage } = this.#options
-    const { sessionId, content, provider: asked, options = {}, onBusy = 'reject', idempotencyKey, context, ...rest } = request
+    const { sessionId, content, provider: asked, options = {}, onBusy = 'reject', idempotencyKey, messageId = randomUUID(), context, ...rest } = request
     const owner = ownerOf(rest)
     if (!BUSY_WAYS.has(onBusy)) throw runsError('INVALID_REQUEST', ['"onBusy" must be "reject", "queue" or "interrupt".'])
     const session = await store.getSession(sessionId, owner)
     assertContent(content)
+    if (!Value.Check(MessageId, messageId)) throw runsError('INVALID_REQUEST', ['"messageId" must be text of 1 to 256 characters.'])
     if (session === null && !createOnMessage) throw runsError('SESSION_NOT_FOUND', [sessionId])
     const provider = this.#providerName(asked, session)
     const optionBytes = assertOptions(this.#options.providers.get(provider)!, options)
-    const message = pendingEvent('text', { role: 'user', messageId: randomUUID(), content })
+    const message = pendingEvent('text', { role: 'user', messageId, content })
     // It is stored, kept with whatever waits, and sent to every reader in one piece.
     if (Buffer.byteLength(message.fields) + optionBytes > limits.contentBytes) throw runsError('MESSAGE_TOO_LARGE')
 
@@ -99,9 +102,13 @@ export class RunStarter {
       onBusy,
       admit,
       maxQueued: limits.queuedPerSession,
-      idempotency: idempotencyKey === undefined ? null : { key: checkedKey(idempotencyKey), hash: hashOf({ ...request, onBusy, options }) }
+      names: [
+        ...idempotencyKey === undefined ? [] : [{ name: checkedKey(idempotencyKey), hash: hashOf({ provider: asked, content, options, onBusy }) }],
+        { name: messageName(messageId), hash: hashOf(sameContent(content)) }
+      ]
     }
-    const { run, cursor, promotion } = await this.#accept(newRun, context)
+    const isNamed = idempotencyKey !== undefined || request.messageId !== undefined
+    const { run, cursor, promotion } = await this.#accept(newRun, context, isNamed)
     if (run.status === 'queued') pool.want()
     if (run.runId === runId) pool.keepContext(runId, context)
     pool.applyPromotion(promotion)
@@ -110,10 +117,10 @@ export class RunStarter {
     return { sessionId, runId: run.runId, cursor, status: run.status }
   }
 
-  async #accept (run: NewRun, context: unknown): Promise<Extract<RunStart, { outcome: 'accepted' }>> {
+  async #accept (run: NewRun, context: unknown, isNamed: boolean): Promise<Extract<RunStart, { outcome: 'accepted' }>> {
     // Twice at most: the run in the way may turn out to be an orphan.
     for (let tries = 1, isCleared = false; ; tries++) {
-      const start = await this.#ask(run, context)
+      const start = await this.#ask(run, context, isNamed)
       if (start.outcome === 'accepted') return start
       if (start.outcome === 'refused') throw runsError(run.admit === 'nothing' ? 'SHUTTING_DOWN' : 'TOO_MANY_RUNS')
       if (tries === 1) await atMost(CLEARING_MS, this.#clear(start).then((cleared) => { isCleared = cleared }))
@@ -123,13 +130,13 @@ export class RunStarter {
     }
   }
 
-  async #ask (run: NewRun, context: unknown): Promise<RunStart> {
+  async #ask (run: NewRun, context: unknown, isNamed: boolean): Promise<RunStart> {
     try {
       return await this.#options.store.startRun(run)
     } catch (error) {
-      // Only the answer may have been lost. A client with a key asks again, and finds the run; others are told that there is none.
+      // Only the answer may have been lost. A client that has named its message asks again, and finds the run; others are told that there is none.
       const isUnknown = !isRunsError(error) || error.statusCode >= 500
-      if (isUnknown && run.idempotency === null) void this.#undo(run.runId)
+      if (isUnknown && !isNamed) void this.#undo(run.runId)
       else if (isUnknown) this.#options.pool.keepContext(run.runId, context)
       throw error
     }
@@ -183,16 +190,29 @@ function assertOptions (provider: Provider, options: Record<string, unknown>): n
   return bytes
 }
 
+/** The name of a message by its id: no idempotency key has a space. */
+function messageName (messageId: string): string {
+  return `message ${messageId}`
+}
+
 function checkedKey (key: string): string {
   if (typeof key !== 'string' || !IDEMPOTENCY_KEY.test(key)) throw runsError('INVALID_REQUEST', ['An idempotency key must match ' + IDEMPOTENCY_KEY_PATTERN])
   return key
 }
 
 /** What makes two requests the same, whatever the order of keys in which they were written. */
-function hashOf ({ provider, content, options, onBusy }: StartRunRequest): string {
-  const text = JSON.stringify({ provider, content, options, onBusy }, (_key, value: unknown) => {
+function hashOf (asked: unknown): string {
+  const text = JSON.stringify(asked, (_key, value: unknown) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
     return Object.fromEntries(Object.entries(value).sort(([a], [b]) => a < b ? -1 : 1))
   })
   return createHash('sha256').update(text).digest('base64')
+}
+
+/** A content as all doors would write it: what is text alone is text, and names of files, which not all of them carry, do not count. */
+function sameContent (content: MessageContent): unknown {
+  if (typeof content === 'string') return content
+  const [only] = content
+  if (content.length === 1 && only?.type === 'text') return only.text
+  return content.map((part) => part.type === 'text' ? part : { ...part, name: undefined })
 }

@@ -3,14 +3,14 @@
  * use it, and is what it is compared with.
  */
 import { runsError } from '../protocol/errors.ts'
-import type { NewRun } from './store.ts'
+import type { MessageName, NewRun } from './store.ts'
 
 /** What is in the session's way, read after the session was locked. */
 export interface StartSnapshot<Run> {
   /** The run with the message's `runId`: the same call came before. */
   again: Run | undefined
-  /** What the message's idempotency key stands for. */
-  keyed: { run: Run, hash: string | null } | undefined
+  /** What the first of the message's names that is known stands for, and whether it asked for the same. */
+  named: { run: Run, isSame: boolean } | undefined
   running: Run | undefined
   /** The first that waits. */
   next: Run | undefined
@@ -26,13 +26,18 @@ export type StartDecision<Run> =
   /** A new run takes `position` in the queue; the running one is ended first if `interrupts`, and the first in the queue has its turn if `promotes`. */
   | { outcome: 'accept', position: number, interrupts: boolean, promotes: boolean }
 
+/** Whether a name that is known was given to the same message. */
+export function isSameMessage (known: string | null, { hash }: MessageName): boolean {
+  return known === null || hash === null || known === hash
+}
+
 /** See `Store.startRun`. Throws IDEMPOTENCY_KEY_REUSED, QUEUE_FULL. */
-export function decideStart<Run> ({ again, keyed, running, next, queue }: StartSnapshot<Run>, request: NewRun): StartDecision<Run> {
-  const { sessionId, onBusy, admit, maxQueued, idempotency } = request
+export function decideStart<Run> ({ again, named, running, next, queue }: StartSnapshot<Run>, request: NewRun): StartDecision<Run> {
+  const { sessionId, onBusy, admit, maxQueued } = request
   if (again !== undefined) return { outcome: 'repeat', run: again }
-  if (keyed !== undefined) {
-    if (keyed.hash !== idempotency?.hash) throw runsError('IDEMPOTENCY_KEY_REUSED')
-    return { outcome: 'repeat', run: keyed.run }
+  if (named !== undefined) {
+    if (!named.isSame) throw runsError('IDEMPOTENCY_KEY_REUSED')
+    return { outcome: 'repeat', run: named.run }
   }
   if (admit === 'nothing') return { outcome: 'refused' }
   const inTheWay = running ?? next

@@ -39,6 +39,12 @@ export interface SessionPatch {
 /** What to do with a message whose session is busy: refuse it, let it wait its turn, or end the running run for it. */
 export type OnBusy = 'reject' | 'queue' | 'interrupt'
 
+/** A name of a message, with a hash of what it asked for: the same name for something else is an error. Null: nothing to compare. */
+export interface MessageName {
+  name: string
+  hash: string | null
+}
+
 export interface NewRun {
   runId: string
   sessionId: string
@@ -56,8 +62,8 @@ export interface NewRun {
   admit: 'run' | 'queue' | 'nothing'
   /** How many runs may wait in the session. */
   maxQueued: number
-  /** The client's key for this message, and a hash of what it asked for. */
-  idempotency: { key: string, hash: string } | null
+  /** What the client calls this message, and may call it when it sends it again: its idempotency key, its own id. Unique in the session and owner. */
+  names: MessageName[]
 }
 
 /** A run that this instance is to drive from now on. */
@@ -182,7 +188,7 @@ export interface Store {
   listIdleSessions (since: number, limit: number): Promise<string[]>
 
   /**
-   * Takes a message in. In this order: a run with this `runId` is accepted as it was; a repeat (same idempotency key and hash) is accepted as it was; the session is
+   * Takes a message in. In this order: a run with this `runId` is accepted as it was; a repeat (one of its names is known, and the hash the same) is accepted as it was; the session is
    * created if need be; a busy session is dealt with by `onBusy`; the message's run starts, or waits: behind those that
    * wait already, `interrupt` before them. `interrupt` ends the running run as aborted in the same step, as `closeRun` does. When a message
    * is accepted that is no repeat, `admit` is `run` and the session's slot is free, its first waiting run is claimed.

@@ -21,7 +21,7 @@ const event = fc.constantFrom<PendingEvent>(
   delta('m', 'a'), delta('m', 'b'), delta('n', 'c'), delta('n', 'a longer piece of text'), pendingEvent('text', { role: 'assistant', messageId: 'm', content: 'ab' }),
   pendingEvent('thinking_delta', { messageId: 'm', content: 'h' }), pendingEvent('stream_end', { messageId: 'm' }), text('whole'), status('busy'), custom({ n: 1 })
 )
-const idempotency = fc.option(fc.record({ key: fc.constantFrom('k', 'l'), hash: fc.constantFrom('h', 'h', 'i') }), { freq: 2 })
+const names = fc.uniqueArray(fc.record({ name: fc.constantFrom('k', 'l', 'm'), hash: fc.constantFrom('h', 'h', 'h', 'i', null) }), { maxLength: 2, selector: ({ name }) => name })
 
 const arbitraries = {
   start: fc.record({
@@ -34,7 +34,7 @@ const arbitraries = {
       onBusy: fc.constantFrom('reject', 'queue', 'queue', 'interrupt'),
       admit: fc.constantFrom('run', 'run', 'run', 'queue', 'nothing'),
       maxQueued: fc.constantFrom(0, 1, 2, 5, 5),
-      idempotency
+      names
     })
   }),
   claim: fc.record({ by }),

@@ -87,8 +87,8 @@ test('a database of version 0.1.0 keeps its keys, what runs and what waits', asy
   t.teardown(() => store.close())
   await store.open()
   for (const [runId, key, hash] of [['old', 'k1', 'h1'], ['waiting', 'k3', 'h3']] as const) {
-    t.match(await store.startRun(newRun('repeat', { idempotency: { key, hash } })), { outcome: 'accepted', run: { runId } })
-    await t.rejects(store.startRun(newRun('other', { idempotency: { key, hash: 'other' } })), { code: 'AGENT_RUNS_IDEMPOTENCY_KEY_REUSED' })
+    t.match(await store.startRun(newRun('repeat', { names: [{ name: key, hash }] })), { outcome: 'accepted', run: { runId } })
+    await t.rejects(store.startRun(newRun('other', { names: [{ name: key, hash: 'other' }] })), { code: 'AGENT_RUNS_IDEMPOTENCY_KEY_REUSED' })
   }
   t.match(await store.getSession('s', 'ada'), { runId: 'running', queue: ['waiting'], pendingPermissions: [{ requestId: 'p' }] })
   await t.rejects(store.getSession('gone', 'ada'), { code: 'AGENT_RUNS_SESSION_DELETED' })

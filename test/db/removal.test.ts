@@ -27,7 +27,7 @@ test('of a session that was deleted nothing is in the file, nor in its write-ahe
   await store.open()
   await store.createSession(newSession('s', { title: WORDS, metadata: { [WORDS]: WORDS } }))
   const message = pendingEvent('text', { role: 'user', messageId: 'm', content: WORDS })
-  const run = await drive(store, 'r', { message, options: { say: WORDS }, idempotency: { key: WORDS, hash: WORDS } })
+  const run = await drive(store, 'r', { message, options: { say: WORDS }, names: [{ name: WORDS, hash: WORDS }] })
   // Above a page of SQLite's, and enough of them for more than one slice.
   await run.append(...Array.from({ length: 1_200 }, (_, index) => text(`${WORDS} ${index}`)), custom(WORDS.repeat(100_000)), asks('a'))
   await store.answerPermission('s', OWNER, 'a', { allow: false, message: WORDS })

@@ -14,7 +14,7 @@ export function newRun (runId: string, more: Partial<NewRun> = {}): NewRun {
     onBusy: 'reject',
     admit: 'run',
     maxQueued: 20,
-    idempotency: null,
+    names: [],
     ...more
   }
 }

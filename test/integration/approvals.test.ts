@@ -171,7 +171,7 @@ test('the process that drives the run dies with the decision in the store: the a
   await decided.open()
   while ((await decided.getPermission('s', null, requestId))!.status === 'pending') await new Promise((resolve) => { setImmediate(resolve) })
   await server.kill('SIGKILL')
-  t.match(await answered, { error: { code: /^(PERMISSION_ALREADY_RESOLVED|STORE_UNAVAILABLE)$/ } })
+  t.match(await answered, { error: { code: /^AGENT_RUNS_(PERMISSION_ALREADY_RESOLVED|STORE_UNAVAILABLE)$/ } })
   for await (const { kind } of app.agentRuns.subscribe('s')) if (kind === 'complete') break
   const events: Event[] = []
   for await (const event of app.agentRuns.replayEvents('s')) events.push(event)

@@ -56,8 +56,8 @@ for (const transport of ['sse', 'websocket'] as const) {
     t.match(await decision, { allow: true })
     await told
     t.match(transcript.runs[0]!.parts[1], { outcome: { allow: true } })
-    await t.rejects(client.approve('s', requestId, { allow: false }), { code: 'AGENT_RUNS_PERMISSION_ALREADY_RESOLVED' })
-    await t.rejects(client.send('s', 'too'), { code: 'AGENT_RUNS_RUN_IN_PROGRESS', runId: run.context.runId })
+    await t.rejects(client.approve('s', requestId, { allow: false }), { code: 'PERMISSION_ALREADY_RESOLVED' })
+    await t.rejects(client.send('s', 'too'), { code: 'RUN_IN_PROGRESS', runId: run.context.runId })
     const queued = await client.send('s', { content: 'later', onBusy: 'queue' })
     t.equal(await client.abort('s', { runId: queued.runId }), null)
 
@@ -71,7 +71,7 @@ for (const transport of ['sse', 'websocket'] as const) {
     await client.deleteSession('s')
     await gone
     await subscription.closed
-    await t.rejects(takeAll(client.follow('s')), { code: 'AGENT_RUNS_SESSION_DELETED' })
+    await t.rejects(takeAll(client.follow('s')), { code: 'SESSION_DELETED' })
     client.close()
   })
 
@@ -90,7 +90,7 @@ for (const transport of ['sse', 'websocket'] as const) {
         if (state.status === 'live') isKnown = false
       }
     }))
-    await t.rejects(all, { code: 'AGENT_RUNS_UNAUTHENTICATED' })
+    await t.rejects(all, { code: 'UNAUTHENTICATED' })
     t.equal(states.at(-1), 'closed UNAUTHENTICATED')
   })
 

@@ -4,7 +4,7 @@ import { newRun } from '../../conformance/store/driven-run.ts'
 import { decideStart, type StartSnapshot } from '../../lib/store/decisions.ts'
 import type { NewRun } from '../../lib/store/store.ts'
 
-const NOTHING: StartSnapshot<string> = { again: undefined, keyed: undefined, running: undefined, next: undefined, queue: { length: 0, first: null, last: null } }
+const NOTHING: StartSnapshot<string> = { again: undefined, named: undefined, running: undefined, next: undefined, queue: { length: 0, first: null, last: null } }
 const WAITING = { next: 'first', queue: { length: 2, first: 3, last: 7 } }
 
 function decide (there: Partial<StartSnapshot<string>>, asked: Partial<NewRun>): string {
@@ -38,9 +38,9 @@ const CASES: Array<[Partial<StartSnapshot<string>>, Partial<NewRun>, string]> = 
   [WAITING, { onBusy: 'interrupt' }, 'at 2 promotes'],
   [{ ...WAITING, running: 'x' }, { onBusy: 'queue', maxQueued: 2 }, 'AGENT_RUNS_QUEUE_FULL'],
   [{ ...WAITING, running: 'x' }, { onBusy: 'interrupt' }, 'at 2 interrupts promotes'],
-  [{ again: 'r', keyed: { run: 'k', hash: 'h' }, running: 'x' }, { onBusy: 'reject', admit: 'nothing' }, 'repeat r'],
-  [{ keyed: { run: 'k', hash: 'h' }, running: 'x' }, { onBusy: 'reject', admit: 'nothing', idempotency: { key: 'k', hash: 'h' } }, 'repeat k'],
-  [{ keyed: { run: 'k', hash: 'h' } }, { idempotency: { key: 'k', hash: 'other' } }, 'AGENT_RUNS_IDEMPOTENCY_KEY_REUSED']
+  [{ again: 'r', named: { run: 'k', isSame: false }, running: 'x' }, { onBusy: 'reject', admit: 'nothing' }, 'repeat r'],
+  [{ named: { run: 'k', isSame: true }, running: 'x' }, { onBusy: 'reject', admit: 'nothing' }, 'repeat k'],
+  [{ named: { run: 'k', isSame: false } }, {}, 'AGENT_RUNS_IDEMPOTENCY_KEY_REUSED']
 ]
 
 test('a message becomes what the session allows', async (t) => {

@@ -99,17 +99,18 @@ export class Ledger {
 
   #started (request: NewRun, start: RunStart): void {
     if (start.outcome !== 'accepted') return
-    const { runId, sessionId, onBusy, idempotency } = request
+    const { runId, sessionId, onBusy, names } = request
+    const key = names.find(({ name }) => !name.startsWith('message '))
     const { run } = start
-    const earlier = idempotency && [...this.runs.values()].find(({ log, key }) => log.id === sessionId && key === idempotency.key)
+    const earlier = key && [...this.runs.values()].find((other) => other.log.id === sessionId && other.key === key.name)
     if (run.runId !== (earlier?.runId ?? runId)) this.#journal.violation('C10', `${runId} was accepted as ${run.runId}`)
     if (earlier != null) {
-      if (earlier.hash !== idempotency!.hash) this.#journal.violation('C10', `key ${earlier.key} was accepted for two requests`)
+      if (earlier.hash !== key!.hash) this.#journal.violation('C10', `key ${earlier.key} was accepted for two requests`)
       return
     }
     const content = (JSON.parse(request.message.fields) as { content: string }).content
     this.runs.set(runId, {
-      runId, log: this.log(sessionId), content, key: idempotency?.key ?? null, hash: idempotency?.hash ?? null, firstSeq: null, cancelled: false, closed: false, complete: null
+      runId, log: this.log(sessionId), content, key: key?.name ?? null, hash: key?.hash ?? null, firstSeq: null, cancelled: false, closed: false, complete: null
     })
     if (onBusy === 'interrupt') this.queue(sessionId).unshift(runId)
     else this.queue(sessionId).push(runId)

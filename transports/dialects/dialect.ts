@@ -6,8 +6,8 @@ import type { StartRunRequest } from '../../lib/runs/run-starter.ts'
 
 /** What a client of a dialect has posted, in our words. */
 export type DialectRequest = { sessionId: string } & (
-  /** A message. With an `idempotencyKey` the same post attaches to the run that it has started. */
-  | { message: Pick<StartRunRequest, 'content' | 'provider' | 'options' | 'onBusy' | 'idempotencyKey'> }
+  /** A message. With a `messageId` or an `idempotencyKey` the same post attaches to the run that it has started. */
+  | { message: Pick<StartRunRequest, 'content' | 'provider' | 'options' | 'onBusy' | 'idempotencyKey' | 'messageId'> }
   /** Answers to approvals for which a stream was paused; at least one, all of one run. */
   | { answers: Array<PermissionDecision & { requestId: string }> }
 )

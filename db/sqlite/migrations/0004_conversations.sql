@@ -13,6 +13,11 @@ CREATE INDEX `agent_runs_message_keys_stopped` ON `agent_runs_message_keys` (`ow
 INSERT INTO `agent_runs_message_keys` (`session_id`, `owner`, `name`, `run_key`, `request_hash`)
 	SELECT s.`id`, s.`owner`, r.`idempotency_key`, r.`key`, r.`request_hash` FROM `agent_runs_runs` AS r
 	INNER JOIN `agent_runs_sessions` AS s ON s.`key` = r.`session_key` WHERE r.`idempotency_key` IS NOT NULL;--> statement-breakpoint
+INSERT OR IGNORE INTO `agent_runs_message_keys` (`session_id`, `owner`, `name`, `run_key`)
+	SELECT s.`id`, s.`owner`, 'message ' || json_extract(e.`json`, '$.messageId'), r.`key` FROM `agent_runs_runs` AS r
+	INNER JOIN `agent_runs_sessions` AS s ON s.`key` = r.`session_key`
+	INNER JOIN `agent_runs_events` AS e ON e.`session_key` = r.`session_key` AND e.`seq` = r.`cursor` + 1
+	WHERE e.`kind` = 'text' AND json_extract(e.`json`, '$.messageId') IS NOT NULL;--> statement-breakpoint
 DROP INDEX `agent_runs_runs_idempotency`;--> statement-breakpoint
 ALTER TABLE `agent_runs_runs` DROP COLUMN `idempotency_key`;--> statement-breakpoint
 ALTER TABLE `agent_runs_runs` DROP COLUMN `request_hash`;--> statement-breakpoint

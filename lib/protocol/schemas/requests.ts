@@ -1,12 +1,13 @@
 /* What clients may ask for, whichever way they come, and as messages of a WebSocket. */
 import Type, { type TSchema } from 'typebox'
-import { IDEMPOTENCY_KEY_PATTERN, MessageContent, OneOf, SessionId } from './values.ts'
+import { IDEMPOTENCY_KEY_PATTERN, MessageContent, MessageId, OneOf, SessionId } from './values.ts'
 
 const closed = { additionalProperties: false }
 
 /** A message for a session. */
 export const messageProperties = {
   content: MessageContent,
+  messageId: Type.Optional(Type.String({ ...MessageId, description: 'The client\'s own id of the message, under which the log and all histories have it. Sent again under it, it is the same run. Default: a random one.' })),
   provider: Type.Optional(Type.String({ description: 'Who answers it; else the session\'s provider, else the default.' })),
   onBusy: Type.Optional(OneOf(['reject', 'queue', 'interrupt'], {
     description: 'If a run is running or waits: `reject` (the default) refuses the message, with `queue` it waits its turn, with `interrupt` it takes the place of the running run.'

@@ -8,6 +8,9 @@ const closed = { additionalProperties: false }
 /** What may be an idempotency key: visible ASCII, as headers carry it. */
 export const IDEMPOTENCY_KEY_PATTERN = '^[!-~]{1,255}$'
 
+/** A message's id, where its client gives it one. */
+export const MessageId = Type.String({ minLength: 1, maxLength: 256 })
+
 export const SessionId = Type.String({ pattern: SESSION_ID_PATTERN })
 export const Time = (options: TSchemaOptions = {}) => Type.String({ format: 'date-time', ...options })
 export const Nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()])

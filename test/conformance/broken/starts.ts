@@ -33,11 +33,11 @@ export const BROKEN_STARTS: Record<string, Breakage> = {
       return store.startRun(run)
     }
   }),
-  'idempotency keys are not looked at': asking(() => ({ idempotency: null })),
-  'hashes are not compared': asking(({ idempotency }) => ({ idempotency: idempotency && { ...idempotency, hash: '' } })),
+  'idempotency keys are not looked at': asking(() => ({ names: [] })),
+  'hashes are not compared': asking(({ names }) => ({ names: names.map((name) => ({ ...name, hash: '' })) })),
   'keys are those of all sessions': (store, database) => ({
     async startRun (run) {
-      const earlier = [...database.runs.values()].find(({ idempotency }) => idempotency !== null && idempotency.key === run.idempotency?.key)
+      const earlier = [...database.runs.values()].find(({ names }) => names.some(({ name }) => name === run.names[0]?.name))
       return store.startRun(earlier === undefined ? run : { ...run, sessionId: earlier.session.id })
     }
   }),

@@ -67,7 +67,6 @@ export function readAiSdkRequest ({ id, messages, trigger, messageId, provider, 
     return { sessionId, answers }
   }
   if (last.role !== 'user') throw invalid(`The last message must be the user's, or an assistant's with responses to approvals, not one of the role "${last.role}".`)
-  const idempotencyKey = keyOf(last, trigger, messageId)
   return {
     sessionId,
     message: {
@@ -75,7 +74,7 @@ export function readAiSdkRequest ({ id, messages, trigger, messageId, provider, 
       ...(provider !== undefined && { provider }),
       ...(onBusy !== undefined && { onBusy }),
       ...(options !== undefined && { options }),
-      ...(idempotencyKey !== null && { idempotencyKey })
+      ...nameOf(last, trigger, messageId)
     }
   }
 }
@@ -88,10 +87,10 @@ function answersIn (parts: unknown[]) {
   })
 }
 
-/** What makes a repeat of the same post the same run; null if it may be meant anew: an edit, or another answer to the same message. */
-function keyOf (message: UiMessage, trigger: string | undefined, messageId: string | undefined): string | null {
-  if (trigger === 'regenerate-message') return messageId === undefined ? null : keyFor('ai-sdk:regenerate', messageId)
-  return messageId !== undefined || message.id === undefined ? null : keyFor('ai-sdk:message', message.id)
+/** What makes a repeat of the same post the same run; nothing if it may be meant anew: an edit, or another answer to the same message. */
+function nameOf (message: UiMessage, trigger: string | undefined, messageId: string | undefined): { messageId?: string, idempotencyKey?: string } {
+  if (trigger === 'regenerate-message') return messageId === undefined ? {} : { idempotencyKey: keyFor('ai-sdk:regenerate', messageId) }
+  return messageId !== undefined || message.id === undefined || message.id === '' ? {} : { messageId: message.id }
 }
 
 function partOf (part: { type: string }): MessagePart[] {
