@@ -16,7 +16,7 @@ import { SharedSocket } from './shared-socket.ts'
 import { SocketTransport } from './socket-transport.ts'
 import type { StreamItem } from './stream-item.ts'
 import { subscribeTo, type Subscription } from './subscription.ts'
-import type { Message, Transport } from './transport.ts'
+import type { Message, StopTarget, Transport } from './transport.ts'
 
 /** A session, as clients see it. */
 export type SessionView = Omit<SessionState, 'owner'>
@@ -57,8 +57,8 @@ export interface SessionChanges {
 export interface RunsClient {
   /** Starts a run. Repeated, with one key, until the server has answered: it is one run. */
   send (sessionId: string, message: MessageContent | Message, options?: CallOptions & { idempotencyKey?: string }): Promise<StartedRun>
-  /** Stops a run; the running one, if none is named. Null: it waits, and its end comes in its turn. */
-  abort (sessionId: string, options?: CallOptions & { runId?: string }): Promise<CompleteEvent | null>
+  /** Stops a run, or a message that may not have come yet; the running run, if nothing is named. Null: it waits, or has not come, and will not run. */
+  abort (sessionId: string, options?: CallOptions & StopTarget): Promise<CompleteEvent | null>
   /** Answers an approval. */
   approve (sessionId: string, requestId: string, decision: PermissionDecision, options?: CallOptions): Promise<void>
   /** The history, by pages; the latest without `before`. */
@@ -110,9 +110,9 @@ class Client implements RunsClient {
     return this.#transport.send(sessionId, whole, idempotencyKey, signal)
   }
 
-  async abort (sessionId: string, { runId, signal }: CallOptions & { runId?: string } = {}): Promise<CompleteEvent | null> {
+  async abort (sessionId: string, { signal, ...target }: CallOptions & StopTarget = {}): Promise<CompleteEvent | null> {
     assertSessionId(sessionId)
-    return this.#transport.abort(sessionId, runId, signal)
+    return this.#transport.abort(sessionId, target, signal)
   }
 
   async approve (sessionId: string, requestId: string, decision: PermissionDecision, { signal }: CallOptions = {}): Promise<void> {

@@ -5,7 +5,7 @@ import { eventStream } from './event-stream.ts'
 import type { Connect } from './following.ts'
 import type { ConnectionOptions } from './options.ts'
 import type { Requests } from './requests.ts'
-import type { Message, Transport } from './transport.ts'
+import { type Message, namesAny, type StopTarget, type Transport } from './transport.ts'
 
 export class HttpTransport implements Transport {
   readonly #requests: Requests
@@ -27,9 +27,9 @@ export class HttpTransport implements Transport {
     return body
   }
 
-  async abort (sessionId: string, runId: string | undefined, signal: AbortSignal | undefined): Promise<CompleteEvent | null> {
+  async abort (sessionId: string, target: StopTarget, signal: AbortSignal | undefined): Promise<CompleteEvent | null> {
     const path = ['sessions', sessionId, 'abort']
-    const { status, body } = await this.#requests.send<CompleteEvent | RunState>({ method: 'POST', path, body: { runId }, signal, mayRepeat: runId !== undefined })
+    const { status, body } = await this.#requests.send<CompleteEvent | RunState>({ method: 'POST', path, body: target, signal, mayRepeat: namesAny(target) })
     return status === 202 ? null : body as CompleteEvent
   }
 

@@ -7,7 +7,7 @@ import type { RetryOptions } from './options.ts'
 import { repeated } from './repeated.ts'
 import type { SharedSocket } from './shared-socket.ts'
 import type { SocketConnection } from './socket-connection.ts'
-import type { Message, Transport } from './transport.ts'
+import { type Message, namesAny, type StopTarget, type Transport } from './transport.ts'
 
 /** Characters of a message from which on it is posted: the server takes only so much over a WebSocket. */
 const LONG = 64 * 1024
@@ -51,8 +51,8 @@ export class SocketTransport implements Transport {
     return { sessionId, runId, cursor, status }
   }
 
-  async abort (sessionId: string, runId: string | undefined, signal: AbortSignal | undefined): Promise<CompleteEvent | null> {
-    const answer = await this.#ask({ type: 'chat.abort', sessionId, runId, requestId: this.#requestId() }, runId !== undefined, signal)
+  async abort (sessionId: string, target: StopTarget, signal: AbortSignal | undefined): Promise<CompleteEvent | null> {
+    const answer = await this.#ask({ type: 'chat.abort', sessionId, ...target, requestId: this.#requestId() }, namesAny(target), signal)
     return (answer as AbortedFrame).complete
   }
 

@@ -16,14 +16,22 @@ export interface Message {
   options?: Record<string, unknown>
 }
 
+/** What is to be stopped: a run, or a message that may not have come yet, by your id of it or its idempotency key; by default the running run. */
+export type StopTarget = { runId?: string } | { messageId: string } | { idempotencyKey: string }
+
+/** Whether a stop is always one of the same. */
+export function namesAny (target: StopTarget): boolean {
+  return Object.values(target).some((name) => name !== undefined)
+}
+
 /** What may be sent again without harm is, until there is an answer. All reject with a RunsClientError, or with the reason of `signal`. */
 export interface Transport {
   /** How one session is followed. */
   connect (sessionId: string): Connect
   /** The key makes it one run, however often it is sent. */
   send (sessionId: string, message: Message, idempotencyKey: string, signal: AbortSignal | undefined): Promise<StartedRun>
-  /** Null of a run that waits. Without a `runId` it is sent once: by the next time another run may be running. */
-  abort (sessionId: string, runId: string | undefined, signal: AbortSignal | undefined): Promise<CompleteEvent | null>
+  /** Null of a run that waits, or a message that has not come. If it names nothing it is sent once: by the next time another run may be running. */
+  abort (sessionId: string, target: StopTarget, signal: AbortSignal | undefined): Promise<CompleteEvent | null>
   /** Sent again it changes nothing, and is answered the same. */
   approve (sessionId: string, requestId: string, decision: PermissionDecision, signal: AbortSignal | undefined): Promise<void>
 }

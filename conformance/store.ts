@@ -17,9 +17,10 @@ import { reading } from './store/reading.ts'
 import { sessions } from './store/sessions.ts'
 import { settling } from './store/settling.ts'
 import { starting } from './store/starting.ts'
+import { stops } from './store/stops.ts'
 
 const THEMES = [
-  sessions, deletion, starting, appending, closingRuns, reading, compaction, queueing, interrupting, claiming, idempotency, permissions, settling, instances, changes, fidelity
+  sessions, deletion, starting, appending, closingRuns, reading, compaction, queueing, interrupting, claiming, idempotency, permissions, settling, instances, changes, fidelity, stops
 ]
 
 /**

@@ -10,7 +10,7 @@ import type { Frame } from './protocol/frames.ts'
 import { MAX_PAGE_BYTES } from './protocol/limits.ts'
 import { assertMetadata, assertSessionId, assertTitle, checkedId, checkedLimit, ownerOf } from './protocol/session-input.ts'
 import { ANONYMOUS, type Metadata, type Owner, type SessionState } from './protocol/session.ts'
-import type { RunningRun, RunState, StartedRun } from './protocol/words.ts'
+import type { PendingStop, RunningRun, RunState, StartedRun } from './protocol/words.ts'
 import type { Provider } from './provider/provider.ts'
 import type { History, OwnerOption, RunsPage } from './registry-answers.ts'
 import type { RegistryOptions } from './registry-options.ts'
@@ -19,7 +19,7 @@ import { Recovery } from './runs/recovery.ts'
 import { Retention } from './runs/retention.ts'
 import { RunPool } from './runs/run-pool.ts'
 import { RunStarter, type StartRunRequest } from './runs/run-starter.ts'
-import { abortRun, completeRun } from './runs/stops.ts'
+import { abortRun, completeRun, stop, stopMessage } from './runs/stops.ts'
 import { withDeadlines } from './store/deadlines.ts'
 import type { EventsPage, HistoryPage, SessionPatch, SessionsPage, Store } from './store/store.ts'
 import { IterableSink } from './streams/iterable-sink.ts'
@@ -91,8 +91,7 @@ export class RunRegistry {
 
   /**
    * Refuses new runs, lets the running ones finish for `closeGraceMs`, interrupts the rest, then ends every subscription
-   * behind the last event. What waits goes on waiting in the store. Providers are closed; the store is not: that is
-   * for the code that opened it.
+   * behind the last event. What waits goes on waiting in the store. Closes the providers, not the store.
    */
   async close (): Promise<void> {
     await this.#pool.shutDown(this.#closeGraceMs)
@@ -200,6 +199,20 @@ export class RunRegistry {
    */
   async abortRun (request: OwnerOption & { sessionId: string, runId?: string | undefined }): Promise<CompleteEvent | null> {
     return inTime(abortRun(this.#store, this.#pool, request))
+  }
+
+  /**
+   * Stops a message that may not have come yet, by the id that its client gave it, or by its idempotency key. Resolves with the terminal event of
+   * its run; with the run if that waits; else with a stop that waits ten minutes for the message, which then starts no agent and interrupts
+   * nothing. A session of others is like one that does not exist. Rejects with INVALID_REQUEST, SESSION_DELETED, TOO_MANY_STOPS.
+   */
+  async stopMessage (request: OwnerOption & { sessionId: string, messageId?: string | undefined, idempotencyKey?: string | undefined }): Promise<CompleteEvent | RunState | PendingStop> {
+    return inTime(stopMessage(this.#store, this.#pool, request))
+  }
+
+  /** For transports: `abortRun` or `stopMessage`, by what is named; of a run that waits its state. */
+  async stop (request: OwnerOption & { sessionId: string, runId?: string | undefined, messageId?: string | undefined, idempotencyKey?: string | undefined }): Promise<CompleteEvent | RunState | PendingStop> {
+    return inTime(stop(this.#store, this.#pool, request))
   }
 
   /** Ends a run that the app knows to be over. Resolves with the terminal event that holds. Rejects with RUN_NOT_FOUND, NO_ACTIVE_RUN. */

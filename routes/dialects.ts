@@ -11,7 +11,7 @@ import type { Dialect, DialectRequest } from '../transports/dialects/dialect.ts'
 import { readRuns } from './dialect-history.ts'
 import { replyWithStream } from './reply-with-stream.ts'
 import { answers, BODY_ERRORS, SESSION_ERRORS } from './schemas/answers.ts'
-import { Limit, Seq, SessionParams } from './schemas/requests.ts'
+import { Limit, MessageHeaders, Seq, SessionParams } from './schemas/requests.ts'
 
 const HistoryQuery = Type.Object({ before: Type.Optional(Seq('The `before` of the page that follows.')), limit: Limit })
 const MessagesAnswer = Type.Object({
@@ -23,6 +23,8 @@ const MessagesAnswer = Type.Object({
 const StreamQuery = Type.Object({
   lastEventId: Type.Optional(Type.String({ description: 'The `cursor` of the history that the client holds: a run that has completed since is told too.' }))
 })
+
+const DialectHeaders = Type.Pick(MessageHeaders, ['idempotency-key'])
 
 const Idle = Type.Null({ description: 'No run is running or waits.' })
 
@@ -101,13 +103,14 @@ export const dialectRoutes: FastifyPluginAsyncTypebox<{ name: string, dialect: D
         return { sessionId, action: 'answers' in what ? 'approve' : 'send' }
       }
     },
-    schema: { operationId: `sendIn${Name}`, summary: `Send a message, or answer approvals, in the dialect ${name}`, body: dialect.body, response: answers({ 200: 'stream' }, ...SEND_ERRORS) }
+    schema: { operationId: `sendIn${Name}`, summary: `Send a message, or answer approvals, in the dialect ${name}`, headers: DialectHeaders, body: dialect.body, response: answers({ 200: 'stream' }, ...SEND_ERRORS) }
   }, async (request, reply) => {
     const { agentRuns: { owner } } = request
     const what = asked(request)
     const { sessionId } = what
     if ('answers' in what) return stream(request, reply, sessionId, await answer(what, owner))
-    const { runId } = await runs.startRun({ ...what.message, sessionId, owner })
+    const idempotencyKey = request.headers['idempotency-key'] ?? what.message.idempotencyKey
+    const { runId } = await runs.startRun({ ...what.message, sessionId, owner, idempotencyKey })
     return stream(request, reply, sessionId, { runId, told: 0 })
   })
 

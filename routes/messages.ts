@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { parseCursor } from '../lib/protocol/cursor.ts'
 import { type ErrorCode, hasCode } from '../lib/protocol/errors.ts'
-import { Run } from '../lib/protocol/schemas/sessions.ts'
+import { PendingStop, Run } from '../lib/protocol/schemas/sessions.ts'
 import { replyWithStream, wantsStream } from './reply-with-stream.ts'
 import { answers, BODY_ERRORS, CompleteAnswer, SESSION_ERRORS, StartedAnswer } from './schemas/answers.ts'
 import { Abort, MessageHeaders, NewMessage, SessionParams } from './schemas/requests.ts'
@@ -41,11 +41,10 @@ export const messageRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.post('/sessions/:id/abort', {
     config: { runsAction: 'abort' },
-    schema: { operationId: 'abortRun', summary: 'Stop a run', params: SessionParams, body: Type.Union([Abort, Type.Null()]), response: answers({ 200: CompleteAnswer, 202: Run }, ...SESSION_ERRORS, 'RUN_NOT_FOUND', 'NO_ACTIVE_RUN', ...BODY_ERRORS) }
-  }, async ({ params: { id }, body, agentRuns: { owner } }, reply) => {
-    const complete = await runs.abortRun({ sessionId: id, runId: body?.runId, owner })
-    if (complete !== null) return complete
-    // It waits, and will not run: its terminal comes in its turn.
-    return reply.code(202).send(await runs.getRun(body!.runId!, { owner }))
+    schema: { operationId: 'abortRun', summary: 'Stop a run, or a message that may not have come yet', params: SessionParams, body: Type.Union([Abort, Type.Null()]), response: answers({ 200: CompleteAnswer, 202: Type.Union([Run, PendingStop]) }, ...SESSION_ERRORS, 'RUN_NOT_FOUND', 'NO_ACTIVE_RUN', 'TOO_MANY_STOPS', ...BODY_ERRORS) }
+  }, async ({ params: { id: sessionId }, body, agentRuns: { owner } }, reply) => {
+    const stopped = await runs.stop({ ...body, sessionId, owner })
+    // Of a run that waits the terminal comes in its turn.
+    return reply.code('kind' in stopped ? 200 : 202).send(stopped)
   })
 }

@@ -70,6 +70,8 @@ export class MemoryDatabase {
   readonly permissions = new Map<string, MemoryPermission>()
   /** The instances that are open, and how often each has renewed its lease. */
   readonly instances = new Map<string, number>()
+  /** When messages were stopped that had not come, in ms since 1970: by session, owner and name as JSON. */
+  readonly stops = new Map<string, number>()
   readonly #watchers = new Map<Watcher, string>()
 
   /** Ends an instance as the death of its process would: all that it asks from now on is STORE_UNAVAILABLE. */

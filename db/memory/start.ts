@@ -5,6 +5,7 @@ import { ANONYMOUS } from '../../lib/protocol/session.ts'
 import type { NewRun, RunStart } from '../../lib/store/store.ts'
 import type { MemoryDatabase, MemoryRun, MemorySession } from './database.ts'
 import { claimAgain, closeRunning, promote, standstill } from './log.ts'
+import { isStopped, useStops } from './stops.ts'
 import { toRunState } from './states.ts'
 
 /** See `Store.startRun`. Throws before anything has changed, or not at all. */
@@ -28,15 +29,20 @@ export function startRun (database: MemoryDatabase, instanceId: string, request:
   if (onBusy === 'reject' && inTheWay !== null) {
     return { outcome: 'busy', runId: inTheWay.runId, cursor: inTheWay.cursor, instanceId: inTheWay.instanceId }
   }
-  if (onBusy === 'reject' && admit === 'queue') return { outcome: 'refused' }
-  const waits = admit === 'queue' || (onBusy === 'queue' && inTheWay !== null)
+  const stopped = isStopped(database, request, session?.owner ?? owner ?? ANONYMOUS)
+  const endsAtOnce = stopped && inTheWay === null
+  if (onBusy === 'reject' && admit === 'queue' && !endsAtOnce) return { outcome: 'refused' }
+  const interrupts = onBusy === 'interrupt' && !stopped
+  const waits = !endsAtOnce && (admit === 'queue' || (!interrupts && inTheWay !== null))
   if (waits && (session?.queue.length ?? 0) >= request.maxQueued) throw runsError('QUEUE_FULL', [sessionId])
 
   const home = session ?? database.createSession({ id: sessionId, owner: owner ?? ANONYMOUS, provider: request.provider, title: null, metadata: {} })
   const promotion = standstill(sessionId)
-  if (onBusy === 'interrupt' && home.running !== null) promotion.events.push(...closeRunning(database, home.running, ABORTED))
-  const run = accept(database, home, request)
-  if (admit === 'run' && home.running === null) {
+  if (interrupts && home.running !== null) promotion.events.push(...closeRunning(database, home.running, ABORTED))
+  const run = accept(database, home, request, interrupts)
+  run.cancelled = stopped
+  useStops(database, request, home.owner)
+  if ((admit === 'run' || endsAtOnce) && home.running === null) {
     const { events, claimed } = promote(home, instanceId)
     promotion.events.push(...events)
     promotion.claimed = claimed
@@ -58,7 +64,7 @@ function repeated (database: MemoryDatabase, session: MemorySession, { names }: 
 }
 
 /** A run that waits; one that interrupts goes before all others. */
-function accept (database: MemoryDatabase, session: MemorySession, request: NewRun): MemoryRun {
+function accept (database: MemoryDatabase, session: MemorySession, request: NewRun, first: boolean): MemoryRun {
   const { runId, provider, message, options, names } = request
   const run: MemoryRun = {
     runId,
@@ -79,7 +85,7 @@ function accept (database: MemoryDatabase, session: MemorySession, request: NewR
     compacted: false
   }
   database.runs.set(runId, run)
-  if (request.onBusy === 'interrupt') session.queue.unshift(run)
+  if (first) session.queue.unshift(run)
   else session.queue.push(run)
   return run
 }

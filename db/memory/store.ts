@@ -10,9 +10,11 @@ import type {
 } from '../../lib/store/store.ts'
 import { changedSessions, lastSeqs } from './changes.ts'
 import { keepProviderSessionId, MemoryDatabase, type MemoryRun, type MemorySession } from './database.ts'
+import { MemoryLeases } from './leases.ts'
 import { appendGroup, claimAgain, closeRunning, compactRun, promote, readEvents, readHistory, standstill } from './log.ts'
 import { answerPermission, answersFor, permissionState } from './permissions.ts'
 import { startRun } from './start.ts'
+import { stopMessage } from './stops.ts'
 import { claimOf, toRunningRun, toRunState, toSessionState } from './states.ts'
 
 export interface MemoryStoreOptions {
@@ -31,15 +33,12 @@ class MemoryStore implements Store {
   readonly instanceId = randomUUID()
   readonly leaseMs: number
   readonly #database: MemoryDatabase
-  readonly #now: () => number
-  /** How far the leases of others were at the last look, and for how long they had stood still in all that we looked. */
-  readonly #leases = new Map<string, { renewals: number, still: number }>()
-  #lookedAt = 0
+  readonly #leases: MemoryLeases
 
   constructor (database: MemoryDatabase, { leaseMs = 30_000, now = () => performance.now() }: MemoryStoreOptions) {
     this.#database = database
     this.leaseMs = leaseMs
-    this.#now = now
+    this.#leases = new MemoryLeases(leaseMs, now)
   }
 
   async open (): Promise<void> {
@@ -127,6 +126,10 @@ class MemoryStore implements Store {
     })
   }
 
+  async stopMessage (sessionId: string, owner: Owner, name: string): Promise<RunState | null> {
+    return this.#write((database) => stopMessage(database, sessionId, owner, name))
+  }
+
   async getRun (runId: string, owner: Owner): Promise<RunState | null> {
     return this.#read((database) => {
       const run = database.runs.get(runId)
@@ -181,10 +184,8 @@ class MemoryStore implements Store {
 
   async listOrphanedRuns (): Promise<Array<{ runId: string, sessionId: string }>> {
     return this.#read((database) => {
-      const passed = Math.min(this.#now() - this.#lookedAt, this.leaseMs / 3)
-      this.#lookedAt = this.#now()
       const others = database.running().filter(({ instanceId }) => instanceId !== this.instanceId)
-      const dead = [...new Set(others.map(({ instanceId }) => instanceId!))].filter((instanceId) => this.#isDead(database, instanceId, passed))
+      const dead = this.#leases.look(database, new Set(others.map(({ instanceId }) => instanceId!)))
       return others.filter(({ instanceId }) => dead.includes(instanceId!)).map(toRunIds)
     })
   }
@@ -250,15 +251,6 @@ class MemoryStore implements Store {
       const session = database.sessions.get(sessionId)
       if (session?.deleted === false) keepProviderSessionId(session, { provider, id })
     })
-  }
-
-  #isDead (database: MemoryDatabase, instanceId: string, passed: number): boolean {
-    const renewals = database.instances.get(instanceId)
-    if (renewals === undefined) return true
-    const lease = this.#leases.get(instanceId)
-    const still = lease?.renewals === renewals ? lease.still + passed : 0
-    this.#leases.set(instanceId, { renewals, still })
-    return still >= this.leaseMs
   }
 
   #onSession<T> (sessionId: string, owner: Owner, work: (session: MemorySession) => T): T | null {

@@ -16,6 +16,7 @@ const isRunning = sql`${runs.status} = 'running'`
 const isQueued = sql`${runs.status} = 'queued'`
 const isOpen = sql`${sessions.status} = 'open'`
 const isAnswered = sql`${permissions.status} = 'answered'`
+const isStop = sql`${messageKeys.stoppedAt} IS NOT NULL AND ${messageKeys.runKey} IS NULL`
 const isUnsettled = sql`${permissions.outcomeSeq} IS NULL`
 const ownerFits = sql`(${p('owner')} IS NULL OR ${sessions.owner} = ${p('owner')})`
 // The plus keeps SQLite from walking all runs in the order of their keys, for the few that are running or wait.
@@ -142,6 +143,13 @@ export function prepareQueries (connection: Database) {
       .where(and(eq(messageKeys.sessionId, p('sessionId')), eq(messageKeys.owner, p('owner')), eq(messageKeys.name, p('name')))).prepare(),
     setMessageKey: db.insert(messageKeys).values({ sessionId: p('sessionId'), owner: p('owner'), name: p('name'), runKey: p('runKey'), requestHash: p('requestHash') })
       .onConflictDoUpdate({ target: [messageKeys.sessionId, messageKeys.owner, messageKeys.name], set: { runKey: sql`${p('runKey')}`, requestHash: sql`${p('requestHash')}` } }).prepare(),
+    setStop: db.insert(messageKeys).values({ sessionId: p('sessionId'), owner: p('owner'), name: p('name'), stoppedAt: p('now') })
+      .onConflictDoUpdate({ target: [messageKeys.sessionId, messageKeys.owner, messageKeys.name], set: { stoppedAt: sql`${p('now')}` } }).prepare(),
+    stopsOf: db.select({ count: sql<number>`count(*)` }).from(messageKeys).where(and(eq(messageKeys.owner, p('owner')), isStop)).prepare(),
+    deleteStops: db.delete(messageKeys).where(and(eq(messageKeys.owner, p('owner')), isStop, lte(messageKeys.stoppedAt, p('before')))).prepare(),
+    oldStop: db.select({ key: messageKeys.key }).from(messageKeys).where(and(isStop, lte(messageKeys.stoppedAt, p('before')))).limit(1).prepare(),
+    deleteOldStops: db.delete(messageKeys)
+      .where(sql`${messageKeys}."key" IN (SELECT n.key FROM ${messageKeys} AS n WHERE n.stopped_at IS NOT NULL AND n.run_key IS NULL AND n.stopped_at <= ${p('before')} LIMIT ${p('limit')})`).prepare(),
     deleteMessageKeys: db.delete(messageKeys)
       .where(sql`${messageKeys}."key" IN (SELECT n.key FROM ${messageKeys} AS n WHERE n.session_id = ${p('sessionId')} LIMIT ${p('limit')})`).prepare(),
     runByRowKey: selectRuns().where(eq(runs.key, p('runKey'))).prepare(),

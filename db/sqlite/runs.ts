@@ -9,6 +9,7 @@ import { insertEvents } from './log.ts'
 import { cancellations, followLog } from './permissions.ts'
 import type { LogRow, Queries, RunKeys, RunRow, SessionRow } from './queries.ts'
 import { toRunState, toSession, toStoredEvent } from './rows.ts'
+import { isStopped } from './stops.ts'
 
 /** Takes a message in; see `Store.startRun`. `session` exists and is the client's. */
 export function takeIn (queries: Queries, instanceId: string, session: SessionRow, request: NewRun): RunStart {
@@ -38,21 +39,23 @@ export function takeIn (queries: Queries, instanceId: string, session: SessionRo
     now: Date.now()
   })
   for (const { name, hash } of request.names) queries.setMessageKey.run({ sessionId, owner, name, runKey, requestHash: hash })
+  if (decision.isCancelled) queries.cancelRun.run({ id: runId })
   if (decision.promotes) promote(queries, instanceId, sessionId, promotion)
   else queries.reviseSession.run({ sessionKey })
   const taken = queries.run.get({ id: runId })!
   return { outcome: 'accepted', run: toRunState(taken), cursor: acceptedCursor(taken), promotion }
 }
 
-function startSnapshot (queries: Queries, { key: sessionKey, id: sessionId, owner }: SessionRow, { runId, names }: NewRun): StartSnapshot<RunRow> {
-  const again = queries.run.get({ id: runId })
-  const [named] = names.flatMap((given) => {
+function startSnapshot (queries: Queries, { key: sessionKey, id: sessionId, owner }: SessionRow, request: NewRun): StartSnapshot<RunRow> {
+  const again = queries.run.get({ id: request.runId })
+  const [named] = request.names.flatMap((given) => {
     const known = queries.messageKey.get({ sessionId, owner, name: given.name })
     return known?.runKey == null ? [] : [{ run: queries.runByRowKey.get({ runKey: known.runKey })!, isSame: isSameMessage(known.requestHash, given) }]
   })
   return {
     again: again?.sessionKey === sessionKey ? again : undefined,
     named,
+    isStopped: isStopped(queries, request, owner),
     running: queries.runningRun.get({ sessionKey }),
     next: queries.nextQueued.get({ sessionKey }),
     queue: queries.queueOf.get({ sessionKey })!

@@ -73,7 +73,7 @@ export const messageKeys = sqliteTable('agent_runs_message_keys', {
   stoppedAt: integer('stopped_at')
 }, (table) => [
   uniqueIndex('agent_runs_message_keys_name').on(table.sessionId, table.owner, table.name),
-  index('agent_runs_message_keys_stopped').on(table.owner, table.stoppedAt).where(sql`${table.stoppedAt} IS NOT NULL AND ${table.runKey} IS NULL`)
+  index('agent_runs_message_keys_stopped').on(table.stoppedAt, table.owner).where(sql`${table.stoppedAt} IS NOT NULL AND ${table.runKey} IS NULL`)
 ])
 
 /**

@@ -14,15 +14,17 @@ import { Connection, MEMORY } from './connection.ts'
 import type { InstanceLocks } from './instance-lock.ts'
 import { Leases } from './leases.ts'
 import { compactRun } from './compaction.ts'
-import { appendGroup, readEvents, readHistory, readLog } from './log.ts'
+import { DrivenRuns } from './driven-runs.ts'
+import { readEvents, readHistory, readLog } from './log.ts'
 import { MAX_PAGE_BYTES } from '../../lib/protocol/limits.ts'
 import type { PermissionDecision, RunningRun, RunState } from '../../lib/protocol/words.ts'
 import { answerPermission, answersFor, permissionState } from './permissions.ts'
 import { purgeSlice } from './purge.ts'
-import type { Queries, RunKeys, SessionRow } from './queries.ts'
+import type { Queries, SessionRow } from './queries.ts'
 import { toRunningRun, toRunState, toSessionState } from './rows.ts'
-import { claimOf, closeRun, ended, endedAgain, promote, takeIn } from './runs.ts'
+import { claimOf, closeRun, promote, takeIn } from './runs.ts'
 import { beginDeletion, createSession, insertSession, isIdle, keepProviderSessionId, listSessions, owned, ownedHead, updateSession } from './sessions.ts'
+import { hasOldStops, isStopped, stopMessage } from './stops.ts'
 import type { SqliteStoreOptions } from './options.ts'
 
 export type * from './options.ts'
@@ -39,8 +41,7 @@ class SqliteStore implements Store {
   readonly #leases: Leases
   /** Null where there is no file of ours: then only the leases tell who is dead. */
   #locks: InstanceLocks | null = null
-  /** Of the runs that this instance drives. */
-  readonly #keys = new Map<string, RunKeys>()
+  readonly #driven = new DrivenRuns(this.instanceId)
   #opening: Promise<void> | null = null
   #connection: Connection | null = null
   /** Whether the write-ahead log may hold what was removed. */
@@ -112,7 +113,7 @@ class SqliteStore implements Store {
 
   async purge (): Promise<boolean> {
     // Instances look often, and mostly there is nothing: that is no reason to take the lock.
-    const isLeft = await this.#read((queries) => queries.deletingSession.get()) !== undefined
+    const isLeft = await this.#read((queries) => queries.deletingSession.get() !== undefined || hasOldStops(queries))
     if (isLeft) {
       this.#hasRemoved = true
       return this.#write(purgeSlice)
@@ -131,8 +132,10 @@ class SqliteStore implements Store {
       let session = owned(queries, sessionId, owner)
       if (session === null) {
         if (!createSession || queries.session.get({ id: sessionId }) !== undefined) throw runsError('SESSION_NOT_FOUND', [sessionId])
-        if (run.admit === 'nothing' || (run.admit === 'queue' && run.onBusy === 'reject')) return { outcome: 'refused' }
-        insertSession(queries, { id: sessionId, owner: owner ?? ANONYMOUS, provider, title: null, metadata: {} })
+        const newOwner = owner ?? ANONYMOUS
+        const needsSlot = run.admit === 'queue' && run.onBusy === 'reject' && !isStopped(queries, run, newOwner)
+        if (run.admit === 'nothing' || needsSlot) return { outcome: 'refused' }
+        insertSession(queries, { id: sessionId, owner: newOwner, provider, title: null, metadata: {} })
         session = queries.session.get({ id: sessionId })!
       }
       return takeIn(queries, this.instanceId, session, run)
@@ -148,6 +151,10 @@ class SqliteStore implements Store {
 
   async cancelQueuedRun (runId: string): Promise<boolean> {
     return this.#write((queries) => queries.cancelRun.run({ id: runId }).changes > 0 && queries.reviseSessionOf.run({ runId }).changes > 0)
+  }
+
+  async stopMessage (sessionId: string, owner: Owner, name: string): Promise<RunState | null> {
+    return this.#write((queries) => stopMessage(queries, sessionId, owner, name))
   }
 
   async getRun (runId: string, owner: Owner): Promise<RunState | null> {
@@ -166,24 +173,13 @@ class SqliteStore implements Store {
   }
 
   async append (groups: AppendGroup[]): Promise<AppendAnswer[]> {
-    const answers = await this.#write((queries) => groups.map((group) => this.#append(queries, group)))
-    for (const [index, { runId, ending }] of groups.entries()) {
-      if (ending !== null || answers[index]!.outcome === 'stale') this.#keys.delete(runId)
-    }
+    const answers = await this.#write((queries) => groups.map((group) => this.#driven.append(queries, group)))
+    this.#driven.settled(groups, answers)
     return answers
   }
 
-  #append (queries: Queries, group: AppendGroup): AppendAnswer {
-    const keys = this.#keysOf(queries, group.runId)
-    if (keys === null) return { outcome: 'stale', promotion: null }
-    const answer = appendGroup(queries, keys, this.instanceId, group)
-    const outcome = answer === 'repeated' ? 'ok' : answer
-    if (outcome !== 'ok' || group.ending === null) return { outcome, promotion: null }
-    return { outcome, promotion: (answer === 'ok' ? ended : endedAgain)(queries, this.instanceId, keys, group) }
-  }
-
   async closeRun (runId: string, ending: RunEnding, options: { promote: boolean }): Promise<ClosedRun | null> {
-    this.#keys.delete(runId)
+    this.#driven.forget(runId)
     return this.#write((queries) => closeRun(queries, this.instanceId, runId, ending, options))
   }
 
@@ -267,16 +263,6 @@ class SqliteStore implements Store {
 
   async setProviderSessionId (sessionId: string, provider: string, providerSessionId: string): Promise<void> {
     await this.#write((queries) => keepProviderSessionId(queries, { sessionId, provider, providerSessionId }))
-  }
-
-  #keysOf (queries: Queries, runId: string): RunKeys | null {
-    const known = this.#keys.get(runId)
-    if (known !== undefined) return known
-    const run = queries.run.get({ id: runId })
-    if (run === undefined) return null
-    const keys = { runKey: run.key, sessionKey: run.sessionKey, sessionId: run.sessionId }
-    this.#keys.set(runId, keys)
-    return keys
   }
 
   async #onSession<T> (sessionId: string, owner: Owner, work: (queries: Queries, session: SessionRow) => T): Promise<T | null> {

@@ -47,6 +47,7 @@ const TABLE = {
   TOO_MANY_REQUEST_BYTES: [429, 'As many bytes of request bodies are being received from this owner as may.', 1],
   TOO_MANY_ANSWER_BYTES: [429, 'As many bytes of answers wait to be taken by this owner as may.', 1],
   TOO_MANY_MESSAGES: [429, 'The client sends more than it may.', 5],
+  TOO_MANY_STOPS: [429, 'As many stops as may already wait for messages that have not come.', 60],
   TOO_MANY_ATTEMPTS: [429, 'There were too many attempts to log in.', 60],
   INTERNAL_ERROR: [500, 'Something went wrong.'],
   STORE_FAILED: [500, 'The store failed.'],

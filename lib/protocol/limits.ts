@@ -65,3 +65,8 @@ export interface Limits {
   /** Characters of large answers of one owner that their clients have not taken. */
   answerBytesPerOwner: number
 }
+
+/** How long a stop waits for its message, in ms. */
+export const STOP_KEPT_MS = 600_000
+/** How many stops of an owner may wait for their messages. */
+export const MAX_STOPS = 100

@@ -131,6 +131,13 @@ export interface StartedRun {
   status: 'queued' | 'running' | 'completed'
 }
 
+/** A stop whose message has not come: it holds when it does. */
+export interface PendingStop {
+  status: 'pending'
+  /** Until when the stop waits for its message. */
+  expiresAt: string
+}
+
 /** A session with the state of its log, all from one snapshot of the store. */
 export interface SessionView {
   id: string
@@ -226,15 +233,18 @@ export interface AcceptedFrame {
   status: 'queued' | 'running' | 'completed'
 }
 
-/** Over a WebSocket. The run is over, or will be when its turn comes. */
+/** Over a WebSocket. The run is over, or will be when its turn comes; or its message has not come, and will not run. */
 export interface AbortedFrame {
   kind: 'chat_aborted'
   /** The client's name for its message, if it gave one. */
   requestId?: string
   sessionId: string
-  runId: string
+  /** Null if the message has not come. */
+  runId: string | null
   /** The terminal event that holds; null of a run that waits: it comes in its turn. */
   complete: Envelope & { kind: 'complete' } & EventKinds['complete'] | null
+  /** Of a message that has not come: until when the stop waits for it. */
+  expiresAt?: string
 }
 
 /** Over a WebSocket. Nothing of that session follows, until it is subscribed to again. */

@@ -9,19 +9,17 @@ import { MAX_DEPTH, toJson } from '../protocol/json.ts'
 import type { Limits } from '../protocol/limits.ts'
 import { contentProblem } from '../protocol/message-content-problem.ts'
 import { messageProperties } from '../protocol/schemas/requests.ts'
-import { IDEMPOTENCY_KEY_PATTERN, MessageId } from '../protocol/schemas/values.ts'
 import { ownerOf } from '../protocol/session-input.ts'
 import type { Owner, SessionState } from '../protocol/session.ts'
 import type { MessageContent, StartedRun } from '../protocol/words.ts'
 import type { Provider } from '../provider/provider.ts'
 import type { NewRun, OnBusy, RunStart, Store } from '../store/store.ts'
+import { nameOfId, nameOfKey } from './message-names.ts'
 import type { Recovery } from './recovery.ts'
 import type { RunPool } from './run-pool.ts'
 
 /** How long a message waits for an orphan to be ended that is in its way, in ms: it is to be answered within five seconds. */
 const CLEARING_MS = 800
-
-const IDEMPOTENCY_KEY = new RegExp(IDEMPOTENCY_KEY_PATTERN)
 
 const BUSY_WAYS: ReadonlySet<unknown> = new Set(messageProperties.onBusy.enum)
 
@@ -83,7 +81,6 @@ export class RunStarter {
     if (!BUSY_WAYS.has(onBusy)) throw runsError('INVALID_REQUEST', ['"onBusy" must be "reject", "queue" or "interrupt".'])
     const session = await store.getSession(sessionId, owner)
     assertContent(content)
-    if (!Value.Check(MessageId, messageId)) throw runsError('INVALID_REQUEST', ['"messageId" must be text of 1 to 256 characters.'])
     if (session === null && !createOnMessage) throw runsError('SESSION_NOT_FOUND', [sessionId])
     const provider = this.#providerName(asked, session)
     const optionBytes = assertOptions(this.#options.providers.get(provider)!, options)
@@ -103,8 +100,8 @@ export class RunStarter {
       admit,
       maxQueued: limits.queuedPerSession,
       names: [
-        ...idempotencyKey === undefined ? [] : [{ name: checkedKey(idempotencyKey), hash: hashOf({ provider: asked, content, options, onBusy }) }],
-        { name: messageName(messageId), hash: hashOf(sameContent(content)) }
+        ...idempotencyKey === undefined ? [] : [{ name: nameOfKey(idempotencyKey), hash: hashOf({ provider: asked, content, options, onBusy }) }],
+        { name: nameOfId(messageId), hash: hashOf(sameContent(content)) }
       ]
     }
     const isNamed = idempotencyKey !== undefined || request.messageId !== undefined
@@ -188,16 +185,6 @@ function assertOptions (provider: Provider, options: Record<string, unknown>): n
   const [problem] = provider.optionsSchema === undefined ? [] : Value.Errors(provider.optionsSchema, options)
   if (problem !== undefined) throw runsError('INVALID_OPTIONS', [`options${problem.instancePath} ${problem.message}.`])
   return bytes
-}
-
-/** The name of a message by its id: no idempotency key has a space. */
-function messageName (messageId: string): string {
-  return `message ${messageId}`
-}
-
-function checkedKey (key: string): string {
-  if (typeof key !== 'string' || !IDEMPOTENCY_KEY.test(key)) throw runsError('INVALID_REQUEST', ['An idempotency key must match ' + IDEMPOTENCY_KEY_PATTERN])
-  return key
 }
 
 /** What makes two requests the same, whatever the order of keys in which they were written. */

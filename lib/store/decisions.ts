@@ -11,6 +11,8 @@ export interface StartSnapshot<Run> {
   again: Run | undefined
   /** What the first of the message's names that is known stands for, and whether it asked for the same. */
   named: { run: Run, isSame: boolean } | undefined
+  /** Whether the message was stopped before it came. */
+  isStopped: boolean
   running: Run | undefined
   /** The first that waits. */
   next: Run | undefined
@@ -23,8 +25,8 @@ export type StartDecision<Run> =
   | { outcome: 'repeat', run: Run }
   | { outcome: 'busy', run: Run }
   | { outcome: 'refused' }
-  /** A new run takes `position` in the queue; the running one is ended first if `interrupts`, and the first in the queue has its turn if `promotes`. */
-  | { outcome: 'accept', position: number, interrupts: boolean, promotes: boolean }
+  /** A new run takes `position` in the queue; the running one is ended first if `interrupts`, and the first in the queue has its turn if `promotes`; it will not run if it `isCancelled`. */
+  | { outcome: 'accept', position: number, interrupts: boolean, promotes: boolean, isCancelled: boolean }
 
 /** Whether a name that is known was given to the same message. */
 export function isSameMessage (known: string | null, { hash }: MessageName): boolean {
@@ -32,7 +34,7 @@ export function isSameMessage (known: string | null, { hash }: MessageName): boo
 }
 
 /** See `Store.startRun`. Throws IDEMPOTENCY_KEY_REUSED, QUEUE_FULL. */
-export function decideStart<Run> ({ again, named, running, next, queue }: StartSnapshot<Run>, request: NewRun): StartDecision<Run> {
+export function decideStart<Run> ({ again, named, isStopped, running, next, queue }: StartSnapshot<Run>, request: NewRun): StartDecision<Run> {
   const { sessionId, onBusy, admit, maxQueued } = request
   if (again !== undefined) return { outcome: 'repeat', run: again }
   if (named !== undefined) {
@@ -42,14 +44,17 @@ export function decideStart<Run> ({ again, named, running, next, queue }: StartS
   if (admit === 'nothing') return { outcome: 'refused' }
   const inTheWay = running ?? next
   if (onBusy === 'reject' && inTheWay !== undefined) return { outcome: 'busy', run: inTheWay }
+  // It needs no slot.
+  if (isStopped && inTheWay === undefined) return { outcome: 'accept', position: 1, interrupts: false, promotes: true, isCancelled: true }
   if (onBusy === 'reject' && admit === 'queue') return { outcome: 'refused' }
-  const waits = admit === 'queue' || (onBusy === 'queue' && inTheWay !== undefined)
+  const isFirst = onBusy === 'interrupt' && !isStopped
+  const waits = admit === 'queue' || (!isFirst && inTheWay !== undefined)
   if (waits && queue.length >= maxQueued) throw runsError('QUEUE_FULL', [sessionId])
-  const isFirst = onBusy === 'interrupt'
   return {
     outcome: 'accept',
     position: isFirst ? (queue.first ?? 1) - 1 : (queue.last ?? 0) + 1,
     interrupts: isFirst && running !== undefined,
-    promotes: admit === 'run' && (running === undefined || isFirst)
+    promotes: admit === 'run' && (running === undefined || isFirst),
+    isCancelled: isStopped
   }
 }

@@ -15,13 +15,15 @@
  *   not exist, and does not exist for others. Of its runs there is nothing.
  * - Several instances (processes, or plugins in one process) may use one database at once.
  */
-import type { CompleteEvent, PendingEvent, RunIdentity, StoredEvent } from '../protocol/event.ts'
+import type { CompleteEvent, PendingEvent, StoredEvent } from '../protocol/event.ts'
 import type { RunEnding } from '../protocol/run-state.ts'
-import type { Metadata, Owner, Session, SessionState } from '../protocol/session.ts'
+import type { Metadata, Owner, SessionState } from '../protocol/session.ts'
 import type { PermissionDecision, RunningRun, RunState } from '../protocol/words.ts'
 import type { EventsPage, HistoryPage, LogPage, PageLimit, SessionsPage } from './pages.ts'
+import type { ClaimedRun, Promotion } from './promotion.ts'
 
 export type * from './pages.ts'
+export type * from './promotion.ts'
 
 export interface NewSession {
   id: string
@@ -64,28 +66,6 @@ export interface NewRun {
   maxQueued: number
   /** What the client calls this message, and may call it when it sends it again: its idempotency key, its own id. Unique in the session and owner. */
   names: MessageName[]
-}
-
-/** A run that this instance is to drive from now on. */
-export interface ClaimedRun {
-  run: RunIdentity
-  session: Session
-  options: Record<string, unknown>
-  /** The stored message; its seq is the run's first. */
-  message: StoredEvent
-  /** The native id last announced for this session and provider. */
-  providerSessionId: string | null
-  /** Every native id that the session ever had, of any provider. */
-  providerSessionIds: string[]
-}
-
-/** How a session's queue moved on. */
-export interface Promotion {
-  sessionId: string
-  /** What was appended, in order: ends of runs, messages whose turn came. */
-  events: StoredEvent[]
-  /** The run whose turn it is now, if any. */
-  claimed: ClaimedRun | null
 }
 
 export type RunStart =
@@ -191,7 +171,9 @@ export interface Store {
    * Takes a message in. In this order: a run with this `runId` is accepted as it was; a repeat (one of its names is known, and the hash the same) is accepted as it was; the session is
    * created if need be; a busy session is dealt with by `onBusy`; the message's run starts, or waits: behind those that
    * wait already, `interrupt` before them. `interrupt` ends the running run as aborted in the same step, as `closeRun` does. When a message
-   * is accepted that is no repeat, `admit` is `run` and the session's slot is free, its first waiting run is claimed.
+   * is accepted that is no repeat, `admit` is `run` and the session's slot is free, its first waiting run is claimed. A message that was
+   * stopped before it came interrupts nothing: it waits as a cancelled run, or, in an idle session, enters the log at once with its aborted `complete`. One
+   * that is not accepted stays stopped.
    * Rejects with SESSION_NOT_FOUND, SESSION_DELETED, IDEMPOTENCY_KEY_REUSED, QUEUE_FULL. Again, with the same `runId`: changes nothing, and
    * the promotion is the claim that the first call made, as long as `getClaim` has it.
    */
@@ -206,6 +188,12 @@ export interface Store {
    * next is promoted. False if the run does not wait (any more).
    */
   cancelQueuedRun (runId: string): Promise<boolean>
+  /**
+   * Stops a message by a name of it. If it has come, answers its run, and changes nothing. Else null: once it comes within STOP_KEPT_MS, it is
+   * accepted as a cancelled run. `owner` is that of the message; the session need not exist, and for one of others the answer is the same.
+   * Rejects with SESSION_DELETED, and with TOO_MANY_STOPS if MAX_STOPS of the owner wait. Again: the same, for another STOP_KEPT_MS.
+   */
+  stopMessage (sessionId: string, owner: Owner, name: string): Promise<RunState | null>
   getRun (runId: string, owner: Owner): Promise<RunState | null>
   /** A session's runs, those that were accepted last first; after the run `before`, if given. */
   listRuns (sessionId: string, owner: Owner, options: { limit: number, before: string | null }): Promise<RunState[]>

@@ -39,6 +39,7 @@ const arbitraries = {
   }),
   claim: fc.record({ by }),
   cancel: fc.record({ by, back }),
+  stop: fc.record({ by, sessionId, owner, name: fc.constantFrom('k', 'l', 'm') }),
   append: fc.record({ by, back, events: fc.array(event, { minLength: 1, maxLength: 4 }), off: fc.constantFrom(0, 0, 0, 0, 0, 0, -1, 1) }),
   end: fc.record({ by, back, ending, promote: fc.boolean(), events: fc.array(event, { maxLength: 2 }) }),
   again: fc.record({ by, back: fc.constantFrom(0, 0, 0, 1) }),
@@ -57,7 +58,7 @@ const arbitraries = {
 export type Command = { [K in keyof typeof arbitraries]: { ask: K } & (typeof arbitraries)[K] extends fc.Arbitrary<infer V> ? { ask: K } & V : never }[keyof typeof arbitraries]
 
 const WEIGHTS: Record<keyof typeof arbitraries, number> = {
-  start: 10, claim: 3, cancel: 3, append: 8, end: 5, again: 3, ask: 5, answer: 5, settle: 3, close: 3, compact: 3, create: 1, update: 1, delete: 1, native: 1, page: 2
+  start: 10, claim: 3, cancel: 3, stop: 2, append: 8, end: 5, again: 3, ask: 5, answer: 5, settle: 3, close: 3, compact: 3, create: 1, update: 1, delete: 1, native: 1, page: 2
 }
 
 /** One thing to ask. */

@@ -54,6 +54,7 @@ async function ask (stores: Store[], command: Command, index: number): Promise<u
   const store = stores[command.by]!
   switch (command.ask) {
     case 'start': return store.startRun(newRun(`r${index}`, { ...command.more, options: { index } }))
+    case 'stop': return store.stopMessage(command.sessionId, command.owner, command.name)
     case 'claim': return store.claimQueuedRun()
     case 'create': return store.createSession({ id: command.sessionId, owner: command.owner, provider: null, title: null, metadata: {} })
     case 'update': return store.updateSession(command.sessionId, command.owner, command.patch)

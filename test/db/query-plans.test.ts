@@ -10,7 +10,7 @@ const LISTS: Record<string, { list: (store: Store) => Promise<unknown>, index: R
   'the sessions of an owner': { list: (store) => store.listSessions(OWNER, PAGE), index: /agent_runs_sessions USING INDEX agent_runs_sessions_owned \(owner=\?\)/ },
   'all sessions': { list: (store) => store.listSessions(null, PAGE), index: /agent_runs_sessions USING INDEX agent_runs_sessions_open/ },
   'idle sessions': { list: (store) => store.listIdleSessions(Date.now() + 1_000, 10), index: /agent_runs_sessions USING INDEX agent_runs_sessions_touched \(updated_at<\?\)/ },
-  'what is to be purged': { list: (store) => store.purge(), index: /agent_runs_sessions USING INDEX agent_runs_sessions_deleting/ },
+  'what is to be purged': { list: (store) => store.purge(), index: /agent_runs_message_keys USING INDEX agent_runs_message_keys_stopped/ },
   'sessions that have changed': { list: async (store) => store.changedSessions((await store.changedSessions(null)).cursor), index: /e USING INTEGER PRIMARY KEY \(rowid>\?\)[^]*s USING COVERING INDEX agent_runs_sessions_revision \(revision>\?\)/ },
   'running runs': { list: (store) => store.listRunningRuns(null, { limit: 10, after: null }), index: /agent_runs_runs USING INDEX agent_runs_runs_running/ },
   'running runs of an owner': { list: (store) => store.listRunningRuns(OWNER, { limit: 10, after: null }), index: /agent_runs_runs USING INDEX agent_runs_runs_running/ },

@@ -4,14 +4,14 @@ import { newRun } from '../../conformance/store/driven-run.ts'
 import { decideStart, type StartSnapshot } from '../../lib/store/decisions.ts'
 import type { NewRun } from '../../lib/store/store.ts'
 
-const NOTHING: StartSnapshot<string> = { again: undefined, named: undefined, running: undefined, next: undefined, queue: { length: 0, first: null, last: null } }
+const NOTHING: StartSnapshot<string> = { again: undefined, named: undefined, isStopped: false, running: undefined, next: undefined, queue: { length: 0, first: null, last: null } }
 const WAITING = { next: 'first', queue: { length: 2, first: 3, last: 7 } }
 
 function decide (there: Partial<StartSnapshot<string>>, asked: Partial<NewRun>): string {
   try {
     const decision = decideStart({ ...NOTHING, ...there }, newRun('r', asked))
     if (decision.outcome !== 'accept') return 'run' in decision ? `${decision.outcome} ${decision.run}` : decision.outcome
-    return [`at ${decision.position}`, ...decision.interrupts ? ['interrupts'] : [], ...decision.promotes ? ['promotes'] : []].join(' ')
+    return [`at ${decision.position}`, ...decision.interrupts ? ['interrupts'] : [], ...decision.promotes ? ['promotes'] : [], ...decision.isCancelled ? ['cancelled'] : []].join(' ')
   } catch (error) {
     return (error as { code: string }).code
   }
@@ -38,6 +38,13 @@ const CASES: Array<[Partial<StartSnapshot<string>>, Partial<NewRun>, string]> = 
   [WAITING, { onBusy: 'interrupt' }, 'at 2 promotes'],
   [{ ...WAITING, running: 'x' }, { onBusy: 'queue', maxQueued: 2 }, 'AGENT_RUNS_QUEUE_FULL'],
   [{ ...WAITING, running: 'x' }, { onBusy: 'interrupt' }, 'at 2 interrupts promotes'],
+  [{ isStopped: true }, { onBusy: 'reject' }, 'at 1 promotes cancelled'],
+  [{ isStopped: true }, { onBusy: 'reject', admit: 'queue' }, 'at 1 promotes cancelled'],
+  [{ isStopped: true }, { admit: 'nothing' }, 'refused'],
+  [{ isStopped: true, running: 'x' }, { onBusy: 'reject' }, 'busy x'],
+  [{ isStopped: true, running: 'x' }, { onBusy: 'interrupt' }, 'at 1 cancelled'],
+  [{ ...WAITING, isStopped: true, running: 'x' }, { onBusy: 'interrupt' }, 'at 8 cancelled'],
+  [{ ...WAITING, isStopped: true, running: 'x' }, { onBusy: 'interrupt', maxQueued: 2 }, 'AGENT_RUNS_QUEUE_FULL'],
   [{ again: 'r', named: { run: 'k', isSame: false }, running: 'x' }, { onBusy: 'reject', admit: 'nothing' }, 'repeat r'],
   [{ named: { run: 'k', isSame: true }, running: 'x' }, { onBusy: 'reject', admit: 'nothing' }, 'repeat k'],
   [{ named: { run: 'k', isSame: false } }, {}, 'AGENT_RUNS_IDEMPOTENCY_KEY_REUSED']

@@ -24,10 +24,18 @@ export async function serveMessage (message: ClientMessage, runs: RunRegistry, {
       return
     }
     case 'chat.abort': {
-      const { sessionId, runId, requestId } = message
+      const { type, requestId, ...named } = message
+      const { sessionId } = named
       await authorize('abort', sessionId)
-      const complete = await runs.abortRun({ sessionId, runId, owner })
-      return wire.tell({ kind: 'chat_aborted', ...(requestId !== undefined && { requestId }), sessionId, runId: complete?.runId ?? runId!, complete })
+      const stopped = await runs.stop({ ...named, owner })
+      return wire.tell({
+        kind: 'chat_aborted',
+        ...(requestId !== undefined && { requestId }),
+        sessionId,
+        runId: 'runId' in stopped ? stopped.runId : null,
+        complete: 'kind' in stopped ? stopped : null,
+        ...('expiresAt' in stopped && { expiresAt: stopped.expiresAt })
+      })
     }
     case 'chat.permission-response': {
       const { type, ...answer } = message

@@ -9,7 +9,7 @@ CREATE TABLE `agent_runs_message_keys` (
 );
 --> statement-breakpoint
 CREATE UNIQUE INDEX `agent_runs_message_keys_name` ON `agent_runs_message_keys` (`session_id`,`owner`,`name`);--> statement-breakpoint
-CREATE INDEX `agent_runs_message_keys_stopped` ON `agent_runs_message_keys` (`owner`,`stopped_at`) WHERE "agent_runs_message_keys"."stopped_at" IS NOT NULL AND "agent_runs_message_keys"."run_key" IS NULL;--> statement-breakpoint
+CREATE INDEX `agent_runs_message_keys_stopped` ON `agent_runs_message_keys` (`stopped_at`,`owner`) WHERE "agent_runs_message_keys"."stopped_at" IS NOT NULL AND "agent_runs_message_keys"."run_key" IS NULL;--> statement-breakpoint
 INSERT INTO `agent_runs_message_keys` (`session_id`, `owner`, `name`, `run_key`, `request_hash`)
 	SELECT s.`id`, s.`owner`, r.`idempotency_key`, r.`key`, r.`request_hash` FROM `agent_runs_runs` AS r
 	INNER JOIN `agent_runs_sessions` AS s ON s.`key` = r.`session_key` WHERE r.`idempotency_key` IS NOT NULL;--> statement-breakpoint

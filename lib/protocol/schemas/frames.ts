@@ -5,7 +5,6 @@ import { Session, StartedRun } from './sessions.ts'
 import { OneOf } from './values.ts'
 
 const sessionId = Type.String()
-const runId = Type.String()
 const requestId = Type.Optional(Type.String({ description: 'The client\'s name for its message, if it gave one.' }))
 
 interface FrameWord {
@@ -63,9 +62,13 @@ export const FRAMES = {
   chat_aborted: {
     title: 'AbortedFrame',
     socket: true,
-    description: 'The run is over, or will be when its turn comes.',
+    description: 'The run is over, or will be when its turn comes; or its message has not come, and will not run.',
     properties: {
-      requestId, sessionId, runId, complete: Type.Union([eventOf('complete'), Type.Null()], { description: 'The terminal event that holds; null of a run that waits: it comes in its turn.' })
+      requestId,
+      sessionId,
+      runId: Type.Union([Type.String(), Type.Null()], { description: 'Null if the message has not come.' }),
+      complete: Type.Union([eventOf('complete'), Type.Null()], { description: 'The terminal event that holds; null of a run that waits: it comes in its turn.' }),
+      expiresAt: Type.Optional(Type.String({ description: 'Of a message that has not come: until when the stop waits for it.' }))
     }
   },
   chat_unsubscribed: {

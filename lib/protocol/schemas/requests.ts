@@ -16,7 +16,11 @@ export const messageProperties = {
 }
 
 /** Which run is to be aborted. */
-export const abortProperties = { runId: Type.Optional(Type.String({ description: 'Else the running one.' })) }
+export const abortProperties = {
+  runId: Type.Optional(Type.String({ description: 'Without any of these the running one.' })),
+  messageId: Type.Optional(Type.String({ ...MessageId, description: 'Of the message that is to be stopped, though it may not have come yet.' })),
+  idempotencyKey: Type.Optional(Type.String({ pattern: IDEMPOTENCY_KEY_PATTERN, description: 'The same by its idempotency key.' }))
+}
 
 export const PermissionDecision = Type.Object({
   allow: Type.Boolean(),

@@ -39,6 +39,11 @@ export const RunningRun = Type.Object({
   runId: Type.String(), sessionId: Type.String(), provider: Type.String(), startedAt: Time(), lastSeq: Type.Integer({ minimum: 0, description: 'The seq of the session\'s newest event.' })
 }, { title: 'RunningRun', description: 'A running run, as listed.' })
 
+export const PendingStop = Type.Object({
+  status: Type.Literal('pending'),
+  expiresAt: Type.String({ description: 'Until when the stop waits for its message.' })
+}, { title: 'PendingStop', description: 'A stop whose message has not come: it holds when it does.' })
+
 export const StartedRun = Type.Object({
   sessionId: Type.String(),
   runId: Type.String(),

@@ -50,6 +50,17 @@ export const BROKEN_STARTS: Record<string, Breakage> = {
   'a repeat of what may not become anything is refused': (store) => ({
     startRun: async (run) => run.admit === 'nothing' ? { outcome: 'refused' } : store.startRun(run)
   }),
+  'stops are forgotten': () => ({ stopMessage: async () => null }),
+  'a stop is everybody\'s': (store) => ({ stopMessage: (id, _owner, name) => store.stopMessage(id, null, name) }),
+  'stops have no end': (store, database) => ({
+    async stopMessage (...args) {
+      const stops = [...database.stops]
+      database.stops.clear()
+      const run = await store.stopMessage(...args)
+      for (const [key, at] of stops) database.stops.set(key, at)
+      return run
+    }
+  }),
   'the queue has no end': asking(() => ({ maxQueued: Infinity })),
   'admission is not looked at': asking(() => ({ admit: 'run' })),
   'an interruption waits like others': asking(({ onBusy }) => ({ onBusy: onBusy === 'interrupt' ? 'queue' : onBusy })),

@@ -108,11 +108,11 @@ test('a stream that is broken off is an error', (t) => {
 test('what clients may send', (t) => {
   const read = (more: object) => dialect.read({ threadId: 's', runId: 'x', messages: [], ...more })
   const message = (content: unknown) => read({ messages: [{ id: 'm1', role: 'user', content }] })
-  t.strictSame(message('hi'), { sessionId: 's', message: { content: 'hi', idempotencyKey: 'ag-ui:m1' } })
-  t.strictSame(message([{ type: 'text', text: 'hi' }]), { sessionId: 's', message: { content: 'hi', idempotencyKey: 'ag-ui:m1' } })
+  t.strictSame(message('hi'), { sessionId: 's', message: { content: 'hi', messageId: 'm1' } })
+  t.strictSame(message([{ type: 'text', text: 'hi' }]), { sessionId: 's', message: { content: 'hi', messageId: 'm1' } })
   t.strictSame(message([
     { type: 'text', text: 'see' }, { type: 'image', source: { type: 'data', value: 'AA==', mimeType: 'image/png' } }, { type: 'document', source: { type: 'url', value: 'https://x/y' } }
-  ]), { sessionId: 's', message: { content: [{ type: 'text', text: 'see' }, { type: 'image', mimeType: 'image/png', data: 'AA==' }, { type: 'file', mimeType: 'application/octet-stream', url: 'https://x/y' }], idempotencyKey: 'ag-ui:m1' } })
+  ]), { sessionId: 's', message: { content: [{ type: 'text', text: 'see' }, { type: 'image', mimeType: 'image/png', data: 'AA==' }, { type: 'file', mimeType: 'application/octet-stream', url: 'https://x/y' }], messageId: 'm1' } })
   t.strictSame(read({ messages: [{ id: 'ü'.repeat(300), role: 'user', content: 'x' }], forwardedProps: { provider: 'p', onBusy: 'queue', options: { a: 1 }, theirs: 1 } }), {
     sessionId: 's', message: { provider: 'p', onBusy: 'queue', options: { a: 1 }, content: 'x', idempotencyKey: 'ag-ui#lpIi5cnU6mYw7-UqMmYtB5Pvped4wuF7HldptiGuToY' }
   })

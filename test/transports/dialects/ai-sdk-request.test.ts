@@ -16,7 +16,7 @@ const refusal = (body: unknown): string => {
 }
 
 test('a new message is its text, and repeated it is the same', (t) => {
-  t.strictSame(submit(hello), { sessionId: 's', message: { content: 'hello', idempotencyKey: 'ai-sdk:message:m1' } })
+  t.strictSame(submit(hello), { sessionId: 's', message: { content: 'hello', messageId: 'm1' } })
   const strange = 'ö'.repeat(300)
   t.strictSame(submit({ ...hello, id: strange }), {
     sessionId: 's', message: { content: 'hello', idempotencyKey: 'ai-sdk:message#BiyX9-SrGAbIqWa01E19ipKhdU8_aIztPZGLeemQ1uQ' }
@@ -73,15 +73,15 @@ test('responses to approvals are answers, in whichever part they are', (t) => {
 
 test('what cannot be done is refused in words', (t) => {
   const last = (message: unknown): string => refusal({ id: 's', messages: [message] })
-  t.match(refusal({ id: '../etc', messages: [hello] }), /^INVALID_REQUEST "id" is the id of a session: it must match /)
-  t.equal(last(user()), 'INVALID_REQUEST The message holds neither text nor files.')
-  t.equal(last(user({ type: 'step-start' })), 'INVALID_REQUEST The message holds neither text nor files.')
-  t.match(last({ role: 'assistant', parts: [{ type: 'tool-x', state: 'output-available', output: 1 }] }), /^INVALID_REQUEST .*without a response to an approval.*tools that clients execute are not supported\.$/)
-  t.match(last({ role: 'system', parts: [] }), /^INVALID_REQUEST .*not one of the role "system"\.$/)
-  t.match(last('hello'), /^INVALID_REQUEST The last message must be object/)
-  t.match(last({ role: 'user', content: 'hello' }), /^INVALID_REQUEST The last message must have required properties parts/)
-  t.match(last(user({ type: 'file', mediaType: 'image/png' })), /^INVALID_REQUEST A file of the message must have required properties url/)
-  t.match(last(user({ type: 'file', mediaType: 'text/plain', url: 'data:text/plain' })), /^INVALID_REQUEST .*"data:" URL without data/)
-  t.match(last(user({ type: 'file', mediaType: 'text/plain', url: 'data:text/plain,%E0%A4%A' })), /^INVALID_REQUEST .*"data:" URL that cannot be read/)
+  t.match(refusal({ id: '../etc', messages: [hello] }), /^AGENT_RUNS_INVALID_REQUEST "id" is the id of a session: it must match /)
+  t.equal(last(user()), 'AGENT_RUNS_INVALID_REQUEST The message holds neither text nor files.')
+  t.equal(last(user({ type: 'step-start' })), 'AGENT_RUNS_INVALID_REQUEST The message holds neither text nor files.')
+  t.match(last({ role: 'assistant', parts: [{ type: 'tool-x', state: 'output-available', output: 1 }] }), /^AGENT_RUNS_INVALID_REQUEST .*without a response to an approval.*tools that clients execute are not supported\.$/)
+  t.match(last({ role: 'system', parts: [] }), /^AGENT_RUNS_INVALID_REQUEST .*not one of the role "system"\.$/)
+  t.match(last('hello'), /^AGENT_RUNS_INVALID_REQUEST The last message must be object/)
+  t.match(last({ role: 'user', content: 'hello' }), /^AGENT_RUNS_INVALID_REQUEST The last message must have required properties parts/)
+  t.match(last(user({ type: 'file', mediaType: 'image/png' })), /^AGENT_RUNS_INVALID_REQUEST A file of the message must have required properties url/)
+  t.match(last(user({ type: 'file', mediaType: 'text/plain', url: 'data:text/plain' })), /^AGENT_RUNS_INVALID_REQUEST .*"data:" URL without data/)
+  t.match(last(user({ type: 'file', mediaType: 'text/plain', url: 'data:text/plain,%E0%A4%A' })), /^AGENT_RUNS_INVALID_REQUEST .*"data:" URL that cannot be read/)
   t.end()
 })

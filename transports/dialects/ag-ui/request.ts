@@ -3,7 +3,7 @@ import Type, { type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import { MAX_PARTS } from '../../../lib/protocol/limits.ts'
 import type { MessageContent, MessagePart, PermissionDecision } from '../../../lib/protocol/words.ts'
-import { choicesIn, contentOf, invalid, sessionIdIn } from '../common/run-request.ts'
+import { choicesIn, contentOf, invalid, nameFor, sessionIdIn } from '../common/run-request.ts'
 import type { DialectRequest } from '../dialect.ts'
 
 const Source = Type.Union([
@@ -37,7 +37,7 @@ export function readInput ({ threadId, messages, resume = [], forwardedProps }: 
   }
   const last = messages.at(-1)
   if (last?.role !== 'user') throw invalid('The last of "messages" must be the user\'s: results of tools that run in the client are not taken.')
-  return { sessionId, message: { ...choicesIn(forwardedProps), content: contentIn(last.content), ...(last.id !== '' && { messageId: last.id }) } }
+  return { sessionId, message: { ...choicesIn(forwardedProps), content: contentIn(last.content), ...nameFor('ag-ui', last.id) } }
 }
 
 const Payload = Type.Object({

@@ -5,7 +5,7 @@ import { MAX_PARTS } from '../../../lib/protocol/limits.ts'
 import { messageProperties } from '../../../lib/protocol/schemas/requests.ts'
 import { problemOf } from '../../../lib/protocol/validation-problem.ts'
 import type { MessagePart } from '../../../lib/protocol/words.ts'
-import { contentOf, invalid, keyFor, sessionIdIn } from '../common/run-request.ts'
+import { contentOf, invalid, keyFor, nameFor, sessionIdIn } from '../common/run-request.ts'
 import type { DialectRequest } from '../dialect.ts'
 
 /** What a body must match; what else apps put into it is left alone. Of the messages only the last one is looked at: the rest we have. */
@@ -90,7 +90,7 @@ function answersIn (parts: unknown[]) {
 /** What makes a repeat of the same post the same run; nothing if it may be meant anew: an edit, or another answer to the same message. */
 function nameOf (message: UiMessage, trigger: string | undefined, messageId: string | undefined): { messageId?: string, idempotencyKey?: string } {
   if (trigger === 'regenerate-message') return messageId === undefined ? {} : { idempotencyKey: keyFor('ai-sdk:regenerate', messageId) }
-  return messageId !== undefined || message.id === undefined || message.id === '' ? {} : { messageId: message.id }
+  return messageId !== undefined ? {} : nameFor('ai-sdk:message', message.id ?? '')
 }
 
 function partOf (part: { type: string }): MessagePart[] {

@@ -4,7 +4,7 @@ import Type, { type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import { runsError } from '../../../lib/protocol/errors.ts'
 import { messageProperties } from '../../../lib/protocol/schemas/requests.ts'
-import { IDEMPOTENCY_KEY_PATTERN, SessionId } from '../../../lib/protocol/schemas/values.ts'
+import { IDEMPOTENCY_KEY_PATTERN, MessageId, SessionId } from '../../../lib/protocol/schemas/values.ts'
 import { SESSION_ID_PATTERN } from '../../../lib/protocol/session.ts'
 import type { MessageContent, MessagePart } from '../../../lib/protocol/words.ts'
 
@@ -40,7 +40,13 @@ export function sessionIdIn (field: string, id: string): string {
   return id
 }
 
-/** The idempotency key of a message that its client has named; apart from the keys that clients give in headers. */
+/** The name of a message that its client has named: the id, or, if that is too long for the log, a key made of it. */
+export function nameFor (dialect: string, id: string): { messageId?: string, idempotencyKey?: string } {
+  if (id === '') return {}
+  return Value.Check(MessageId, id) ? { messageId: id } : { idempotencyKey: keyFor(dialect, id) }
+}
+
+/** A key that a client's id stands for; apart from the keys that clients give in headers. */
 export function keyFor (dialect: string, messageId: string): string {
   const key = `${dialect}:${messageId}`
   return new RegExp(IDEMPOTENCY_KEY_PATTERN).test(key) ? key : `${dialect}#${createHash('sha256').update(messageId).digest('base64url')}`
