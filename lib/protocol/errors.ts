@@ -97,14 +97,14 @@ export function thrownCode (code: ErrorCode): ThrownCode {
   return (code.startsWith(PREFIX) ? code : PREFIX + code) as ThrownCode
 }
 
-/** The code of an error of ours as the wire has it. A store of others may throw it as it is there. */
+/** The code without its prefix, as it is on the wire. Third-party stores may throw it without the prefix. */
 export function wireCode ({ code }: { code: string }): ErrorCode {
   return (Object.hasOwn(TABLE, code) ? code : code.slice(PREFIX.length)) as ErrorCode
 }
 
 export const ERROR_CODES = Object.keys(TABLE) as ErrorCode[]
 
-/** An error of ours: a code from the table with the prefix `AGENT_RUNS_`, the HTTP status where HTTP meets it, and what the client may use. */
+/** An error from the table: its code with the prefix `AGENT_RUNS_`, its HTTP status, and details for the client. */
 export interface RunsError extends Error, ErrorDetails {
   code: ThrownCode
   statusCode: number

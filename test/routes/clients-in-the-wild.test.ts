@@ -1,4 +1,4 @@
-/* What browsers, wrappers and id makers do that is no fault of theirs: caches, types of empty bodies, odd ids. */
+/* What real clients do: browsers cache, wrappers type empty bodies, libraries make ids that begin with "_" or "-". */
 import { test } from 'tap'
 import { serveApp } from '../helpers/build-app.ts'
 import { exchange, rawRequest } from '../helpers/raw-request.ts'
