@@ -144,6 +144,8 @@ export interface CommitterOptions {
   log: Logger
   /** Once aborted, nothing is tried again. */
   stopped?: AbortSignal
+  /** Waits before the next try, `ms` or until the signal is aborted. Default: a timer. */
+  pause?: (ms: number, signal: AbortSignal | undefined) => Promise<unknown>
 }
 
 /** The one writer of an instance. */
@@ -197,7 +199,7 @@ export class Committer {
   /** Stores a batch, however often it takes within `patienceMs`, of which `spent` are gone. Never rejects. */
   async #commit (batch: Batch, spent = 0): Promise<void> {
     if (batch.length === 0) return
-    const { store, patienceMs, log, stopped } = this.#options
+    const { store, patienceMs, log, stopped, pause = timer } = this.#options
     const isOver = (): boolean => stopped?.aborted === true
     const pauses = [...RETRY_DELAYS]
     for (let waited = spent; ;) {
@@ -208,9 +210,9 @@ export class Committer {
         const isTransient = hasCode(error, 'STORE_UNAVAILABLE')
         log.error({ err: error, runs: batch.map(({ group }) => group.runId) }, 'the store did not take events')
         if (!isTransient && batch.length > 1 && !isOver()) return this.#commitHalves(batch, waited, false)
-        const pause = pauses.length > 1 ? pauses.shift()! : pauses[0]!
-        waited += performance.now() - asked + pause
-        if (isTransient && waited <= patienceMs && !isOver()) await delay(pause, undefined, { signal: stopped }).catch(() => {})
+        const ms = pauses.length > 1 ? pauses.shift()! : pauses[0]!
+        waited += performance.now() - asked + ms
+        if (isTransient && waited <= patienceMs && !isOver()) await pause(ms, stopped)
         if (!isTransient || waited > patienceMs || isOver()) return this.#settle(batch, null)
         // One session may be all that hangs.
         if (missedDeadline(error) && batch.length > 1) return this.#commitHalves(batch, waited, true)
@@ -237,5 +239,7 @@ export class Committer {
     }
   }
 }
+
+const timer = async (ms: number, signal?: AbortSignal): Promise<unknown> => delay(ms, undefined, { signal }).catch(() => {})
 
 const REFUSED = { outcome: 'refused', promotion: null } as const

@@ -1,24 +1,19 @@
 /* A store that is not available for a while; the pauses between tries are only noted. */
-import { test, type Test } from 'tap'
+import { test } from 'tap'
 import { runsError } from '../../lib/protocol/errors.ts'
-import type * as committerModule from '../../lib/runs/committer.ts'
+import { Committer, type Rejection } from '../../lib/runs/committer.ts'
 import type { AppendGroup, Store } from '../../lib/store/store.ts'
 import { withDeadlines } from '../../lib/store/deadlines.ts'
 import { quietLogger } from '../helpers/memory-log.ts'
 
-async function build (t: Test, append: (groups: AppendGroup[], call: number) => void, stopped?: AbortSignal, paused: (ms: number) => void = () => {}) {
+async function build (append: (groups: AppendGroup[], call: number) => void, stopped?: AbortSignal, paused: (ms: number) => void = () => {}) {
   const steps: string[] = []
-  const { Committer } = await t.mockImport<typeof committerModule>('../../lib/runs/committer.ts', {
-    'node:timers/promises': {
-      setImmediate: async () => {},
-      setTimeout: async (ms: number) => {
-        steps.push(`pause ${ms}`)
-        paused(ms)
-      }
-    }
-  })
+  const pause = async (ms: number): Promise<void> => {
+    steps.push(`pause ${ms}`)
+    paused(ms)
+  }
   const groups: AppendGroup[][] = []
-  const rejections: committerModule.Rejection[] = []
+  const rejections: Rejection[] = []
   const store: Pick<Store, 'append'> = {
     async append (batch) {
       groups.push(batch)
@@ -28,7 +23,7 @@ async function build (t: Test, append: (groups: AppendGroup[], call: number) => 
     }
   }
   const committer = new Committer({
-    store: store as Store, publish: (sessionId) => { steps.push(`publish ${sessionId}`) }, promoted: () => {}, promotes: () => true, patienceMs: 30_000, log: quietLogger, ...stopped && { stopped }
+    store: store as Store, publish: (sessionId) => { steps.push(`publish ${sessionId}`) }, promoted: () => {}, promotes: () => true, patienceMs: 30_000, log: quietLogger, pause, ...stopped && { stopped }
   })
   const logs = ['a', 'b'].map((name) => committer.open({ sessionId: name, runId: name, provider: 'p' }, 0, (rejection) => { rejections.push(rejection) }))
   for (const log of logs) log.append({ kind: 'custom', transient: false, timestamp: '', fields: '{"name":"x"}' })
@@ -37,7 +32,7 @@ async function build (t: Test, append: (groups: AppendGroup[], call: number) => 
 }
 
 test('a store that is not available is given the very same batch again, and each event is published once', async (t) => {
-  const { steps, groups, rejections } = await build(t, (_, call) => {
+  const { steps, groups, rejections } = await build((_, call) => {
     if (call < 4) throw runsError('STORE_UNAVAILABLE')
   })
   t.strictSame(steps, ['append a b', 'pause 50', 'append a b', 'pause 100', 'append a b', 'pause 200', 'append a b', 'publish a', 'publish b'])
@@ -47,7 +42,7 @@ test('a store that is not available is given the very same batch again, and each
 })
 
 test('a store that never comes back refuses all runs once the patience is spent', async (t) => {
-  const { steps, rejections } = await build(t, () => { throw runsError('STORE_UNAVAILABLE') })
+  const { steps, rejections } = await build(() => { throw runsError('STORE_UNAVAILABLE') })
   const pauses = [50, 100, 200, 500, 1_000, ...Array<number>(14).fill(2_000)]
   t.strictSame(steps, [...pauses.flatMap((ms) => ['append a b', `pause ${ms}`]), 'append a b'])
   t.strictSame(rejections, ['refused', 'refused'], 'nobody is singled out for it')
@@ -55,7 +50,7 @@ test('a store that never comes back refuses all runs once the patience is spent'
 })
 
 test('a failure after an outage is bisected like any other', async (t) => {
-  const { steps, rejections } = await build(t, (groups, call) => {
+  const { steps, rejections } = await build((groups, call) => {
     if (call === 1) throw runsError('STORE_UNAVAILABLE')
     if (groups.some(({ runId }) => runId === 'a')) throw new Error('too big')
   })
@@ -66,7 +61,7 @@ test('a failure after an outage is bisected like any other', async (t) => {
 
 test('once it is stopped nothing is tried again', async (t) => {
   const stop = new AbortController()
-  const { steps, rejections } = await build(t, (_, call) => {
+  const { steps, rejections } = await build((_, call) => {
     if (call === 2) stop.abort()
     throw runsError('STORE_UNAVAILABLE')
   }, stop.signal)
@@ -77,7 +72,7 @@ test('once it is stopped nothing is tried again', async (t) => {
 
 test('what is stopped while it pauses tries no more either', async (t) => {
   const stop = new AbortController()
-  const { steps, rejections } = await build(t, () => { throw runsError('STORE_UNAVAILABLE') }, stop.signal, (ms) => { if (ms === 100) stop.abort() })
+  const { steps, rejections } = await build(() => { throw runsError('STORE_UNAVAILABLE') }, stop.signal, (ms) => { if (ms === 100) stop.abort() })
   t.strictSame(steps, ['append a b', 'pause 50', 'append a b', 'pause 100'])
   t.strictSame(rejections, ['refused', 'refused'])
   t.end()
@@ -85,7 +80,7 @@ test('what is stopped while it pauses tries no more either', async (t) => {
 
 test('a batch that misses its deadline is halved, and the halves are tried at once', async (t) => {
   const missed = await missedDeadlineError()
-  const { steps, rejections } = await build(t, (_, call) => {
+  const { steps, rejections } = await build((_, call) => {
     if (call === 1) throw missed
   })
   t.strictSame(steps, ['append a b', 'pause 50', 'append a', 'append b', 'publish a', 'publish b'])
