@@ -1,4 +1,5 @@
 /* A store of which single calls fail: before they are executed, or after, so that only their answer is lost. */
+import type { Test } from 'tap'
 import { runsError } from '../../lib/protocol/errors.ts'
 import type { Store } from '../../lib/store/store.ts'
 
@@ -31,5 +32,18 @@ export class FailingStore {
         }
       }
     })
+  }
+}
+
+/** How many tries go on at once; most of each is waiting for a retry. */
+const AT_ONCE = 10
+
+/** Tries to let each call fail, the first, the second and so on, until a try answers that it made no such call. Each try is a test of its own. */
+export async function eachCall (t: Test, tryWith: (t: Test, call: number) => Promise<boolean>): Promise<void> {
+  t.jobs = AT_ONCE
+  for (let first = 0, isMore = true; isMore; first += AT_ONCE) {
+    await Promise.all(Array.from({ length: AT_ONCE }, async (_, index) => t.test(`call ${first + index}`, { buffered: true }, async (t) => {
+      isMore = await tryWith(t, first + index) && isMore
+    })))
   }
 }

@@ -1,13 +1,12 @@
 /* A store that fails, or loses its answers, while approvals are asked for and answered. */
+import { setTimeout as delay } from 'node:timers/promises'
 import { test, type Test } from 'tap'
 import { sqliteStore } from '../../db/sqlite/store.ts'
 import type { EventOf, PermissionDecision, Provider, RunRegistry, Store } from '../../index.ts'
 import { isRunsError, wireCode } from '../../lib/protocol/errors.ts'
 import { logOf, settledOf, startAsking, story, TOOL, untilAsked, untilEvent } from '../helpers/approvals.ts'
-import { type Failure, FailingStore } from '../helpers/failing-store.ts'
+import { eachCall, type Failure, FailingStore } from '../helpers/failing-store.ts'
 import { openRegistry } from '../helpers/open-registry.ts'
-
-const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
 
 /** Looks at the store do not keep a process alive; a server does. */
 function stayAlive (t: Test): void {
@@ -52,7 +51,7 @@ class Client {
         await this.#answer(pending, false)
         await this.#answer(pending, true)
       }
-      await turn()
+      await delay(2)
     }
   }
 
@@ -91,7 +90,7 @@ async function check (t: Test, registry: RunRegistry, told: string[], said: Said
 test('whichever call to the store fails, or loses its answer, each request has one outcome, and all are told that one', async (t) => {
   stayAlive(t)
   for (const failure of ['before', 'after'] as Failure[]) {
-    for (let k = 0, reached = true; reached; k++) {
+    await eachCall(t, async (t, k) => {
       const inner = sqliteStore({ path: ':memory:', leaseMs: 30 })
       const failing = new FailingStore(inner)
       const told: string[] = []
@@ -102,10 +101,11 @@ test('whichever call to the store fails, or loses its answer, each request has o
       const post = (): Promise<unknown> => registry.startRun({ sessionId: 's', content: 'go', idempotencyKey: 'k' })
       await post().catch(post)
       await client.serve()
-      reached = k < failing.calls.length
+      const reached = k < failing.calls.length
       failing.fails = () => null
       await check(t, registry, told, client.said, `call ${k}, ${failing.calls[k]}, fails ${failure} it is executed`)
-    }
+      return reached
+    })
   }
 })
 
