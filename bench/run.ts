@@ -4,6 +4,7 @@ import { append } from './append.ts'
 import type { Comparison } from './comparison.ts'
 import { fanOut } from './fan-out.ts'
 import { followed } from './followed.ts'
+import { hanging } from './hanging.ts'
 import { heap } from './heap.ts'
 import { replay } from './replay.ts'
 import { heading, lineOf } from './table.ts'
@@ -13,7 +14,8 @@ const BENCHES: Record<string, (quick: boolean, report: (comparison: Comparison) 
   'fan-out': fanOut,
   replay,
   heap,
-  followed
+  followed,
+  hanging
 }
 
 const EXIT_USAGE = 2

@@ -91,9 +91,10 @@ export class RunRegistry {
 
   /**
    * Refuses new runs, lets the running ones finish for `closeGraceMs`, interrupts the rest, then ends every subscription
-   * behind the last event. What waits goes on waiting in the store. Closes the providers, not the store.
+   * behind the last event. What waits goes on waiting in the store. Closes the providers while `deliver` sends the last
+   * frames; not the store. Takes `closeGraceMs` and 0.5 s at most, then 0.75 s or as long as `deliver`.
    */
-  async close (): Promise<void> {
+  async close (deliver: () => Promise<unknown> = async () => {}): Promise<void> {
     await this.#pool.shutDown(this.#closeGraceMs)
     this.#recovery.close()
     this.#stopWatching()
@@ -101,7 +102,8 @@ export class RunRegistry {
     this.#subscriptions.finish(() => RETRY_MIN_MS + Math.round(Math.random() * RETRY_SPREAD_MS))
     if (this.#opened) storesInUse.delete(this.#given)
     this.#opened = false
-    await atMost(PROVIDER_GRACE_MS, Promise.allSettled([...this.#providers.values()].map(async (provider) => provider.close?.())))
+    const closed = Promise.allSettled([...this.#providers.values()].map(async (provider) => provider.close?.()))
+    await Promise.all([atMost(PROVIDER_GRACE_MS, closed), deliver()])
   }
 
   /** Creates a session, under a random id unless one is given. Rejects with SESSION_EXISTS, UNSUPPORTED_PROVIDER. */

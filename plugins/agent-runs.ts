@@ -26,6 +26,7 @@ import { type AgentRunsOptions, type ResolvedOptions, resolveOptions } from './o
 import { mountWebSocket, originGuard } from './websocket/mount.ts'
 import { serveUpgradeAsPlain } from './websocket/upgrades.ts'
 
+// With the 0.5 s that interrupted runs have, closing takes 1.75 s more than `closeGraceMs` at most; Fastify gives up after 10 s.
 /** How long the last frames of streams may take when the server closes, in ms. */
 const DELIVERY_GRACE_MS = 750
 /** How long WebSockets may take to say goodbye then, in ms. */
@@ -50,8 +51,7 @@ async function agentRuns (fastify: FastifyInstance, options: AgentRunsOptions): 
   const sockets = new SocketConnections(registry, resolved)
   // Before Fastify closes the server: it would wait for every open stream, for ever.
   fastify.addHook('preClose', async () => {
-    await registry.close()
-    await Promise.all([sse.close(DELIVERY_GRACE_MS), sockets.close(DELIVERY_GRACE_MS, GOODBYE_GRACE_MS)])
+    await registry.close(() => Promise.all([sse.close(DELIVERY_GRACE_MS), sockets.close(DELIVERY_GRACE_MS, GOODBYE_GRACE_MS)]))
   })
   await registry.open()
   fastify.decorate('agentRuns', registry)

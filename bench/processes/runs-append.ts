@@ -2,7 +2,7 @@
 import SqliteDatabase from 'better-sqlite3'
 import Fastify from 'fastify'
 import { sqliteStore } from '../../db/sqlite/store.ts'
-import agentRuns, { type Store } from '../../index.ts'
+import agentRuns, { type Provider, type RunRegistry, type Store } from '../../index.ts'
 import { answer } from '../answer.ts'
 import type { Round } from '../comparison.ts'
 import { cpuUs } from '../usage.ts'
@@ -16,14 +16,15 @@ export interface AppendRound extends Round {
 export type RunsAppend = typeof answers
 
 const answers = {
-  /** Runs `runs` agents at that pace at once, into a new database. */
-  async append (path: string, runs: number, pace: Pace): Promise<AppendRound> {
+  /** Runs `runs` agents at that pace at once, into a new database; with `isHanging` beside one more run, whose appends get no answer. */
+  async append (path: string, runs: number, pace: Pace, isHanging = false): Promise<AppendRound> {
     let begin = (): void => {}
     const begun = new Promise<void>((resolve) => { begin = resolve })
     const store = sqliteStore({ path })
     const log = watchAppends(store, runs)
     const app = Fastify()
-    await app.register(agentRuns, { providers: { agent: pacedAgent(() => begun) }, store, routes: false, limits: { runningRuns: runs } })
+    await app.register(agentRuns, { providers: { agent: pacedAgent(() => begun), one: oneWord }, closeGraceMs: 0, store, routes: false, limits: { runningRuns: runs + 1 } })
+    if (isHanging) await hangWith(app.agentRuns, store)
     for (let run = 0; run < runs; run++) await app.agentRuns.startRun({ sessionId: `session-${run}`, content: JSON.stringify(pace) })
     const cpu = cpuUs()
     const start = performance.now()
@@ -36,6 +37,29 @@ const answers = {
     const events = log.batches.reduce((sum, size) => sum + size, 0)
     return { events, ms, cpuUs: used, batches: log.batches, fault: faultIn(path, runs, pace.events) }
   }
+}
+
+const HANGING = 'a-session-that-hangs'
+
+const oneWord: Provider = {
+  async * run ({ signal }) {
+    yield { kind: 'text', content: 'word' }
+    await new Promise((resolve) => { signal.addEventListener('abort', resolve, { once: true }) })
+  }
+}
+
+/** Starts a run whose appends hang; resolves once one does. */
+async function hangWith (registry: RunRegistry, store: Store): Promise<void> {
+  const append = store.append.bind(store)
+  let hangs = (): void => {}
+  const hanging = new Promise<void>((resolve) => { hangs = resolve })
+  store.append = async (groups) => {
+    if (!groups.some(({ events }) => events[0]!.json.includes(HANGING))) return append(groups)
+    hangs()
+    return new Promise(() => {})
+  }
+  await registry.startRun({ sessionId: HANGING, provider: 'one', content: 'go' })
+  await hanging
 }
 
 /** Counts what goes to the store, and tells when all runs have ended. */

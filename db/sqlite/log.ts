@@ -6,18 +6,20 @@ import { followLog } from './permissions.ts'
 import type { LogRow, Queries, RunKeys, RunRow, SessionHeadRow, SessionRow } from './queries.ts'
 import { toSessionState, toStoredEvent } from './rows.ts'
 
-export function insertEvents (queries: Queries, { runKey, sessionKey }: Pick<RunKeys, 'runKey' | 'sessionKey'>, events: StoredEvent[]): void {
-  for (const { seq, kind, transient, json } of events) queries.insertEvent({ sessionKey, runKey, seq, kind, transient: transient ? 1 : 0, json })
+export function insertEvents (queries: Queries, { runKey, sessionKey }: Pick<RunKeys, 'runKey' | 'sessionKey'>, events: StoredEvent[], from = 0): void {
+  for (let index = from; index < events.length; index++) {
+    const { seq, kind, transient, json } = events[index]!
+    queries.insertEvent.run(sessionKey, runKey, seq, kind, transient ? 1 : 0, json)
+  }
 }
 
 /** Appends one group of a run that `instanceId` drives, but for what its ending means to the run. */
 export function appendGroup (queries: Queries, keys: RunKeys, instanceId: string, group: AppendGroup): AppendOutcome | 'repeated' {
   const { runId, events } = group
-  const [first, ...rest] = events as [StoredEvent, ...StoredEvent[]]
   const { runKey, sessionKey } = keys
-  const { seq, kind, transient, json } = first
-  if (queries.insertFirst({ sessionKey, runKey, instanceId, seq, kind, transient: transient ? 1 : 0, json }) > 0) {
-    insertEvents(queries, keys, rest)
+  const { seq, kind, transient, json } = events[0]!
+  if (queries.insertFirst.run(sessionKey, runKey, seq, kind, transient ? 1 : 0, json, runKey, instanceId, sessionKey, seq).changes > 0) {
+    insertEvents(queries, keys, events, 1)
     followLog(queries, keys, events)
     return 'ok'
   }

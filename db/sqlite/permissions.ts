@@ -1,6 +1,6 @@
 /* Approvals: rows that follow the log, and the decisions beside it. Each function is inside one transaction of the caller. */
-import { type EventOf, parseEvent, type PendingEvent, pendingEvent, type StoredEvent } from '../../lib/protocol/event.ts'
-import type { CompleteReason, PermissionDecision } from '../../lib/protocol/words.ts'
+import { type EventOf, parseEvent, type StoredEvent } from '../../lib/protocol/event.ts'
+import type { PermissionDecision } from '../../lib/protocol/words.ts'
 import type { PermissionAnswer, PermissionState } from '../../lib/store/store.ts'
 import type { Queries, RunKeys, SessionRow } from './queries.ts'
 
@@ -20,11 +20,6 @@ export function followLog (queries: Queries, { runKey, sessionKey }: Pick<RunKey
     if (status === 'pending') queries.insertPermission.run({ id, sessionKey, runKey, seq })
     else queries.settlePermission.run({ id, sessionKey, status, outcomeSeq: seq })
   }
-}
-
-/** What cancels the approvals of a run that ends before they have an outcome, oldest first. */
-export function cancellations (queries: Queries, keys: Pick<RunKeys, 'runKey' | 'sessionKey'>, reason: CompleteReason): PendingEvent[] {
-  return queries.unsettledPermissions.all(keys).map(({ id }) => pendingEvent('permission_cancelled', { requestId: id, reason }))
 }
 
 /** Decides an approval; see `Store.answerPermission`. */

@@ -1,12 +1,11 @@
 /* What happens to runs: taken in, waiting, running, ended. Each function is inside one transaction of the caller. */
-import { type CompleteEvent, eventEncoder, parseEvent, type PendingEvent, pendingEvent, type StoredEvent } from '../../lib/protocol/event.ts'
-import { ABORTED, completeFields } from '../../lib/protocol/run-ending.ts'
+import { type CompleteEvent, parseEvent, type StoredEvent } from '../../lib/protocol/event.ts'
+import { ABORTED } from '../../lib/protocol/run-ending.ts'
 import type { RunEnding } from '../../lib/protocol/run-state.ts'
-import { decideStart, isSameMessage, type StartSnapshot } from '../../lib/store/decisions.ts'
-import { unfinishedMessages } from '../../lib/store/delta-accumulator.ts'
+import { decideEnd, decideStart, decideTurn, isSameMessage, type StartSnapshot } from '../../lib/store/decisions.ts'
 import type { AppendGroup, ClaimedRun, ClosedRun, NewRun, Promotion, RunStart } from '../../lib/store/store.ts'
 import { insertEvents } from './log.ts'
-import { cancellations, followLog } from './permissions.ts'
+import { followLog } from './permissions.ts'
 import type { LogRow, Queries, RunKeys, RunRow, SessionRow } from './queries.ts'
 import { toRunState, toSession, toStoredEvent } from './rows.ts'
 import { isStopped } from './stops.ts'
@@ -72,21 +71,17 @@ export function promote (queries: Queries, instanceId: string, sessionId: string
     if (run === undefined) return promotion
     const { key: runKey, id: runId, provider } = run
     const now = new Date()
-    const message = eventEncoder({ sessionId, runId, provider })({
-      kind: 'text', transient: false, timestamp: now.toISOString(), fields: run.message!
-    }, ++lastSeq)
-    queries.beginRun.run({ runKey, instanceId, cursor: lastSeq - 1, now: now.getTime() })
-    queries.touchSession.run({ sessionKey, now: now.getTime() })
-    insertEvents(queries, { runKey, sessionKey }, [message])
-    promotion.events.push(message)
-    if (run.aborted === true) {
-      const [complete] = appendEnd(queries, queries.run.get({ id: runId })!, ABORTED)
-      promotion.events.push(complete!)
-      lastSeq++
-      continue
+    const { events, completeSeq } = decideTurn({ run: { sessionId, runId, provider }, fields: run.message!, isCancelled: run.aborted === true, lastSeq }, now)
+    queries.beginRun.run({ runKey, instanceId, cursor: lastSeq, now: now.getTime() })
+    insertEvents(queries, { runKey, sessionKey }, events)
+    promotion.events.push(...events)
+    if (completeSeq === null) {
+      queries.touchSession.run({ sessionKey, now: now.getTime() })
+      promotion.claimed = claimedRun(queries, session, run, events[0]!)
+      return promotion
     }
-    promotion.claimed = claimedRun(queries, session, run, message)
-    return promotion
+    complete(queries, { runKey, sessionKey }, completeSeq, ABORTED, null)
+    lastSeq = completeSeq
   }
 }
 
@@ -143,17 +138,15 @@ function complete (queries: Queries, { runKey, sessionKey }: { runKey: number, s
   queries.touchSession.run({ sessionKey, now })
 }
 
-/** Appends what stored deltas leave unfinished, what becomes of approvals, then `complete`; answers the events. */
+/** Ends a run from outside; answers the events, of which the last is its `complete`. */
 function appendEnd (queries: Queries, run: RunRow, ending: RunEnding): StoredEvent[] {
   const { key: runKey, sessionKey, sessionId, id: runId, provider } = run
-  const pending: PendingEvent[] = unfinishedMessages(parsed(queries.messagesAfter({ sessionKey, after: run.cursor })))
-    .map(({ kind, messageId, content }) => kind === 'text'
-      ? pendingEvent('text', { role: 'assistant', messageId, content })
-      : pendingEvent('thinking', { messageId, content }))
-  pending.push(...cancellations(queries, { runKey, sessionKey }, ending.reason))
-  pending.push(pendingEvent('complete', completeFields(sessionId, ending)))
-  const encode = eventEncoder({ sessionId, runId, provider })
-  const events = pending.map((event, index) => encode(event, run.lastSeq + 1 + index))
+  const events = decideEnd({
+    run: { sessionId, runId, provider },
+    lastSeq: run.lastSeq,
+    messages: parsed(queries.messagesAfter({ sessionKey, after: run.cursor })),
+    unsettled: queries.unsettledPermissions.all({ runKey, sessionKey }).map(({ id }) => id)
+  }, ending)
   insertEvents(queries, { runKey, sessionKey }, events)
   followLog(queries, { runKey, sessionKey }, events)
   complete(queries, { runKey, sessionKey }, events.at(-1)!.seq, ending, null)

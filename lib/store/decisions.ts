@@ -1,8 +1,12 @@
 /*
- * What a store decides when a message comes, given what is there: pure, so that every SQL store decides alike. The reference in memory does not
- * use it, and is what it is compared with.
+ * What a store decides when a message comes, when its turn comes, and when a run ends from outside, given what is there: pure, so that every SQL
+ * store decides alike. The reference in memory does not use it, and is what it is compared with.
  */
 import { runsError } from '../protocol/errors.ts'
+import { type Event, eventEncoder, type PendingEvent, pendingEvent, type RunIdentity, type StoredEvent } from '../protocol/event.ts'
+import { ABORTED, completeFields } from '../protocol/run-ending.ts'
+import type { RunEnding } from '../protocol/run-state.ts'
+import { unfinishedMessages } from './delta-accumulator.ts'
 import type { MessageName, NewRun } from './store.ts'
 
 /** What is in the session's way, read after the session was locked. */
@@ -57,4 +61,47 @@ export function decideStart<Run> ({ again, named, isStopped, running, next, queu
     promotes: admit === 'run' && (running === undefined || isFirst),
     isCancelled: isStopped
   }
+}
+
+/** The first message that waits, and the session's newest seq. */
+export interface WaitingMessage {
+  run: RunIdentity
+  /** The fields of its `text`, encoded. */
+  fields: string
+  isCancelled: boolean
+  lastSeq: number
+}
+
+/** What is appended when a message's turn comes. One that was cancelled ends at once: then `completeSeq` is the seq of its end, and it is the next one's turn. */
+export function decideTurn ({ run, fields, isCancelled, lastSeq }: WaitingMessage, now: Date): { events: StoredEvent[], completeSeq: number | null } {
+  const pending: PendingEvent[] = [{ kind: 'text', transient: false, timestamp: now.toISOString(), fields }]
+  if (isCancelled) pending.push(pendingEvent('complete', completeFields(run.sessionId, ABORTED)))
+  return { events: encode(run, pending, lastSeq), completeSeq: isCancelled ? lastSeq + pending.length : null }
+}
+
+/** What is there of a run that is to end from outside: its driver is dead, or elsewhere. */
+export interface DrivenRun {
+  run: RunIdentity
+  /** The session's newest seq. */
+  lastSeq: number
+  /** The run's messages and deltas so far, in order. */
+  messages: Iterable<Event>
+  /** The ids of its approvals without an outcome, oldest first. */
+  unsettled: string[]
+}
+
+/** What such an end appends: what the deltas leave unfinished as whole messages, the end of approvals, and last the `complete`. */
+export function decideEnd ({ run, lastSeq, messages, unsettled }: DrivenRun, ending: RunEnding): StoredEvent[] {
+  return encode(run, [
+    ...unfinishedMessages(messages).map(({ kind, messageId, content }) => kind === 'text'
+      ? pendingEvent('text', { role: 'assistant', messageId, content })
+      : pendingEvent('thinking', { messageId, content })),
+    ...unsettled.map((requestId) => pendingEvent('permission_cancelled', { requestId, reason: ending.reason })),
+    pendingEvent('complete', completeFields(run.sessionId, ending))
+  ], lastSeq)
+}
+
+function encode (run: RunIdentity, pending: PendingEvent[], lastSeq: number): StoredEvent[] {
+  const encoder = eventEncoder(run)
+  return pending.map((event, index) => encoder(event, lastSeq + 1 + index))
 }

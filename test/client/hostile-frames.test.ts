@@ -88,7 +88,7 @@ for (const [name, wrong] of [
   ['without a code', { error: 'no' }], ['with a code that is no text', { code: 7, error: 'no' }], ['without words', { code: 'STORE_FAILED' }], ['with a code of the client\'s', { code: 'NETWORK', error: 'no' }], ['of nothing', {}]
 ] as const) {
   test(`a refusal ${name} is BAD_FRAME, with and without a session or a request`, async (t) => {
-    for (const of of [{}, { sessionId: 's' }, { requestId: '#1' }, { requestId: 7 }]) {
+    for (const names of [{}, { sessionId: 's' }, { requestId: '#1' }, { requestId: 7 }]) {
       const server = await SocketServer.open(t)
       const client = createClient(server.url, { transport: 'websocket', WebSocket, retry: { minMs: 1, maxMs: 1, attempts: 0 } })
       const all = takeAll(client.follow('s'))
@@ -96,7 +96,7 @@ for (const [name, wrong] of [
       await peer.subscribed()
       const sent = client.send('s', 'x')
       await peer.next()
-      peer.send({ kind: 'protocol_error', ...of, ...wrong })
+      peer.send({ kind: 'protocol_error', ...names, ...wrong })
       await t.rejects(all, { code: 'BAD_FRAME' })
       await t.rejects(sent, { code: 'BAD_FRAME' })
     }

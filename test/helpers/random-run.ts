@@ -52,8 +52,8 @@ export const randomRun: fc.Arbitrary<RandomRun> = fc.record({ steps: fc.array(st
       add({ kind: next.kind, ...{ plan: { entries: ['x'] }, usage: { inputTokens: 1 }, status: { text: 'busy' }, custom: { name: 'mine', data: 1 }, error: { code: 'E', message: 'odd' } }[next.kind] })
     }
   }
-  for (const of of ['text', 'thinking'] as const) {
-    for (const messageId of said[of].keys()) if (!whole.has(messageId)) end(of, messageId, '')
+  for (const kind of ['text', 'thinking'] as const) {
+    for (const messageId of said[kind].keys()) if (!whole.has(messageId)) end(kind, messageId, '')
   }
   add({ kind: 'complete', exitCode: ending === 'finished' ? 0 : 1, success: ending === 'finished', aborted: ending === 'aborted', reason: ending, actualSessionId: 's' })
   const transient = new Set(['stream_delta', 'thinking_delta', 'tool_update', 'status'])
