@@ -25,7 +25,7 @@ const answers = {
     const app = Fastify()
     await app.register(agentRuns, { providers: { agent: pacedAgent(() => begun), one: oneWord }, closeGraceMs: 0, store, routes: false, limits: { runningRuns: runs + 1 } })
     if (isHanging) await hangWith(app.agentRuns, store)
-    for (let run = 0; run < runs; run++) await app.agentRuns.startRun({ sessionId: `session-${run}`, content: JSON.stringify(pace) })
+    for (let run = 0; run < runs; run++) await app.agentRuns.startRun({ sessionId: `session-${run}`, provider: 'agent', content: JSON.stringify(pace) })
     const cpu = cpuUs()
     const start = performance.now()
     begin()
