@@ -1,7 +1,7 @@
 /* The client of one server: everything that the routes and the WebSocket offer. */
 import type { CompleteEvent, Event } from '../lib/protocol/event.ts'
 import type { Metadata, SessionState } from '../lib/protocol/session.ts'
-import type { MessageContent, PermissionDecision, RunState, StartedRun } from '../lib/protocol/words.ts'
+import type { MessageContent, PermissionDecision, RunDetails, RunState, StartedRun } from '../lib/protocol/words.ts'
 import { assertOptions } from './assert-options.ts'
 import { RunsClientError } from './errors.ts'
 import { followLog } from './following.ts'
@@ -75,6 +75,8 @@ export interface RunsClient {
   deleteSession (sessionId: string, options?: CallOptions): Promise<void>
   /** Newest first. */
   listRuns (sessionId: string, options?: CallOptions & { limit?: number }): Promise<RunState[]>
+  /** A run, with the message that it answers, or waits to answer. Null if there is none. */
+  getRun (runId: string, options?: CallOptions): Promise<RunDetails | null>
   /** Ends every subscription, and the WebSocket; what is asked after it is CLOSED. */
   close (): void
 }
@@ -147,12 +149,7 @@ class Client implements RunsClient {
 
   async getSession (sessionId: string, { signal }: CallOptions = {}): Promise<SessionView | null> {
     assertSessionId(sessionId)
-    try {
-      return await this.#get<SessionView>(['sessions', sessionId], {}, signal)
-    } catch (error) {
-      if (error instanceof RunsClientError && error.code === 'SESSION_NOT_FOUND') return null
-      throw error
-    }
+    return this.#get<SessionView>(['sessions', sessionId], {}, signal).catch(nullFor('SESSION_NOT_FOUND'))
   }
 
   async updateSession (sessionId: string, changes: SessionChanges, { signal }: CallOptions = {}): Promise<SessionView> {
@@ -175,6 +172,10 @@ class Client implements RunsClient {
     return assertList((await this.#get<{ runs: RunState[] }>(['sessions', sessionId, 'runs'], { limit }, signal)).runs)
   }
 
+  async getRun (runId: string, { signal }: CallOptions = {}): Promise<RunDetails | null> {
+    return this.#get<RunDetails>(['runs', runId], {}, signal).catch(nullFor('RUN_NOT_FOUND'))
+  }
+
   close (): void {
     this.#closed.abort()
   }
@@ -192,4 +193,10 @@ class Client implements RunsClient {
 function assertList<T> (list: T[], isItem: (item: unknown) => boolean = isObject): T[] {
   if (!Array.isArray(list) || !list.every(isItem)) throw new RunsClientError('HTTP_ERROR', 'The answer is not what was asked for.', { statusCode: 200 })
   return list
+}
+
+/** Null in place of an error of that code; any other is thrown on. */
+const nullFor = (code: RunsClientError['code']) => (error: unknown): null => {
+  if (error instanceof RunsClientError && error.code === code) return null
+  throw error
 }

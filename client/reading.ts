@@ -58,6 +58,8 @@ export class Reading {
         return this.#subscribed(frame)
       case 'gap':
         return this.#gap(frame)
+      case 'queue_changed':
+        return frame
       case 'session_deleted':
         this.#over = true
         return frame

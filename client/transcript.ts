@@ -1,5 +1,6 @@
 /* Events → what a chat shows: a pure reducer. */
 import type { CompleteEvent, Event, EventOf } from '../lib/protocol/event.ts'
+import type { WaitingMessage } from '../lib/protocol/words.ts'
 import type { StreamItem } from './stream-item.ts'
 import { changedPart, endedPart, partKey, type TranscriptPart } from './transcript-part.ts'
 
@@ -24,10 +25,12 @@ export interface Transcript {
   cursor: number
   /** Oldest first. */
   runs: TranscriptRun[]
+  /** The messages that wait their turn, next first. */
+  waiting: WaitingMessage[]
 }
 
 /** Nothing, from the beginning. */
-export const emptyTranscript: Transcript = { cursor: 0, runs: [] }
+export const emptyTranscript: Transcript = { cursor: 0, runs: [], waiting: [] }
 
 /**
  * The transcript with one item more. Never changes its argument; returns it if nothing changed, and shares every run and
@@ -40,13 +43,22 @@ export function fold (transcript: Transcript, item: StreamItem): Transcript {
       // Who starts in the middle is asked all the same; what comes behind the cursor comes as an event.
       const waiting = item.pendingPermissions.filter(({ seq, runId, requestId }) => seq <= item.cursor && !holds(transcript, runId, `permission:${requestId}`))
       const asked = waiting.reduce<Transcript>(applied, transcript)
-      return item.cursor <= asked.cursor ? asked : { ...asked, cursor: item.cursor }
+      const told = withWaiting(asked, item.waiting ?? [])
+      return item.cursor <= told.cursor ? told : { ...told, cursor: item.cursor }
     }
+    case 'queue_changed':
+      return withWaiting(transcript, item.waiting)
     case 'gap':
       return item.reason === 'compacted' || transcript.cursor === 0 ? transcript : emptyTranscript
     case 'session_deleted':
       return transcript
   }
+}
+
+/** Without those that have had their turn: their messages are in the log. */
+function withWaiting (transcript: Transcript, told: readonly WaitingMessage[]): Transcript {
+  const waiting = told.filter(({ runId }) => !transcript.runs.some((run) => run.runId === runId))
+  return waiting.length + transcript.waiting.length === 0 ? transcript : { ...transcript, waiting }
 }
 
 function holds ({ runs }: Transcript, runId: string, key: string): boolean {
@@ -60,7 +72,9 @@ function applied (transcript: Transcript, event: Event): Transcript {
   const run = runs[index] ?? { runId: event.runId, provider: event.provider, status: 'running', complete: null, parts: [], usage: null, activity: null }
   const changed = changedRun(run, event)
   if (changed === runs[index]) return transcript
-  return { ...transcript, runs: index === -1 ? [...runs, changed] : runs.with(index, changed) }
+  if (index !== -1) return { ...transcript, runs: runs.with(index, changed) }
+  const waiting = transcript.waiting.some(({ runId }) => runId === run.runId) ? transcript.waiting.filter(({ runId }) => runId !== run.runId) : transcript.waiting
+  return { ...transcript, runs: [...runs, changed], waiting }
 }
 
 function changedRun (run: TranscriptRun, event: Event): TranscriptRun {

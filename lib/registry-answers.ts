@@ -1,4 +1,5 @@
 /* What the registry is asked with, and answers. */
+import { runsError } from './protocol/errors.ts'
 import type { Event } from './protocol/event.ts'
 import type { Owner } from './protocol/session.ts'
 
@@ -23,4 +24,15 @@ export interface History {
   /** The seq to follow from: these events and the stream after it are everything. */
   cursor: number
   isProcessing: boolean
+}
+
+/** What was found. Throws SESSION_NOT_FOUND for null. */
+export function found<T> (value: T | null, sessionId: string): T {
+  if (value === null) throw runsError('SESSION_NOT_FOUND', [sessionId])
+  return value
+}
+
+/** A page of what was read with one run more than `limit`. */
+export function runsPage<Run> (runs: Run[], limit: number): RunsPage<Run> {
+  return { runs: runs.slice(0, limit), hasMore: runs.length > limit }
 }

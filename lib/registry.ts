@@ -10,9 +10,9 @@ import type { Frame } from './protocol/frames.ts'
 import { MAX_PAGE_BYTES } from './protocol/limits.ts'
 import { assertMetadata, assertSessionId, assertTitle, checkedId, checkedLimit, ownerOf } from './protocol/session-input.ts'
 import { ANONYMOUS, type Metadata, type Owner, type SessionState } from './protocol/session.ts'
-import type { PendingStop, RunningRun, RunState, StartedRun } from './protocol/words.ts'
+import type { PendingStop, RunMessage, RunningRun, RunState, StartedRun } from './protocol/words.ts'
 import type { Provider } from './provider/provider.ts'
-import type { History, OwnerOption, RunsPage } from './registry-answers.ts'
+import { found, type History, type OwnerOption, type RunsPage, runsPage } from './registry-answers.ts'
 import type { RegistryOptions } from './registry-options.ts'
 import { answerPermission, type PermissionAnswerRequest, type PermissionView, viewPermission } from './runs/permission-answers.ts'
 import { Recovery } from './runs/recovery.ts'
@@ -165,6 +165,11 @@ export class RunRegistry {
     return this.#store.getRun(checkedId('runId', runId), ownerOf(options))
   }
 
+  /** The message that a run answers, or is to answer once it has waited; null if there is no such run. */
+  async getRunMessage (runId: string, options: OwnerOption = {}): Promise<RunMessage | null> {
+    return this.#store.getMessage(checkedId('runId', runId), ownerOf(options))
+  }
+
   /** A page of a session's runs, running and waiting ones too, newest first, after the run `before`. `limit` is 1 to 500. Default: the 50 newest. */
   async listRuns (sessionId: string, { limit = 50, before = null, ...options }: OwnerOption & { limit?: number, before?: string | null } = {}): Promise<RunsPage<RunState>> {
     const rows = checkedLimit(limit)
@@ -290,13 +295,4 @@ export class RunRegistry {
     await this.#pool.refresh()
     await this.#subscriptions.refresh()
   }
-}
-
-function found<T> (value: T | null, sessionId: string): T {
-  if (value === null) throw runsError('SESSION_NOT_FOUND', [sessionId])
-  return value
-}
-
-function runsPage<Run> (runs: Run[], limit: number): RunsPage<Run> {
-  return { runs: runs.slice(0, limit), hasMore: runs.length > limit }
 }

@@ -3,6 +3,7 @@ import { hasCode } from '../lib/protocol/errors.ts'
 import { type Event, parseEvent, type StoredEvent } from '../lib/protocol/event.ts'
 import { MAX_PAGE_BYTES } from '../lib/protocol/limits.ts'
 import type { Owner } from '../lib/protocol/session.ts'
+import type { CompleteReason, RunError, WaitingMessage } from '../lib/protocol/words.ts'
 import type { RunRegistry } from '../lib/registry.ts'
 
 /** How much is read at once of a run that a page has cut. */
@@ -14,6 +15,8 @@ export interface RunsPage {
   hasMore: boolean
   /** The seq of the last event that the page tells of. */
   cursor: number
+  /** What waits in the session. */
+  waiting: WaitingMessage[]
 }
 
 /**
@@ -26,7 +29,7 @@ export async function readRuns (runs: RunRegistry, sessionId: string, { owner, b
     if (hasCode(error, 'SESSION_NOT_FOUND')) return null
     throw error
   })
-  if (page === null) return { events: [], hasMore: false, cursor: 0 }
+  if (page === null) return { events: [], hasMore: false, cursor: 0, waiting: [] }
   let { hasMore } = page
   const events = page.events.map(parseEvent)
   let rest = MAX_PAGE_BYTES - bytesOf(page.events)
@@ -42,7 +45,27 @@ export async function readRuns (runs: RunRegistry, sessionId: string, { owner, b
     const [first] = (await runs.readEvents(sessionId, { owner, after: page.cursor, limit: 1 })).events
     if (first?.kind === 'text') events.push(parseEvent(first))
   }
-  return { events, hasMore, cursor: page.cursor }
+  return { events, hasMore, cursor: page.cursor, waiting: page.session.waiting }
+}
+
+/** How a run of a page stands. */
+export interface RunOutcome {
+  runId: string
+  messageId: string | null
+  reason: CompleteReason | null
+  error?: RunError
+}
+
+/** How the runs of a page ended, oldest first. */
+export function endingsOf (events: Event[]): RunOutcome[] {
+  const runs = new Map<string, RunOutcome>()
+  for (const event of events) {
+    const run = runs.get(event.runId) ?? { runId: event.runId, messageId: null, reason: null }
+    runs.set(event.runId, run)
+    if (event.kind === 'text' && event.role === 'user') run.messageId ??= event.messageId
+    else if (event.kind === 'complete') Object.assign(run, { reason: event.reason, ...event.error && { error: event.error } })
+  }
+  return [...runs.values()]
 }
 
 function bytesOf (events: StoredEvent[]): number {

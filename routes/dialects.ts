@@ -5,10 +5,12 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { LATEST, parseCursor } from '../lib/protocol/cursor.ts'
 import { type ErrorCode, hasCode, runsError } from '../lib/protocol/errors.ts'
+import { Session } from '../lib/protocol/schemas/sessions.ts'
+import { Reason, RunError } from '../lib/protocol/schemas/values.ts'
 import type { Owner } from '../lib/protocol/session.ts'
 import { DialectConnection } from '../transports/dialects/common/connection.ts'
 import type { Dialect, DialectRequest } from '../transports/dialects/dialect.ts'
-import { readRuns } from './dialect-history.ts'
+import { endingsOf, readRuns } from './dialect-history.ts'
 import { replyWithStream } from './reply-with-stream.ts'
 import { answers, BODY_ERRORS, SESSION_ERRORS } from './schemas/answers.ts'
 import { Limit, MessageHeaders, Seq, SessionParams } from './schemas/requests.ts'
@@ -18,7 +20,14 @@ const MessagesAnswer = Type.Object({
   messages: Type.Array(Type.Unknown()),
   hasMore: Type.Boolean(),
   before: Type.Union([Seq('For the page before this one.'), Type.Null()]),
-  cursor: Type.Integer({ minimum: 0, description: 'For `?lastEventId=` of the stream.' })
+  cursor: Type.Integer({ minimum: 0, description: 'For `?lastEventId=` of the stream.' }),
+  waiting: Session.properties.waiting,
+  runs: Type.Array(Type.Object({
+    runId: Type.String(),
+    messageId: Type.Union([Type.String(), Type.Null()], { description: 'Of the message that it answers; null if a page before this one has that.' }),
+    reason: Type.Union([Reason, Type.Null()], { description: 'How it ended; null while it goes on.' }),
+    error: Type.Optional(RunError)
+  }), { description: 'The runs of the page, oldest first.' })
 })
 const StreamQuery = Type.Object({
   lastEventId: Type.Optional(Type.String({ description: 'The `cursor` of the history that the client holds: a run that has completed since is told too.' }))
@@ -136,6 +145,6 @@ export const dialectRoutes: FastifyPluginAsyncTypebox<{ name: string, dialect: D
     schema: { operationId: `readHistoryIn${Name}`, summary: `The history, in the dialect ${name}`, params: SessionParams, querystring: HistoryQuery, response: answers({ 200: MessagesAnswer }, 'SESSION_DELETED') }
   }, async ({ params: { id }, query: { before = null, limit = 100 }, agentRuns: { owner } }) => {
     const page = await readRuns(runs, id, { owner, before, limit })
-    return { messages: messages.call(dialect, page.events), hasMore: page.hasMore, before: page.events[0]?.seq ?? null, cursor: page.cursor }
+    return { messages: messages.call(dialect, page.events), hasMore: page.hasMore, before: page.events[0]?.seq ?? null, cursor: page.cursor, waiting: page.waiting, runs: endingsOf(page.events) }
   })
 }

@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import Type from 'typebox'
 import { runsError } from '../lib/protocol/errors.ts'
-import { Run } from '../lib/protocol/schemas/sessions.ts'
+import { RunDetails } from '../lib/protocol/schemas/sessions.ts'
 import { answers, RunningRunsAnswer, RunsAnswer, SESSION_ERRORS } from './schemas/answers.ts'
 import { Limit, SessionParams } from './schemas/requests.ts'
 
@@ -25,10 +25,10 @@ export const runRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.get('/runs/:runId', {
     config: { runsAction: 'read' },
-    schema: { operationId: 'readRun', summary: 'One run', params: Type.Object({ runId: Type.String() }), response: answers({ 200: Run }, 'RUN_NOT_FOUND') }
+    schema: { operationId: 'readRun', summary: 'One run, with its message', params: Type.Object({ runId: Type.String() }), response: answers({ 200: RunDetails }, 'RUN_NOT_FOUND') }
   }, async ({ params: { runId }, agentRuns: { owner } }) => {
-    const run = await runs.getRun(runId, { owner })
-    if (run === null) throw runsError('RUN_NOT_FOUND', [runId])
-    return run
+    const [run, message] = [await runs.getRun(runId, { owner }), await runs.getRunMessage(runId, { owner })]
+    if (run === null || message === null) throw runsError('RUN_NOT_FOUND', [runId])
+    return { ...run, message }
   })
 }

@@ -1,8 +1,9 @@
 /* Runs that wait: in order, each with its turn, also the cancelled ones. */
 import assert from 'node:assert/strict'
 import { ABORTED, FINISHED } from '../../lib/protocol/run-ending.ts'
+import type { Store } from '../../lib/store/store.ts'
 import type { StoreTest } from './bench.ts'
-import { accept, assertStandstill, claimedOf, drive, DrivenRun, inShort, logOf, newRun, OWNER, rejects, sessionOf, text } from './driven-run.ts'
+import { accept, assertStandstill, claimedOf, drive, DrivenRun, inShort, logOf, newRun, OWNER, rejects, sessionOf, STRANGER, text } from './driven-run.ts'
 
 export function queueing (test: StoreTest): void {
   test('messages to a busy session wait, and have their turn in order', async (bench) => {
@@ -95,6 +96,48 @@ export function queueing (test: StoreTest): void {
     assert.deepEqual(inShort(last!.events), ['c text do c', 'c complete aborted', 'd text do d', 'd complete aborted'])
     assert.deepEqual([(await sessionOf(one)).isProcessing, (await sessionOf(one)).queue, (await sessionOf(one)).lastSeq], [false, [], 10])
     assert.equal((await one.closeRun('d', FINISHED, { promote: true }))?.complete.reason, 'aborted')
+  })
+
+  test('what waits is shown until it has its turn or is stopped, and every run has its message', async (bench) => {
+    const [one, other] = [await bench.open(), await bench.open()]
+    const shown = async (store: Store): Promise<unknown[]> => (await sessionOf(store)).waiting.map(({ runId, messageId, preview }) => [runId, messageId, preview])
+    const run = await drive(one, 'r')
+    assert.deepEqual(await shown(one), [])
+    let { cursor } = await other.changedSessions(null)
+    const revised = async (): Promise<boolean> => {
+      const changes = await other.changedSessions(cursor)
+      cursor = changes.cursor
+      return changes.revised!.includes('s')
+    }
+    const waiting = ['first', 'second', 'third']
+    for (const runId of waiting) {
+      const { run: { createdAt } } = await accept(one, runId)
+      assert.equal((await sessionOf(one)).waiting.at(-1)!.createdAt, createdAt)
+      assert.ok(await revised(), 'a message waits')
+    }
+    const all = waiting.map((runId) => [runId, `message-${runId}`, `do ${runId}`])
+    for (const store of [one, other]) assert.deepEqual(await shown(store), all)
+    await one.cancelQueuedRun('second')
+    assert.ok(await revised(), 'one was stopped')
+    assert.deepEqual(await shown(other), [all[0], all[2]])
+    assert.deepEqual((await sessionOf(other)).queue, waiting, 'it keeps its turn')
+    await run.end()
+    assert.ok(await revised(), 'one has its turn')
+    assert.deepEqual(await shown(other), [all[2]])
+    for (const runId of ['r', ...waiting]) {
+      assert.deepEqual(await other.getMessage(runId, OWNER), { messageId: `message-${runId}`, content: `do ${runId}` })
+    }
+    assert.deepEqual([await one.getMessage('r', STRANGER), await one.getMessage('none', OWNER)], [null, null])
+    await other.deleteSession('s', OWNER)
+    assert.equal(await one.getMessage('third', OWNER), null, 'of a deleted session there is nothing')
+  })
+
+  test('the view shows a hundred messages at most', async (bench) => {
+    const store = await bench.open()
+    await drive(store, 'r')
+    for (let number = 1; number <= 102; number++) await accept(store, `run-${number}`, { maxQueued: 200 })
+    const { waiting, queue } = await sessionOf(store)
+    assert.deepEqual([waiting.length, waiting.at(-1)?.runId, queue.length], [100, 'run-100', 102])
   })
 
   test('only a run that waits can be cancelled', async (bench) => {

@@ -14,7 +14,7 @@ export function sessions (test: StoreTest): void {
     assert.ok(created)
     const { createdAt, updatedAt, ...rest } = created
     assert.deepEqual(rest, {
-      id: 's', owner: OWNER, provider: 'echo', title: 'Tea', metadata: { sugar: [1, { two: null }] }, isProcessing: false, runId: null, queue: [], lastSeq: 0, compactedThrough: 0, pendingPermissions: [], morePendingPermissions: []
+      id: 's', owner: OWNER, provider: 'echo', title: 'Tea', metadata: { sugar: [1, { two: null }] }, isProcessing: false, runId: null, queue: [], waiting: [], lastSeq: 0, compactedThrough: 0, pendingPermissions: [], morePendingPermissions: []
     })
     for (const time of [createdAt, updatedAt]) assert.equal(new Date(time).toISOString(), time)
     assert.deepEqual(await other.getSession('s', OWNER), created)

@@ -6,7 +6,8 @@ import type { MemoryDatabase, MemorySession } from './database.ts'
 export function changedSessions (database: MemoryDatabase, cursor: string | null): SessionChanges {
   const now = Object.fromEntries([...database.sessions.values()].map((session) => [session.id, fingerprint(database, session)]))
   const before = cursor === null ? null : JSON.parse(cursor) as Record<string, string>
-  return { cursor: JSON.stringify(now), sessionIds: before && Object.keys(now).filter((id) => now[id] !== before[id]) }
+  const changed = before && Object.keys(now).filter((id) => now[id] !== before[id])
+  return { cursor: JSON.stringify(now), sessionIds: changed, revised: changed }
 }
 
 function fingerprint ({ permissions }: MemoryDatabase, session: MemorySession): string {

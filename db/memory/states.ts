@@ -1,7 +1,9 @@
 /* What is in memory → what the contract speaks of: fresh objects, which callers may keep and change. */
 import type { StoredEvent } from '../../lib/protocol/event.ts'
 import type { Metadata, Session, SessionState } from '../../lib/protocol/session.ts'
+import { WAITING_SHOWN } from '../../lib/protocol/limits.ts'
 import type { RunningRun, RunState } from '../../lib/protocol/words.ts'
+import { waitingMessage } from '../../lib/store/waiting.ts'
 import type { ClaimedRun } from '../../lib/store/store.ts'
 import type { MemoryRun, MemorySession } from './database.ts'
 import { pendingPermissions } from './permissions.ts'
@@ -20,6 +22,7 @@ export function toSessionState (session: MemorySession): SessionState {
     isProcessing: running !== null || queue.length > 0,
     runId: running?.runId ?? null,
     queue: queue.map(({ runId }) => runId),
+    waiting: queue.filter(({ cancelled }) => !cancelled).slice(0, WAITING_SHOWN).map(({ runId, message, createdAt }) => waitingMessage(runId, message.fields, createdAt)),
     lastSeq,
     compactedThrough,
     ...pendingPermissions(session)

@@ -4,7 +4,8 @@ import { runsError } from '../../lib/protocol/errors.ts'
 import { type CompleteEvent, parseEvent } from '../../lib/protocol/event.ts'
 import type { RunEnding } from '../../lib/protocol/run-state.ts'
 import type { Owner, SessionState } from '../../lib/protocol/session.ts'
-import type { PermissionDecision, RunningRun, RunState } from '../../lib/protocol/words.ts'
+import { messageIn } from '../../lib/store/waiting.ts'
+import type { PermissionDecision, RunMessage, RunningRun, RunState } from '../../lib/protocol/words.ts'
 import type {
   AppendAnswer, AppendGroup, ClaimedRun, ClosedRun, EventsPage, HistoryPage, LogPage, NewRun, NewSession, PageLimit, PermissionAnswer, PermissionState, Promotion, RunStart, SessionChanges, SessionPatch, SessionsPage, Store
 } from '../../lib/store/store.ts'
@@ -134,6 +135,13 @@ class MemoryStore implements Store {
     return this.#read((database) => {
       const run = database.runs.get(runId)
       return run !== undefined && isOf(run.session, owner) ? toRunState(run) : null
+    })
+  }
+
+  async getMessage (runId: string, owner: Owner): Promise<RunMessage | null> {
+    return this.#read((database) => {
+      const run = database.runs.get(runId)
+      return run !== undefined && isOf(run.session, owner) ? messageIn(run.message.fields) : null
     })
   }
 

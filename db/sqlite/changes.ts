@@ -18,8 +18,12 @@ export function changedSessions (queries: Queries, cursor: string | null): Sessi
   const now: Place = { revision: queries.highestRevision.get()?.revision ?? 0, ...queries.newestEvent.get() ?? { key: 0, sessionKey: 0, seq: 0 } }
   const before = cursor === null ? null : JSON.parse(cursor) as Place
   const isKnown = before !== null && now.key - before.key <= MOST_ROWS && isThere(queries, before)
-  return { cursor: JSON.stringify(now), sessionIds: isKnown ? queries.changedSessions.all({ ...before }).map(({ id }) => id) : null }
+  const changed = isKnown ? queries.changedSessions.all({ ...before }) : null
+  const revised = changed?.filter(({ isRevised }) => isRevised === 1) ?? (before && queries.revisedSessions.all({ ...before }))
+  return { cursor: JSON.stringify(now), sessionIds: changed && ids(changed), revised: revised && ids(revised) }
 }
+
+const ids = (rows: Array<{ id: string }>): string[] => rows.map(({ id }) => id)
 
 /** Whether what was the newest row still is where it was: SQLite gives the keys of the newest rows again once they were deleted. */
 function isThere (queries: Queries, { key, sessionKey, seq }: Place): boolean {

@@ -3,7 +3,7 @@ import type { Database } from 'better-sqlite3'
 import { and, asc, desc, eq, fillPlaceholders, getTableColumns, gt, inArray, lte, ne, type Query, type SQL, sql } from 'drizzle-orm'
 import { BetterSQLiteSession } from 'drizzle-orm/better-sqlite3/session'
 import { BaseSQLiteDatabase, SQLiteSyncDialect } from 'drizzle-orm/sqlite-core'
-import { INLINE_PERMISSION_BYTES, MAX_NATIVE_ID_LENGTH, NATIVE_IDS_KEPT } from '../../lib/protocol/limits.ts'
+import { INLINE_PERMISSION_BYTES, MAX_NATIVE_ID_LENGTH, NATIVE_IDS_KEPT, WAITING_SHOWN } from '../../lib/protocol/limits.ts'
 import { events, instances, messageKeys, permissions, providerSessions, runs, sessions } from './schema.ts'
 
 const p = sql.placeholder
@@ -28,6 +28,8 @@ const isBefore = sql`(${p('before')} IS NULL OR ${runs.key} < (SELECT r.key FROM
 // be one more page to write for each run and commit.
 const lastSeq = sql<number>`coalesce((SELECT max(e.seq) FROM ${events} AS e WHERE e.session_key = ${sessionKey}), 0)`
 const queue = sql<string>`(SELECT json_group_array(q.id) FROM (SELECT r.id FROM ${runs} AS r WHERE r.session_key = ${sessionKey} AND r.status = 'queued' ORDER BY r.position) AS q)`
+// Null if nothing waits, as mostly: then nothing of it is parsed.
+const waiting = sql<string | null>`(SELECT '[' || group_concat(w.waiting) || ']' FROM (SELECT r.waiting FROM ${runs} AS r WHERE r.session_key = ${sessionKey} AND r.status = 'queued' AND r.waiting IS NOT NULL ORDER BY r.position LIMIT ${sql.raw(String(WAITING_SHOWN))}) AS w)`
 const isNext = sql`${runs.position} = (SELECT min(r.position) FROM ${runs} AS r WHERE r.session_key = ${sessionKey} AND r.status = 'queued')`
 const isBusy = sql`EXISTS (SELECT 1 FROM ${runs} AS r WHERE r.session_key = ${sessionKey} AND r.status IN ('running', 'queued'))`
 
@@ -70,6 +72,7 @@ export function prepareQueries (connection: Database) {
     ...getTableColumns(sessions),
     lastSeq: lastSeq.as('last_seq'),
     queue: queue.as('queue'),
+    waiting: waiting.as('waiting_messages'),
     pendingPermissions: pendingPermissions.as('pending_permissions'),
     morePermissions: morePermissions.as('more_permissions'),
     runId: runs.id,
@@ -77,7 +80,7 @@ export function prepareQueries (connection: Database) {
   }
   const selectSessions = () => db.select(sessionColumns).from(sessions).leftJoin(runs, and(eq(runs.sessionKey, sessions.key), isRunning))
   // A waiting run holds its whole message: lists leave that out.
-  const { message, options, ...listedColumns } = getTableColumns(runs)
+  const { message, waiting: shown, options, ...listedColumns } = getTableColumns(runs)
   const listRuns = () => db.select({ ...listedColumns, sessionId: sessions.id, lastSeq: lastSeq.as('last_seq') }).from(runs).innerJoin(sessions, eq(runs.sessionKey, sessions.key))
   const selectRuns = () => db.select({ ...getTableColumns(runs), sessionId: sessions.id, owner: sessions.owner, lastSeq: lastSeq.as('last_seq') }).from(runs)
     .innerJoin(sessions, eq(runs.sessionKey, sessions.key))
@@ -119,8 +122,9 @@ export function prepareQueries (connection: Database) {
     reviseSession: db.update(sessions).set({ revision: nextRevision }).where(eq(sessions.key, p('sessionKey'))).prepare(),
     reviseSessionOf: db.update(sessions).set({ revision: nextRevision }).where(sql`${sessionKey} = (SELECT r.session_key FROM ${runs} AS r WHERE r.id = ${p('runId')})`).prepare(),
     highestRevision: db.select({ revision: sessions.revision }).from(sessions).orderBy(desc(sessions.revision)).limit(1).prepare(),
-    changedSessions: db.select({ id: sessions.id }).from(sessions)
+    changedSessions: db.select({ id: sessions.id, isRevised: sql<0 | 1>`${sessions.revision} > ${p('revision')}` }).from(sessions)
       .where(sql`${sessionKey} IN (SELECT e.session_key FROM ${events} AS e WHERE e.key > ${p('key')} UNION ALL SELECT s.key FROM ${sessions} AS s WHERE s.revision > ${p('revision')})`).prepare(),
+    revisedSessions: db.select({ id: sessions.id }).from(sessions).where(gt(sessions.revision, p('revision'))).prepare(),
     setSessionStatus: db.update(sessions).set({ status: sql`${p('status')}` }).where(eq(sessions.key, p('sessionKey'))).prepare(),
     deletingSession: db.select({ key: sessions.key, id: sessions.id }).from(sessions).where(sql`${sessions.status} = 'deleting'`).limit(1).prepare(),
 
@@ -165,6 +169,7 @@ export function prepareQueries (connection: Database) {
       options: p('options'),
       createdAt: p('now')
     }).prepare(),
+    setWaiting: db.update(runs).set({ waiting: sql`${p('waiting')}` }).where(eq(runs.key, p('runKey'))).prepare(),
     // What the client was told stays beside what came of it.
     beginRun: db.update(runs).set({
       status: 'running',
@@ -172,14 +177,15 @@ export function prepareQueries (connection: Database) {
       acceptedCursor: sql`nullif(${runs.cursor}, ${p('cursor')})`,
       cursor: sql`${p('cursor')}`,
       startedAt: sql`${p('now')}`,
-      message: null
+      message: null,
+      waiting: null
     }).where(eq(runs.key, p('runKey'))).prepare(),
-    cancelRun: db.update(runs).set({ aborted: true }).where(and(eq(runs.id, p('id')), isQueued)).prepare(),
+    cancelRun: db.update(runs).set({ aborted: true, waiting: null }).where(and(eq(runs.id, p('id')), isQueued)).prepare(),
     completeRun: db.update(runs).set({
       status: 'completed', options: null, instanceId: sql`${p('instanceId')}`, completeSeq: sql`${p('completeSeq')}`, completedAt: sql`${p('now')}`, exitCode: sql`${p('exitCode')}`, aborted: sql`${p('aborted')}`, reason: sql`${p('reason')}`
     }).where(eq(runs.key, p('runKey'))).prepare(),
     // Of a session that is deleted: its rows go later, but nothing of them may hold a slot or be driven.
-    endRuns: db.update(runs).set({ status: 'completed', message: null, options: null }).where(and(eq(runs.sessionKey, p('sessionKey')), ne(runs.status, 'completed'))).prepare(),
+    endRuns: db.update(runs).set({ status: 'completed', message: null, waiting: null, options: null }).where(and(eq(runs.sessionKey, p('sessionKey')), ne(runs.status, 'completed'))).prepare(),
     deleteRuns: db.delete(runs).where(sql`${runs}."key" IN (SELECT r.key FROM ${runs} AS r WHERE r.session_key = ${p('sessionKey')} LIMIT ${p('limit')})`).prepare(),
 
     compactableRuns: db.select({ id: runs.id }).from(runs)

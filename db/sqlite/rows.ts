@@ -1,7 +1,7 @@
 /* Rows → what the contract speaks of. */
 import type { EventOf, StoredEvent } from '../../lib/protocol/event.ts'
 import type { Metadata, Session, SessionState } from '../../lib/protocol/session.ts'
-import type { RunningRun, RunState } from '../../lib/protocol/words.ts'
+import type { RunningRun, RunState, WaitingMessage } from '../../lib/protocol/words.ts'
 import type { ListedRunRow, LogRow, SessionRow } from './queries.ts'
 
 const iso = (time: number): string => new Date(time).toISOString()
@@ -25,6 +25,7 @@ export function toSessionState (row: SessionRow): SessionState {
     isProcessing: row.runId !== null || queue.length > 0,
     runId: row.runId,
     queue,
+    waiting: row.waiting === null ? [] : JSON.parse(row.waiting) as WaitingMessage[],
     lastSeq: row.lastSeq,
     compactedThrough: row.compactedThrough,
     pendingPermissions: row.pendingPermissions === null ? [] : JSON.parse(row.pendingPermissions) as Array<EventOf<'permission_request'>>,

@@ -4,6 +4,7 @@ import { ABORTED } from '../../lib/protocol/run-ending.ts'
 import type { RunEnding } from '../../lib/protocol/run-state.ts'
 import { decideEnd, decideStart, decideTurn, isSameMessage, type StartSnapshot } from '../../lib/store/decisions.ts'
 import type { AppendGroup, ClaimedRun, ClosedRun, NewRun, Promotion, RunStart } from '../../lib/store/store.ts'
+import { waitingMessage } from '../../lib/store/waiting.ts'
 import { insertEvents } from './log.ts'
 import { followLog } from './permissions.ts'
 import type { LogRow, Queries, RunKeys, RunRow, SessionRow } from './queries.ts'
@@ -40,8 +41,11 @@ export function takeIn (queries: Queries, instanceId: string, session: SessionRo
   for (const { name, hash } of request.names) queries.setMessageKey.run({ sessionId, owner, name, runKey, requestHash: hash })
   if (decision.isCancelled) queries.cancelRun.run({ id: runId })
   if (decision.promotes) promote(queries, instanceId, sessionId, promotion)
-  else queries.reviseSession.run({ sessionKey })
   const taken = queries.run.get({ id: runId })!
+  if (taken.status === 'queued') {
+    if (taken.aborted !== true) queries.setWaiting.run({ runKey, waiting: JSON.stringify(waitingMessage(runId, taken.message!, taken.createdAt)) })
+    queries.reviseSession.run({ sessionKey })
+  }
   return { outcome: 'accepted', run: toRunState(taken), cursor: acceptedCursor(taken), promotion }
 }
 
@@ -74,6 +78,7 @@ export function promote (queries: Queries, instanceId: string, sessionId: string
     const { events, completeSeq } = decideTurn({ run: { sessionId, runId, provider }, fields: run.message!, isCancelled: run.aborted === true, lastSeq }, now)
     queries.beginRun.run({ runKey, instanceId, cursor: lastSeq, now: now.getTime() })
     insertEvents(queries, { runKey, sessionKey }, events)
+    if (run.waiting !== null) queries.reviseSession.run({ sessionKey })
     promotion.events.push(...events)
     if (completeSeq === null) {
       queries.touchSession.run({ sessionKey, now: now.getTime() })

@@ -42,6 +42,8 @@ export const runs = sqliteTable('agent_runs_runs', {
   position: integer(),
   /** The fields of its first event, until that is in the log. */
   message: text(),
+  /** What is shown of it while it waits, as JSON; null of one that was stopped. */
+  waiting: text(),
   /** What the client wants of the provider. */
   options: text(),
   createdAt: integer('created_at').notNull(),

@@ -30,8 +30,8 @@ export function listSessions (queries: Queries, owner: Owner, { rows, bytes, bef
 }
 
 /** About what a session takes as JSON. */
-function bytesOf ({ id, title, metadata, queue, pendingPermissions, morePermissions }: SessionRow): number {
-  return 300 + id.length + (title?.length ?? 0) + metadata.length + queue.length + (pendingPermissions?.length ?? 0) + morePermissions.length
+function bytesOf ({ id, title, metadata, queue, waiting, pendingPermissions, morePermissions }: SessionRow): number {
+  return 300 + id.length + (title?.length ?? 0) + metadata.length + queue.length + (waiting?.length ?? 0) + (pendingPermissions?.length ?? 0) + morePermissions.length
 }
 
 /** Inserts a session, unless its id is taken; answers whether it did. */

@@ -17,7 +17,8 @@ import { compactRun } from './compaction.ts'
 import { DrivenRuns } from './driven-runs.ts'
 import { readEvents, readHistory, readLog } from './log.ts'
 import { MAX_PAGE_BYTES } from '../../lib/protocol/limits.ts'
-import type { PermissionDecision, RunningRun, RunState } from '../../lib/protocol/words.ts'
+import { messageIn } from '../../lib/store/waiting.ts'
+import type { PermissionDecision, RunMessage, RunningRun, RunState } from '../../lib/protocol/words.ts'
 import { answerPermission, answersFor, permissionState } from './permissions.ts'
 import { purgeSlice } from './purge.ts'
 import type { Queries, SessionRow } from './queries.ts'
@@ -161,6 +162,14 @@ class SqliteStore implements Store {
     return this.#read((queries) => {
       const row = queries.run.get({ id: runId })
       return row === undefined || (owner !== null && row.owner !== owner) ? null : toRunState(row)
+    })
+  }
+
+  async getMessage (runId: string, owner: Owner): Promise<RunMessage | null> {
+    return this.#read((queries) => {
+      const row = queries.run.get({ id: runId })
+      if (row === undefined || (owner !== null && row.owner !== owner)) return null
+      return messageIn(row.message ?? queries.event.get({ sessionKey: row.sessionKey, seq: row.cursor + 1 })!.json)
     })
   }
 

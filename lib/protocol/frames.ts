@@ -1,11 +1,11 @@
 /* Gateway frames: what a subscriber is told beside the events. They are never stored and have no seq. */
 import { FRAMES } from './schemas/frames.ts'
 import type {
-  AbortedFrame, AcceptedFrame, ClosingFrame, DeletedFrame, GapFrame, PermissionAcceptedFrame, ProtocolErrorFrame, SubscribedFrame, UnsubscribedFrame
+  AbortedFrame, AcceptedFrame, ClosingFrame, DeletedFrame, GapFrame, PermissionAcceptedFrame, ProtocolErrorFrame, QueueFrame, SubscribedFrame, UnsubscribedFrame
 } from './words.ts'
 
 /** What every subscription carries. */
-export type Frame = SubscribedFrame | GapFrame | ClosingFrame | DeletedFrame
+export type Frame = SubscribedFrame | GapFrame | QueueFrame | ClosingFrame | DeletedFrame
 
 /** What only a WebSocket carries: answers to what the client sent there. */
 export type SocketFrame = AcceptedFrame | AbortedFrame | UnsubscribedFrame | PermissionAcceptedFrame | ProtocolErrorFrame

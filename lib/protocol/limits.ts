@@ -17,6 +17,10 @@ export const MAX_ERROR_MESSAGE_LENGTH = 4_096
 export const MAX_ERROR_CODE_LENGTH = 128
 /** Bytes of the pending approvals that a session's view holds whole, oldest first; of the others it holds the ids. */
 export const INLINE_PERMISSION_BYTES = 256 * 1024
+/** Messages that wait, as a session's view shows them, next first; of the others it has the ids of their runs. */
+export const WAITING_SHOWN = 100
+/** Characters of the preview of a message that waits. */
+export const PREVIEW_LENGTH = 200
 /** Bytes of one page of sessions or of a log, as JSON; it holds at least one item all the same. */
 export const MAX_PAGE_BYTES = 4 * 1024 * 1024
 

@@ -111,6 +111,38 @@ export interface RunState {
   reason: CompleteReason | null
 }
 
+/** The message that a run answers. */
+export interface RunMessage {
+  messageId: string
+  /** What a client posts: plain text, or parts; neither is empty. */
+  content: MessageContent
+}
+
+/** One run, with its message. */
+export interface RunDetails {
+  runId: string
+  sessionId: string
+  provider: string
+  /** A queued run waits for the session's other runs, or for one of the process's slots. */
+  status: 'queued' | 'running' | 'completed'
+  /** The seq before the run's first event; while it waits, one from which nothing of it is missed. */
+  cursor: number
+  /** The seq of its `complete`; null before. */
+  completeSeq: number | null
+  /** When its message was accepted. */
+  createdAt: string
+  /** Null while it waits. */
+  startedAt: string | null
+  completedAt: string | null
+  exitCode: number | null
+  success: boolean | null
+  /** Already true of a run that waits but will not run: its `complete` comes in its turn. */
+  aborted: boolean | null
+  reason: CompleteReason | null
+  /** The message that a run answers. */
+  message: RunMessage
+}
+
 /** A running run, as listed. */
 export interface RunningRun {
   runId: string
@@ -138,6 +170,17 @@ export interface PendingStop {
   expiresAt: string
 }
 
+/** A message that waits its turn. */
+export interface WaitingMessage {
+  /** The run that it will be. */
+  runId: string
+  messageId: string
+  /** The first 200 characters of its text, in one line; `GET /runs/:runId` has all of it. */
+  preview: string
+  /** When it was accepted. */
+  createdAt: string
+}
+
 /** A session with the state of its log, all from one snapshot of the store. */
 export interface SessionView {
   id: string
@@ -152,6 +195,8 @@ export interface SessionView {
   runId: string | null
   /** The runs that wait, next first. */
   queue: string[]
+  /** The messages that wait, next first, without those that were stopped; at most 100. */
+  waiting: WaitingMessage[]
   /** The seq of the newest event; 0 = none yet. */
   lastSeq: number
   /** Seqs up to here may have holes, where transient events were. */
@@ -183,6 +228,8 @@ export interface SubscribedFrame {
   isProcessing: boolean
   /** The running run, else null. */
   runId: string | null
+  /** The messages that wait, next first, without those that were stopped; at most 100. */
+  waiting: WaitingMessage[]
   /** Where the events that follow start, exclusive: the client's cursor, unless that made no sense here. */
   cursor: number
   /** The seq of the newest event; 0 = none yet. */
@@ -204,6 +251,14 @@ export interface GapFrame {
   from: number
   /** The last seq that is affected. */
   to: number
+}
+
+/** What waits in the session has changed: a message waits, has its turn, or was stopped. It replaces what was told before. */
+export interface QueueFrame {
+  kind: 'queue_changed'
+  sessionId: string
+  /** The messages that wait, next first, without those that were stopped; at most 100. */
+  waiting: WaitingMessage[]
 }
 
 /** The server ends the stream: it closes, or the client's identity has ended. Over a WebSocket also: the subscription broke, subscribe again. */

@@ -7,7 +7,7 @@ import { type CompleteEvent, type EventOf, parseEvent, type StoredEvent } from '
 import type { Limits } from '../protocol/limits.ts'
 import { INTERRUPTED } from '../protocol/run-ending.ts'
 import type { RunEnding } from '../protocol/run-state.ts'
-import type { PermissionDecision } from '../protocol/words.ts'
+import type { PermissionDecision, RunState } from '../protocol/words.ts'
 import type { Provider } from '../provider/provider.ts'
 import type { ClaimedRun, Promotion, Store } from '../store/store.ts'
 import { durableEvents } from '../streams/log-reader.ts'
@@ -115,6 +115,7 @@ export class RunPool {
   /** Shows what a promotion appended, and drives the run that it claimed. */
   applyPromotion ({ sessionId, events, claimed }: Promotion): void {
     this.#applied(sessionId, events)
+    if (events.length > 0) this.#options.subscriptions.queueChanged(sessionId, 'moved')
     if (claimed !== null && !this.#runs.has(claimed.run.runId)) this.#drive(claimed)
   }
 
@@ -138,8 +139,9 @@ export class RunPool {
   }
 
   /** A run waits: the next slot that is free may be its. */
-  want (): void {
+  want (sessionId: string): void {
     this.#wanted = true
+    this.#options.subscriptions.queueChanged(sessionId)
   }
 
   /** Starts runs that wait, of any session, while there are slots. */
@@ -205,6 +207,13 @@ export class RunPool {
     if (claimed === null) return false
     this.applyPromotion({ sessionId: claimed.run.sessionId, events: [claimed.message], claimed })
     return true
+  }
+
+  /** Takes a waiting run's turn from it; false if it does not wait (any more). */
+  async cancel ({ runId, sessionId }: Pick<RunState, 'runId' | 'sessionId'>): Promise<boolean> {
+    const isCancelled = await this.#options.store.cancelQueuedRun(runId)
+    if (isCancelled) this.#options.subscriptions.queueChanged(sessionId)
+    return isCancelled
   }
 
   /** Whether the run is driven here, or being started. */

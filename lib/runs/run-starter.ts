@@ -106,7 +106,7 @@ export class RunStarter {
     }
     const isNamed = idempotencyKey !== undefined || request.messageId !== undefined
     const { run, cursor, promotion } = await this.#accept(newRun, context, isNamed)
-    if (run.status === 'queued') pool.want()
+    if (run.status === 'queued') pool.want(sessionId)
     if (run.runId === runId) pool.keepContext(runId, context)
     pool.applyPromotion(promotion)
     // A repeat of a message whose first answer was lost here; of every other it is a read.

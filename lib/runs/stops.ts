@@ -29,7 +29,7 @@ export async function abortRun (store: Store, pool: RunPool, { sessionId, runId,
   }
   const run = await store.getRun(runId, owner)
   if (run?.sessionId !== sessionId) throw runsError('RUN_NOT_FOUND', [runId])
-  if (run.status === 'queued' && await store.cancelQueuedRun(runId)) return null
+  if (run.status === 'queued' && await pool.cancel(run)) return null
   return pool.end(runId, ABORTED)
 }
 
@@ -49,7 +49,7 @@ export async function stopMessage (store: Store, pool: RunPool, { sessionId, mes
   const name = messageId === undefined ? nameOfKey(idempotencyKey!) : nameOfId(messageId)
   const run = await store.stopMessage(checkedId('sessionId', sessionId), owner, name)
   if (run === null) return { status: 'pending', expiresAt: new Date(Date.now() + STOP_KEPT_MS).toISOString() }
-  if (run.status === 'queued' && await store.cancelQueuedRun(run.runId)) return { ...run, aborted: true }
+  if (run.status === 'queued' && await pool.cancel(run)) return { ...run, aborted: true }
   return pool.end(run.runId, ABORTED)
 }
 

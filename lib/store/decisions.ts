@@ -64,7 +64,7 @@ export function decideStart<Run> ({ again, named, isStopped, running, next, queu
 }
 
 /** The first message that waits, and the session's newest seq. */
-export interface WaitingMessage {
+export interface NextMessage {
   run: RunIdentity
   /** The fields of its `text`, encoded. */
   fields: string
@@ -73,7 +73,7 @@ export interface WaitingMessage {
 }
 
 /** What is appended when a message's turn comes. One that was cancelled ends at once: then `completeSeq` is the seq of its end, and it is the next one's turn. */
-export function decideTurn ({ run, fields, isCancelled, lastSeq }: WaitingMessage, now: Date): { events: StoredEvent[], completeSeq: number | null } {
+export function decideTurn ({ run, fields, isCancelled, lastSeq }: NextMessage, now: Date): { events: StoredEvent[], completeSeq: number | null } {
   const pending: PendingEvent[] = [{ kind: 'text', transient: false, timestamp: now.toISOString(), fields }]
   if (isCancelled) pending.push(pendingEvent('complete', completeFields(run.sessionId, ABORTED)))
   return { events: encode(run, pending, lastSeq), completeSeq: isCancelled ? lastSeq + pending.length : null }

@@ -18,7 +18,7 @@
 import type { CompleteEvent, PendingEvent, StoredEvent } from '../protocol/event.ts'
 import type { RunEnding } from '../protocol/run-state.ts'
 import type { Metadata, Owner, SessionState } from '../protocol/session.ts'
-import type { PermissionDecision, RunningRun, RunState } from '../protocol/words.ts'
+import type { PermissionDecision, RunMessage, RunningRun, RunState } from '../protocol/words.ts'
 import type { EventsPage, HistoryPage, LogPage, PageLimit, SessionsPage } from './pages.ts'
 import type { ClaimedRun, Promotion } from './promotion.ts'
 
@@ -107,6 +107,8 @@ export interface AppendAnswer {
 export interface SessionChanges {
   cursor: string
   sessionIds: string[] | null
+  /** Those of which something has changed that is in no event: what waits, a title, an answer. Null as `sessionIds`, but only from `cursor` null. */
+  revised: string[] | null
 }
 
 /** How an approval stands. */
@@ -195,6 +197,8 @@ export interface Store {
    */
   stopMessage (sessionId: string, owner: Owner, name: string): Promise<RunState | null>
   getRun (runId: string, owner: Owner): Promise<RunState | null>
+  /** The message of a run, whether it waits or is in the log; null if there is no such run. */
+  getMessage (runId: string, owner: Owner): Promise<RunMessage | null>
   /** A session's runs, those that were accepted last first; after the run `before`, if given. */
   listRuns (sessionId: string, owner: Owner, options: { limit: number, before: string | null }): Promise<RunState[]>
   /** Running runs, those that were accepted first first; after the run `after`, if given. */

@@ -5,10 +5,13 @@
  * changed only here and synchronously, so there is no moment in which an event falls between replay and live.
  */
 import type { StoredEvent } from '../protocol/event.ts'
+import type { QueueFrame, WaitingMessage } from '../protocol/words.ts'
 import type { PageLimit } from '../store/store.ts'
 
 const TAIL_EVENTS = 512
 const TAIL_BYTES = 512 * 1024
+/** An empty queue, as JSON. */
+const NOTHING = '[]'
 
 /** How events look on one kind of wire; each turn's events are encoded once per format. */
 export interface Format<Chunk> {
@@ -25,6 +28,9 @@ export interface Follower {
   deliver (events: StoredEvent[], shared: SharedEncoding): boolean
   /** There is something new: catch up. */
   wake (): void
+  /** The number of the read of the queue that it knows. */
+  readonly queueRead: number
+  showQueue (frame: QueueFrame, read: number): void
 }
 
 /** The newest events of a session, contiguous up to the head. */
@@ -54,6 +60,16 @@ class HotTail {
   }
 }
 
+/** What is known of a session's queue. */
+interface ShownQueue {
+  /** Null: only that it was read. */
+  frame: QueueFrame | null
+  /** The number of the read that brought it. */
+  read: number
+  /** What waits, as JSON. */
+  waiting: string
+}
+
 export class Channel {
   readonly sessionId: string
   /** Null until something is published here, and once a run has ended. */
@@ -62,6 +78,10 @@ export class Channel {
   /** Followers of a session that does not exist yet; null if there are none, as nearly always. */
   #waiting: Set<Follower> | null = null
   #head = 0
+  /** How often the queue was asked for. */
+  #queueReads = 0
+  /** Null while nothing waits, as far as is known, and nobody has to be told. */
+  #queue: ShownQueue | null = null
 
   constructor (sessionId: string) {
     this.sessionId = sessionId
@@ -125,6 +145,40 @@ export class Channel {
     this.#waiting ??= new Set()
     this.#waiting.add(follower)
     return true
+  }
+
+  /** How many reads of the queue have begun: who reads the session after that knows what they bring. */
+  get queueReads (): number {
+    return this.#queueReads
+  }
+
+  /** Whether something waits, as far as is known here. */
+  get hasQueue (): boolean {
+    return this.#queue !== null && this.#queue.waiting !== NOTHING
+  }
+
+  /** What the session's view says waits; counts only if nothing is known yet. */
+  noteQueue (waiting: WaitingMessage[]): void {
+    if (this.#queue === null && waiting.length > 0) this.#queue = { frame: null, read: 0, waiting: JSON.stringify(waiting) }
+  }
+
+  /** A read of the queue begins; its number. */
+  beginQueueRead (): number {
+    return ++this.#queueReads
+  }
+
+  /** What that read has brought: live followers are told if it is news, the others when they come to be live. */
+  showQueue (waiting: WaitingMessage[], read: number): void {
+    const text = JSON.stringify(waiting)
+    if (text === (this.#queue?.waiting ?? NOTHING)) return
+    this.#queue = { frame: { kind: 'queue_changed', sessionId: this.sessionId, waiting }, read, waiting: text }
+    for (const follower of [...this.#live]) this.tellQueue(follower)
+  }
+
+  /** Tells a live follower what waits, if that was read after its own beginning. */
+  tellQueue (follower: Follower): void {
+    const queue = this.#queue
+    if (queue?.frame != null && queue.read > follower.queueRead) follower.showQueue(queue.frame, queue.read)
   }
 
   leave (follower: Follower): void {

@@ -11,6 +11,11 @@ export class Channels {
     return this.#users
   }
 
+  /** The session's channel, if somebody follows it. */
+  of (sessionId: string): Channel | undefined {
+    return this.#open.get(sessionId)?.channel
+  }
+
   /** How many use the session's channel. */
   usersOf (sessionId: string): number {
     return this.#open.get(sessionId)?.users ?? 0

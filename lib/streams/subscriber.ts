@@ -7,7 +7,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { StoredEvent } from '../protocol/event.ts'
 import type { Frame } from '../protocol/frames.ts'
 import type { Owner, SessionState } from '../protocol/session.ts'
-import type { GapFrame } from '../protocol/words.ts'
+import type { GapFrame, QueueFrame } from '../protocol/words.ts'
 import type { EventsPage, LogPage, PageLimit } from '../store/store.ts'
 import type { Channel, Follower, SharedEncoding } from './channel.ts'
 import { GuardedSink, type Sink } from './sink.ts'
@@ -28,6 +28,8 @@ export interface SubscriberOptions {
   admit?: ((session: SessionState) => boolean | Promise<boolean>) | null
   /** Whose the session must be. */
   owner: Owner
+  /** How many reads of the session's queue had begun before `first` was read. */
+  queueRead: number
 }
 
 /** What subscribers ask for and report to; one for all, to keep each small. */
@@ -65,6 +67,7 @@ export class Subscriber<Chunk> implements Follower {
   #mode: Mode = 'idle'
   #full = false
   #closing: Frame | null = null
+  #queueRead: number
 
   constructor (channel: Channel, sink: Sink<Chunk>, host: SubscriberHost, options: SubscriberOptions) {
     this.#channel = channel
@@ -81,6 +84,7 @@ export class Subscriber<Chunk> implements Follower {
     this.#compactedThrough = options.first?.session.compactedThrough ?? 0
     this.#until = options.until
     this.#admitted = options.first !== null
+    this.#queueRead = options.queueRead
   }
 
   get sessionId (): string {
@@ -89,6 +93,10 @@ export class Subscriber<Chunk> implements Follower {
 
   get owner (): Owner {
     return this.#owner
+  }
+
+  get queueRead (): number {
+    return this.#queueRead
   }
 
   get cursor (): number {
@@ -107,6 +115,7 @@ export class Subscriber<Chunk> implements Follower {
       sessionId: this.#channel.sessionId,
       isProcessing: session?.isProcessing ?? false,
       runId: session?.runId ?? null,
+      waiting: session?.waiting ?? [],
       cursor: this.#cursor,
       lastSeq: session?.lastSeq ?? 0,
       compactedThrough: this.#compactedThrough,
@@ -128,6 +137,11 @@ export class Subscriber<Chunk> implements Follower {
     if (cut > 0) this.close()
     else if (this.#full && this.#mode === 'live') this.#mode = 'idle'
     return this.#mode === 'live'
+  }
+
+  showQueue (frame: QueueFrame, read: number): void {
+    this.#queueRead = read
+    this.#sink.frame(frame)
   }
 
   /** The sink has room again. */
@@ -170,6 +184,7 @@ export class Subscriber<Chunk> implements Follower {
         }
         if (this.#admitted && this.#channel.join(this)) {
           this.#mode = 'live'
+          this.#channel.tellQueue(this)
           if (this.#closing !== null) this.#close(this.#closing)
           return
         }

@@ -11,6 +11,7 @@ import type { GapFrame } from '../protocol/words.ts'
 import type { EventsPage, LogPage, Store } from '../store/store.ts'
 import type { Channel } from './channel.ts'
 import { Channels } from './channels.ts'
+import { Queues } from './queues.ts'
 import type { Sink } from './sink.ts'
 import { PAGE, Subscriber, type SubscriberHost, type SubscriberOptions } from './subscriber.ts'
 
@@ -50,6 +51,7 @@ export class Subscriptions {
   readonly #limits: Limits
   readonly #log: Logger
   readonly #channels = new Channels()
+  readonly #queues: Queues
   readonly #open = new Set<Finishable>()
   readonly #streams: Quota
   readonly #waits: Quota
@@ -76,6 +78,7 @@ export class Subscriptions {
     this.#store = store
     this.#limits = limits
     this.#log = log
+    this.#queues = new Queues(store, log)
     this.#streams = new Quota(limits.subscribersPerOwner)
     this.#waits = new Quota(limits.waitingSubscribersPerOwner)
   }
@@ -90,6 +93,12 @@ export class Subscriptions {
     this.#channels.advance(sessionId, seq)
   }
 
+  /** What waits in the session has changed, or (`moved`) has if anything waited. */
+  queueChanged (sessionId: string, how: 'changed' | 'moved' = 'changed'): void {
+    const channel = this.#channels.of(sessionId)
+    if (channel !== undefined) this.#queues[how](channel)
+  }
+
   /** The session was deleted: its subscribers are told, and end. */
   deleted (sessionId: string): void {
     for (const subscriber of this.#open) {
@@ -99,7 +108,7 @@ export class Subscriptions {
 
   /** Shows what other instances may have committed. */
   async refresh (): Promise<void> {
-    const { cursor, sessionIds: changed } = await this.#store.changedSessions(this.#changesSeen)
+    const { cursor, sessionIds: changed, revised } = await this.#store.changedSessions(this.#changesSeen)
     const sessionIds = changed?.filter((sessionId) => this.#channels.usersOf(sessionId) > 0) ?? this.#channels.sessionIds()
     for (let start = 0; start < sessionIds.length; start += REFRESH_AT_ONCE) {
       const some = sessionIds.slice(start, start + REFRESH_AT_ONCE)
@@ -109,6 +118,7 @@ export class Subscriptions {
       }
       await nextTurn()
     }
+    for (const sessionId of revised ?? this.#channels.sessionIds()) this.queueChanged(sessionId)
     this.#changesSeen = cursor
   }
 
@@ -122,6 +132,7 @@ export class Subscriptions {
     const isFull = this.#channels.usersOf(sessionId) >= this.#limits.subscribersPerSession
     // Acquired before the read: what is committed after the snapshot moves the channel's head.
     const channel = this.#channels.acquire(sessionId)
+    const { queueReads: queueRead } = channel
     try {
       const beginning = await this.#begin(sessionId, owner, after)
       await this.#assertAdmitted(sessionId, owner, beginning.first?.session ?? null, admit)
@@ -129,6 +140,7 @@ export class Subscriptions {
       if (isFull) throw runsError('TOO_MANY_SUBSCRIBERS', ['session'])
       // A channel that was opened just now knows nothing yet; a subscriber is compared with its head.
       channel.advance(beginning.first?.lastSeq ?? 0)
+      channel.noteQueue(beginning.first?.session.waiting ?? [])
       const target = until === 'complete' ? await this.#target(beginning, owner) : until
       const waits = beginning.first === null
       if (waits && !this.#waits.take(owner)) throw runsError('TOO_MANY_SUBSCRIBERS', ['owner'])
@@ -138,7 +150,7 @@ export class Subscriptions {
           if (waits) this.#waits.giveBack(owner)
           this.#release(channel, owner)
         },
-        start: (sink) => this.#start(channel, sink, { ...beginning, owner, until: target === 'done' ? null : target, admit })
+        start: (sink) => this.#start(channel, sink, { ...beginning, owner, queueRead, until: target === 'done' ? null : target, admit })
       }
     } catch (error) {
       this.#release(channel, owner)

@@ -5,6 +5,20 @@ import { complete, delta, event, gap, subscribed } from '../helpers/client-frame
 const folded = (items: StreamItem[], from: Transcript = emptyTranscript): Transcript => items.reduce(fold, from)
 const partsOf = ({ runs }: Transcript): TranscriptPart[] => runs.flatMap(({ parts }) => parts)
 
+test('what waits is shown until its run begins, whichever frame says so first', (t) => {
+  const waiting = (...runIds: string[]) => runIds.map((runId) => ({ runId, messageId: runId, preview: runId, createdAt: '' }))
+  const ids = (transcript: Transcript): string[] => transcript.waiting.map(({ runId }) => runId)
+  const one = fold(emptyTranscript, subscribed({ waiting: waiting('b') }))
+  t.strictSame(ids(one), ['b'])
+  const two = fold(one, { kind: 'queue_changed', sessionId: 's', waiting: waiting('b', 'c') })
+  t.strictSame(ids(two), ['b', 'c'])
+  const begun = fold(two, event(1, 'text', { role: 'user', messageId: 'b', content: 'b' }, 'b'))
+  t.strictSame([ids(begun), begun.runs.map(({ runId }) => runId)], [['c'], ['b']])
+  t.strictSame(ids(fold(begun, { kind: 'queue_changed', sessionId: 's', waiting: waiting('b', 'c') })), ['c'], 'a frame that was late')
+  t.strictSame(ids(fold(begun, subscribed({ cursor: 1 }))), [])
+  t.end()
+})
+
 test('a run is its message, what the agent made of it, and its end', async (t) => {
   const end = complete(4)
   const transcript = folded([
@@ -15,6 +29,7 @@ test('a run is its message, what the agent made of it, and its end', async (t) =
   ])
   t.strictSame(transcript, {
     cursor: 4,
+    waiting: [],
     runs: [{
       runId: 'r',
       provider: 'p',

@@ -64,7 +64,7 @@ function ofVersion010 (path: string): void {
   for (const name of names) database.exec(migration(name))
   database.exec('CREATE TABLE agent_runs_migrations (name TEXT PRIMARY KEY NOT NULL, applied_at INTEGER NOT NULL)')
   for (const name of names) database.prepare('INSERT INTO agent_runs_migrations VALUES (?, 1)').run(`${name}.sql`)
-  const message = '"role":"user","messageId":"m","content":"go"'
+  const message = '{"role":"user","messageId":"m","content":"go"}'
   database.exec(`
     INSERT INTO agent_runs_sessions (key, id, owner, metadata, created_at, updated_at) VALUES (1, 's', 'ada', '{}', 1000, 2000), (2, 'gone', 'ada', '{}', 1000, 2000);
     UPDATE agent_runs_sessions SET status = 'deleted' WHERE key = 2;
@@ -90,7 +90,7 @@ test('a database of version 0.1.0 keeps its keys, what runs and what waits', asy
     t.match(await store.startRun(newRun('repeat', { names: [{ name: key, hash }] })), { outcome: 'accepted', run: { runId } })
     await t.rejects(store.startRun(newRun('other', { names: [{ name: key, hash: 'other' }] })), { code: 'AGENT_RUNS_IDEMPOTENCY_KEY_REUSED' })
   }
-  t.match(await store.getSession('s', 'ada'), { runId: 'running', queue: ['waiting'], pendingPermissions: [{ requestId: 'p' }] })
+  t.match(await store.getSession('s', 'ada'), { runId: 'running', queue: ['waiting'], waiting: [{ runId: 'waiting', messageId: 'm', preview: 'go', createdAt: '1970-01-01T00:00:01.000Z' }], pendingPermissions: [{ requestId: 'p' }] })
   await t.rejects(store.getSession('gone', 'ada'), { code: 'AGENT_RUNS_SESSION_DELETED' })
   t.strictSame((await store.closeRun('running', INTERRUPTED, { promote: true }))?.promotion.events.map(({ kind }) => kind), ['permission_cancelled', 'complete', 'text'])
   await store.deleteSession('s', 'ada')

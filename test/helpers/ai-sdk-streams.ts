@@ -68,6 +68,11 @@ export function lines (frames: string): string[] {
   })
 }
 
+/** The same without how the run ended. */
+export function spoken (frames: string): string[] {
+  return lines(frames).filter((line) => !line.startsWith('message-metadata '))
+}
+
 /** The message that AI SDK 6 builds of frames, going on from one that it has. Rejects if it throws at them. */
 export async function read (frames: string, before?: UIMessage): Promise<UIMessage> {
   const chunks = chunksOf(frames).filter((chunk): chunk is UIMessageChunk => chunk !== '[DONE]' && (chunk as { type: string }).type !== 'error')

@@ -21,7 +21,7 @@ export function complete (seq: number, runId = 'r'): Event {
 }
 
 export function subscribed (fields: Partial<SubscribedFrame> = {}): SubscribedFrame {
-  return { kind: 'chat_subscribed', sessionId: 's', isProcessing: true, runId: 'r', cursor: 0, lastSeq: fields.cursor ?? 0, compactedThrough: 0, pendingPermissions: [], morePendingPermissions: [], ...fields }
+  return { kind: 'chat_subscribed', sessionId: 's', isProcessing: true, runId: 'r', waiting: [], cursor: 0, lastSeq: fields.cursor ?? 0, compactedThrough: 0, pendingPermissions: [], morePendingPermissions: [], ...fields }
 }
 
 export function gap (reason: GapFrame['reason'], from: number, to: number): GapFrame {

@@ -62,7 +62,7 @@ export class MemoryLog {
       bytes += event.json.length
     }
     const session = {
-      id, owner: '', provider: null, title: null, metadata: {}, createdAt: '', updatedAt: '', isProcessing: true, runId: 'r', queue: [], lastSeq, compactedThrough, pendingPermissions: [PENDING], morePendingPermissions: []
+      id, owner: '', provider: null, title: null, metadata: {}, createdAt: '', updatedAt: '', isProcessing: true, runId: 'r', queue: [], waiting: [], lastSeq, compactedThrough, pendingPermissions: [PENDING], morePendingPermissions: []
     }
     return { session, events, through: events.length < retained.length ? events.at(-1)!.seq : lastSeq, lastSeq, compactedThrough }
   }
@@ -156,6 +156,6 @@ export function follow (log: MemoryLog, channel: Channel, cursor: number, { read
   const host: SubscriberHost = {
     read: (_sessionId, _owner, after) => read(after), getSession: async () => null, appeared: () => {}, closed: () => { closed++ }, failed: (error) => { errors.push(error) }
   }
-  const subscriber = new Subscriber(channel, sink, host, { cursor, first, gap: null, until: null, owner: null, ...more })
+  const subscriber = new Subscriber(channel, sink, host, { cursor, first, gap: null, until: null, owner: null, queueRead: 0, ...more })
   return { sink, subscriber, closed: () => closed, errors }
 }

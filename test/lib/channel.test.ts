@@ -1,5 +1,6 @@
 import { test } from 'tap'
 import type { StoredEvent } from '../../lib/protocol/event.ts'
+import type { QueueFrame } from '../../lib/protocol/words.ts'
 import { Channel, type Follower, type Format, type SharedEncoding } from '../../lib/streams/channel.ts'
 import { storedEvent, storedEvents } from '../helpers/memory-log.ts'
 
@@ -10,7 +11,8 @@ const seqs = (events: StoredEvent[] | null): number[] | null => events && events
 class TestFollower implements Follower {
   cursor: number
   full = false
-  readonly seen: Array<number[] | 'wake'> = []
+  queueRead = 0
+  readonly seen: Array<number[] | string> = []
   readonly #onDeliver: (shared: SharedEncoding) => void
 
   constructor (cursor: number, onDeliver: (shared: SharedEncoding) => void = () => {}) {
@@ -28,6 +30,11 @@ class TestFollower implements Follower {
   wake (): void {
     this.seen.push('wake')
   }
+
+  showQueue ({ waiting }: QueueFrame, read: number): void {
+    this.queueRead = read
+    this.seen.push(`waiting ${waiting.map(({ preview }) => preview).join()}`)
+  }
 }
 
 test('only a follower that has everything is live; the live get each batch once, in order', (t) => {
@@ -40,6 +47,42 @@ test('only a follower that has everything is live; the live get each batch once,
   channel.publish(storedEvents(6, 6))
   t.strictSame([behind, live, ahead].map(({ seen }) => seen), [[], [[4, 5], [6]], []])
   t.equal(channel.head, 6)
+  t.end()
+})
+
+test('what waits is told to who is live, and to others once they are; not to who has read it themselves', (t) => {
+  const channel = new Channel('s')
+  const waiting = (preview: string) => [{ runId: 'r', messageId: 'm', preview, createdAt: '' }]
+  channel.advance(3)
+  const [live, behind, news] = [new TestFollower(3), new TestFollower(2), new TestFollower(3)]
+  channel.join(live)
+  const first = channel.beginQueueRead()
+  channel.showQueue(waiting('one'), first)
+  t.equal(channel.hasQueue, true)
+  news.queueRead = channel.queueReads
+  channel.join(news)
+  channel.tellQueue(news)
+  channel.showQueue(waiting('one'), channel.beginQueueRead())
+  t.strictSame([live.seen, behind.seen, news.seen], [['waiting one'], [], []], 'what is no news is not told')
+  behind.cursor = 3
+  channel.join(behind)
+  channel.tellQueue(behind)
+  channel.tellQueue(behind)
+  channel.showQueue([], channel.beginQueueRead())
+  t.equal(channel.hasQueue, false)
+  t.strictSame([live.seen, behind.seen, news.seen], [['waiting one', 'waiting '], ['waiting one', 'waiting '], ['waiting ']])
+  t.end()
+})
+
+test('what a subscription finds waiting is known, unless more is', (t) => {
+  const channel = new Channel('s')
+  const follower = new TestFollower(0)
+  channel.join(follower)
+  channel.noteQueue([{ runId: 'r', messageId: 'm', preview: 'one', createdAt: '' }])
+  t.equal(channel.hasQueue, true)
+  channel.noteQueue([{ runId: 'other', messageId: 'm', preview: 'two', createdAt: '' }])
+  channel.showQueue([{ runId: 'r', messageId: 'm', preview: 'one', createdAt: '' }], channel.beginQueueRead())
+  t.strictSame(follower.seen, [])
   t.end()
 })
 

@@ -16,7 +16,7 @@ function build (more: Partial<SubscriberOptions> = {}, signal?: AbortSignal) {
   const host: SubscriberHost = {
     read: (_sessionId, _owner, after) => log.read(after), getSession: async () => null, appeared: () => {}, closed: () => { closed++ }, failed: (error) => { throw error }
   }
-  const subscriber = new Subscriber<StoredEvent[]>(channel, sink, host, { cursor: 1, first: log.page(1), gap: null, until: null, owner: null, ...more })
+  const subscriber = new Subscriber<StoredEvent[]>(channel, sink, host, { cursor: 1, first: log.page(1), gap: null, until: null, owner: null, queueRead: 0, ...more })
   const reader = sink.read(subscriber, signal)
   subscriber.start()
   return { log, channel, sink, subscriber, reader, publish: (seq: number) => channel.publish(log.commit(seq)), closed: () => closed }

@@ -210,8 +210,8 @@ test('an encoder that throws cuts its own stream, and no other', async (t) => {
 
 test('the history is that of whole runs, and ends with the message of a run that is running', async (t) => {
   const { app, agent, url } = await serve(t)
-  const page = async (query: string) => await (await fetch(`${url}/tracing/s/messages${query}`)).json() as { messages: string[], hasMore: boolean, before: number | null, cursor: number }
-  t.strictSame(await page(''), { messages: [], hasMore: false, before: null, cursor: 0 })
+  const page = async (query: string) => await (await fetch(`${url}/tracing/s/messages${query}`)).json() as { messages: string[], hasMore: boolean, before: number | null, cursor: number, waiting: unknown[], runs: unknown[] }
+  t.strictSame(await page(''), { messages: [], hasMore: false, before: null, cursor: 0, waiting: [], runs: [] })
   for (const content of ['one', 'two', 'three']) await completed(app, agent, content)
   await app.agentRuns.startRun({ sessionId: 's', content: 'four' })
   const run = await agent.next()
@@ -220,6 +220,9 @@ test('the history is that of whole runs, and ends with the message of a run that
   const all = await page('')
   t.strictSame(all.messages, [...ofRun('one'), ...ofRun('two'), ...ofRun('three'), 'user: four'])
   t.equal(all.hasMore, false)
+  t.match(all.runs, [...['one', 'two', 'three'].map(() => ({ runId: String, messageId: String, reason: 'finished' })), { messageId: String, reason: null }])
+  await app.agentRuns.startRun({ sessionId: 's', content: 'five', onBusy: 'queue' })
+  t.match((await page('')).waiting, [{ preview: 'five' }])
   // Pages end in the middle of runs; these do not.
   for (const limit of [1, 2, 3]) {
     const newest = await page(`?limit=${limit}`)

@@ -20,7 +20,7 @@ test('a session is created, read, renamed and listed; whose it is stays inside',
   t.strictSame([status, location], [201, '/api/sessions/a'])
   const { createdAt, updatedAt, ...rest } = body
   t.strictSame(rest, {
-    id: 'a', provider: 'agent', title: 'First', metadata: { n: 1 }, isProcessing: false, runId: null, queue: [], lastSeq: 0, compactedThrough: 0, pendingPermissions: [], morePendingPermissions: []
+    id: 'a', provider: 'agent', title: 'First', metadata: { n: 1 }, isProcessing: false, runId: null, queue: [], waiting: [], lastSeq: 0, compactedThrough: 0, pendingPermissions: [], morePendingPermissions: []
   })
   t.strictSame([createdAt, updatedAt].map((time) => new Date(time as string).toISOString()), [createdAt, updatedAt])
   t.strictSame((await call('GET', '/api/sessions/a')).body, body)

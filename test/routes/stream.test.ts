@@ -32,7 +32,7 @@ test('a stream replays everything after Last-Event-ID, then goes live, across ru
   client.cut()
   t.strictSame(frames(client), ['2 chat_subscribed', '3 text', '4 complete', '5 text', '6 stream_delta', '7 text', '8 complete'])
   t.strictSame(client.frames[0]?.data, {
-    kind: 'chat_subscribed', sessionId: 's', isProcessing: false, runId: null, cursor: 2, lastSeq: 4, compactedThrough: 0, pendingPermissions: [], morePendingPermissions: []
+    kind: 'chat_subscribed', sessionId: 's', isProcessing: false, runId: null, waiting: [], cursor: 2, lastSeq: 4, compactedThrough: 0, pendingPermissions: [], morePendingPermissions: []
   })
 })
 
@@ -117,7 +117,7 @@ test('a stream on a session that does not exist yet waits for it, and creates no
   const lost = await SseClient.open(`${url}/sessions/later/stream`, { headers: { 'last-event-id': '9' } })
   for (const client of [...early, lost]) {
     t.strictSame(await client.frame('chat_subscribed'), {
-      kind: 'chat_subscribed', sessionId: 'later', isProcessing: false, runId: null, cursor: 0, lastSeq: 0, compactedThrough: 0, pendingPermissions: [], morePendingPermissions: []
+      kind: 'chat_subscribed', sessionId: 'later', isProcessing: false, runId: null, waiting: [], cursor: 0, lastSeq: 0, compactedThrough: 0, pendingPermissions: [], morePendingPermissions: []
     })
   }
   t.equal(await app.agentRuns.getSession('later'), null)

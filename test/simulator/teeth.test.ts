@@ -40,7 +40,7 @@ const broken: Record<string, { sabotage: (store: Store) => Store, rule: RegExp, 
     sabotage: but('read', (store) => async (...args) => withoutApprovals(await store.read(...args))), rule: /C8|C11/
   },
   'no session is named as changed': {
-    sabotage: but('changedSessions', (store) => async (cursor) => ({ cursor: (await store.changedSessions(cursor)).cursor, sessionIds: [] })), rule: /C\d/
+    sabotage: but('changedSessions', (store) => async (cursor) => ({ cursor: (await store.changedSessions(cursor)).cursor, sessionIds: [], revised: [] })), rule: /C\d/
   },
   'deletions are not told': {
     sabotage: but('lastSeqs', (store) => async (ids) => (await store.lastSeqs(ids)).map((seq) => seq ?? 0)), rule: /C8/, from: 160

@@ -51,7 +51,7 @@ function build ({ limit = 10 } = {}) {
       done: false,
       cancel: () => { cancelled++ },
       start: (sink) => {
-        const subscriber = new Subscriber(channel, sink, host, { cursor, first: log.page(cursor), gap: null, until: null, owner: null })
+        const subscriber = new Subscriber(channel, sink, host, { cursor, first: log.page(cursor), gap: null, until: null, owner: null, queueRead: 0 })
         subscriber.start()
         return subscriber
       }

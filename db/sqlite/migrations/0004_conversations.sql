@@ -22,4 +22,11 @@ DROP INDEX `agent_runs_runs_idempotency`;--> statement-breakpoint
 ALTER TABLE `agent_runs_runs` DROP COLUMN `idempotency_key`;--> statement-breakpoint
 ALTER TABLE `agent_runs_runs` DROP COLUMN `request_hash`;--> statement-breakpoint
 ALTER TABLE `agent_runs_sessions` ADD `revision` integer DEFAULT 0 NOT NULL;--> statement-breakpoint
-CREATE INDEX `agent_runs_sessions_revision` ON `agent_runs_sessions` (`revision`);
+CREATE INDEX `agent_runs_sessions_revision` ON `agent_runs_sessions` (`revision`);--> statement-breakpoint
+ALTER TABLE `agent_runs_runs` ADD `waiting` text;--> statement-breakpoint
+UPDATE `agent_runs_runs` SET `waiting` = json_object(
+	'runId', `id`,
+	'messageId', coalesce(json_extract(`message`, '$.messageId'), ''),
+	'preview', CASE json_type(`message`, '$.content') WHEN 'text' THEN substr(json_extract(`message`, '$.content'), 1, 200) ELSE '' END,
+	'createdAt', strftime('%Y-%m-%dT%H:%M:%fZ', `created_at` / 1000.0, 'unixepoch')
+) WHERE `status` = 'queued' AND `aborted` IS NOT 1 AND json_valid(`message`);

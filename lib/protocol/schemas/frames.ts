@@ -15,7 +15,7 @@ interface FrameWord {
   properties: TProperties
 }
 
-const { isProcessing, lastSeq, compactedThrough, pendingPermissions, morePendingPermissions } = Session.properties
+const { isProcessing, waiting, lastSeq, compactedThrough, pendingPermissions, morePendingPermissions } = Session.properties
 
 /** By kind, in the order in which documents name them. */
 export const FRAMES = {
@@ -26,6 +26,7 @@ export const FRAMES = {
       sessionId,
       isProcessing,
       runId: Session.properties.runId,
+      waiting,
       cursor: Type.Integer({ minimum: 0, description: 'Where the events that follow start, exclusive: the client\'s cursor, unless that made no sense here.' }),
       lastSeq,
       compactedThrough,
@@ -42,6 +43,11 @@ export const FRAMES = {
       from: Type.Integer({ description: 'The first seq that is affected.' }),
       to: Type.Integer({ description: 'The last seq that is affected.' })
     }
+  },
+  queue_changed: {
+    title: 'QueueFrame',
+    description: 'What waits in the session has changed: a message waits, has its turn, or was stopped. It replaces what was told before.',
+    properties: { sessionId, waiting }
   },
   stream_closing: {
     title: 'ClosingFrame',

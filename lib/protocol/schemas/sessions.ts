@@ -1,7 +1,14 @@
 /* Sessions and runs, as clients see them. */
 import Type from 'typebox'
 import { eventOf } from './events.ts'
-import { Nullable, Reason, Status, Time } from './values.ts'
+import { MessageContent, Nullable, Reason, Status, Time } from './values.ts'
+
+export const WaitingMessage = Type.Object({
+  runId: Type.String({ description: 'The run that it will be.' }),
+  messageId: Type.String(),
+  preview: Type.String({ description: 'The first 200 characters of its text, in one line; `GET /runs/:runId` has all of it.' }),
+  createdAt: Time({ description: 'When it was accepted.' })
+}, { title: 'WaitingMessage', description: 'A message that waits its turn.' })
 
 export const Session = Type.Object({
   id: Type.String(),
@@ -11,6 +18,7 @@ export const Session = Type.Object({
   isProcessing: Type.Boolean({ description: 'Whether a run is running or waits.' }),
   runId: Type.Union([Type.String(), Type.Null()], { description: 'The running run, else null.' }),
   queue: Type.Array(Type.String(), { description: 'The runs that wait, next first.' }),
+  waiting: Type.Array(WaitingMessage, { description: 'The messages that wait, next first, without those that were stopped; at most 100.' }),
   lastSeq: Type.Integer({ minimum: 0, description: 'The seq of the newest event; 0 = none yet.' }),
   compactedThrough: Type.Integer({ minimum: 0, description: 'Seqs up to here may have holes, where transient events were.' }),
   pendingPermissions: Type.Array(eventOf('permission_request'), { description: 'The requests that wait for an answer, oldest first, as far as they take 256 KiB together.' }),
@@ -34,6 +42,12 @@ export const Run = Type.Object({
   aborted: Type.Union([Type.Boolean(), Type.Null()], { description: 'Already true of a run that waits but will not run: its `complete` comes in its turn.' }),
   reason: Nullable(Reason)
 }, { title: 'RunState', description: 'One execution of a provider for one message.' })
+
+export const RunMessage = Type.Object({
+  messageId: Type.String(), content: MessageContent
+}, { title: 'RunMessage', description: 'The message that a run answers.' })
+
+export const RunDetails = Type.Object({ ...Run.properties, message: RunMessage }, { title: 'RunDetails', description: 'One run, with its message.' })
 
 export const RunningRun = Type.Object({
   runId: Type.String(), sessionId: Type.String(), provider: Type.String(), startedAt: Time(), lastSeq: Type.Integer({ minimum: 0, description: 'The seq of the session\'s newest event.' })

@@ -1,4 +1,5 @@
 /* Sessions, deletions and instances that break the contract. */
+import { waitingMessage } from '../../../lib/store/waiting.ts'
 import type { Breakage } from './breakage.ts'
 
 /** One method that asks on behalf of the app itself, for any caller. */
@@ -69,11 +70,25 @@ export const BROKEN_SESSIONS: Record<string, Breakage> = {
   'running runs are listed from the oldest whatever they come after': (store) => ({ listRunningRuns: (owner, page) => store.listRunningRuns(owner, { ...page, after: null }) }),
   'running runs are listed without a limit': (store) => ({ listRunningRuns: (owner, page) => store.listRunningRuns(owner, { ...page, limit: Infinity }) }),
   'a deleted session has no events': (store) => ({ lastSeqs: async (ids) => (await store.lastSeqs(ids)).map((seq) => seq ?? 0) }),
+  'what was stopped is shown as waiting': (store, database) => ({
+    async getSession (...args) {
+      const session = await store.getSession(...args)
+      return session && { ...session, waiting: database.sessions.get(session.id)!.queue.map(({ runId, message, createdAt }) => waitingMessage(runId, message.fields, createdAt)) }
+    }
+  }),
+  'a message is shown to strangers': (store) => ({ getMessage: (runId) => store.getMessage(runId, null) }),
+  'turns are not told as changes of the queue': (store, database) => ({
+    async changedSessions (cursor) {
+      const changes = await store.changedSessions(cursor)
+      return { ...changes, revised: changes.revised?.filter((id) => database.sessions.get(id)?.running?.acceptedCursor === 0) ?? null }
+    }
+  }),
   'changes are told with events alone': (_store, database) => ({
     async changedSessions (cursor) {
       const heads = Object.fromEntries([...database.sessions.values()].map(({ id, lastSeq }) => [id, lastSeq]))
       const before = cursor === null ? null : JSON.parse(cursor) as Record<string, number>
-      return { cursor: JSON.stringify(heads), sessionIds: before && Object.keys(heads).filter((id) => heads[id] !== before[id]) }
+      const changed = before && Object.keys(heads).filter((id) => heads[id] !== before[id])
+      return { cursor: JSON.stringify(heads), sessionIds: changed, revised: changed }
     }
   }),
   'leases are not renewed': () => ({ renewLease: async () => {} }),

@@ -1,6 +1,6 @@
 import { lastAssistantMessageIsCompleteWithApprovalResponses as isAnswered, type UIMessage } from 'ai6'
 import { test } from 'tap'
-import { ask, cancelled, complete, delta, lines, message, read, resolved, result, run, type Said, stream, text, textOf, use } from '../../helpers/ai-sdk-streams.ts'
+import { ask, cancelled, complete, delta, spoken, message, read, resolved, result, run, type Said, stream, text, textOf, use } from '../../helpers/ai-sdk-streams.ts'
 
 /** What addToolApprovalResponse does to a message. */
 const respond = (message: UIMessage, requestId: string, approved: boolean): UIMessage => ({
@@ -25,7 +25,7 @@ async function answer (before: Said[], requestId: string, approved: boolean, aft
   const answered = respond(paused, requestId, approved)
   if (!first.paused || isPosted(paused) || !isPosted(answered)) throw new Error('nobody would answer')
   const second = stream(events, { waiting: [], messages: [answered], told })
-  return { first: lines(first.frames), second: lines(second.frames), message: await read(second.frames, answered) }
+  return { first: spoken(first.frames), second: spoken(second.frames), message: await read(second.frames, answered) }
 }
 
 test('an approval ends the stream, and the answer\'s stream goes on behind it in the same message', async (t) => {
@@ -104,7 +104,7 @@ test('a request that was answered is not asked again by a replay: what came of i
   const replay = async (...said: Said[]): Promise<string[]> => {
     const { frames } = stream(run(message, ...said, complete()), { waiting: [] })
     await read(frames)
-    return lines(frames).slice(2, -3)
+    return spoken(frames).slice(2, -3)
   }
   t.strictSame(await replay(use('1'), ask('q', '1'), resolved('q', true), result('1', 'out')), ['tool-input-available 1 ls {}', 'tool-output-available 1 out'])
   // Clients look for the approval of what was denied.
@@ -116,7 +116,7 @@ test('a request that was answered is not asked again by a replay: what came of i
 })
 
 test('an approval that comes while its tool has ended, or of which nobody was told, changes nothing', (t) => {
-  t.strictSame(lines(stream(run(message, use('1'), ask('q', '1'), result('1', 'out'), resolved('q', false), resolved('?', true), cancelled('?')), { waiting: [] }).frames), [
+  t.strictSame(spoken(stream(run(message, use('1'), ask('q', '1'), result('1', 'out'), resolved('q', false), resolved('?', true), cancelled('?')), { waiting: [] }).frames), [
     'start r', 'start-step', 'tool-input-available 1 ls {}', 'tool-output-available 1 out'
   ])
   t.end()
@@ -133,21 +133,21 @@ test('a run that goes on behind a pause repeats no text either if it was compact
   t.equal(textOf(paused), 'First. May I')
   const answered = respond(paused, 'q', true)
   const kept = events.filter(({ kind }) => kind !== 'stream_delta')
-  t.strictSame(lines(stream(kept, { waiting: [], messages: [answered], told: 5 }).frames), [
+  t.strictSame(spoken(stream(kept, { waiting: [], messages: [answered], told: 5 }).frames), [
     'start r', 'tool-output-error q The run ended before the request was answered.', 'error The run has taken too long.', '[DONE]'
   ])
   // Another text is told, though the client has one that is lost.
   const other = kept.map((event) => event.kind === 'text' && event.messageId === 'm' ? { ...event, content: 'Other' } : event)
-  t.ok(lines(stream(other, { waiting: [], messages: [answered], told: 5 }).frames).includes('text-delta m Other'))
+  t.ok(spoken(stream(other, { waiting: [], messages: [answered], told: 5 }).frames).includes('text-delta m Other'))
 })
 
 test('what was denied elsewhere before the client came is not taken for what the client was asked', async (t) => {
   const events = run(message, use('1'), ask('a'), resolved('a', false), ask('b', '1'), resolved('b', true), result('1', 'out'), complete())
   const first = stream(events, { waiting: ['b'] })
-  t.strictSame(lines(first.frames).slice(2, -3), [
+  t.strictSame(spoken(first.frames).slice(2, -3), [
     'tool-input-available 1 ls {}', 'tool-input-available a rm {"path":"/"}', 'tool-approval-request a a', 'tool-output-denied a', 'tool-approval-request b 1'
   ])
   const paused = await read(first.frames)
   const second = stream(events, { waiting: [], messages: [respond(paused, 'b', true)], told: 5 })
-  t.strictSame(lines(second.frames), ['start r', 'tool-output-available 1 out', 'finish stop', '[DONE]'])
+  t.strictSame(spoken(second.frames), ['start r', 'tool-output-available 1 out', 'finish stop', '[DONE]'])
 })

@@ -20,8 +20,9 @@ test('the history is the messages of the user and one answer for each run, whose
   const events = [...first, ...second.map((event) => ({ ...event, runId: 'r2' })), ...third.map((event) => ({ ...event, runId: 'r3' }))]
   t.strictSame(messages(events), [
     { id: 'u', role: 'user', parts: [{ type: 'text', text: 'hi' }] },
-    { id: 'r', role: 'assistant', parts: [{ type: 'step-start' }, { type: 'text', text: 'Hello', state: 'done' }] },
+    { id: 'r', role: 'assistant', parts: [{ type: 'step-start' }, { type: 'text', text: 'Hello', state: 'done' }], metadata: { run: { id: 'r', reason: 'finished' } } },
     { id: 'v', role: 'user', parts: [{ type: 'text', text: 'more' }] },
+    { id: 'r2', role: 'assistant', parts: [], metadata: { run: { id: 'r2', reason: 'failed' } } },
     {
       id: 'w',
       role: 'user',
@@ -62,7 +63,8 @@ test('deltas that were kept change nothing in the history', (t) => {
     parts: [
       { type: 'step-start' }, { type: 'dynamic-tool', toolCallId: '1', toolName: 'ls', state: 'output-available', input: {}, providerExecuted: true, output: 'x' },
       { type: 'step-start' }, { type: 'text', text: 'ab', state: 'done' }
-    ]
+    ],
+    metadata: { run: { id: 'r', reason: 'finished' } }
   })
   t.end()
 })
@@ -70,7 +72,7 @@ test('deltas that were kept change nothing in the history', (t) => {
 test('for AI SDK 5 approvals are data in the history too', (t) => {
   const { messages } = aiSdkDialect({ approvals: 'data' }) as { messages: (events: Event[]) => unknown[] }
   t.strictSame(messages(run(message, ask('q'), resolved('q', true), complete())).at(-1), {
-    id: 'r', role: 'assistant', parts: [{ type: 'data-permission-request', id: 'q', data: { requestId: 'q', toolName: 'rm', input: { path: '/' }, outcome: { allow: true } } }]
+    id: 'r', role: 'assistant', parts: [{ type: 'data-permission-request', id: 'q', data: { requestId: 'q', toolName: 'rm', input: { path: '/' }, outcome: { allow: true } } }], metadata: { run: { id: 'r', reason: 'finished' } }
   })
   t.end()
 })

@@ -85,3 +85,16 @@ test('what cannot be done is refused in words', (t) => {
   t.match(last(user({ type: 'file', mediaType: 'text/plain', url: 'data:text/plain,%E0%A4%A' })), /^AGENT_RUNS_INVALID_REQUEST .*"data:" URL that cannot be read/)
   t.end()
 })
+
+test('the last message may come alone, and an empty answer behind it is passed over', (t) => {
+  const { read } = aiSdkDialect()
+  const question = { id: 'q', role: 'user', parts: [{ type: 'text', text: 'hi' }] }
+  const empty = { id: 'r', role: 'assistant', parts: [] }
+  const expected = read({ id: 's', messages: [question] })
+  t.strictSame(read({ id: 's', message: question }), expected)
+  t.strictSame(read({ id: 's', messages: [question, empty] }), expected)
+  t.strictSame(read({ id: 's', messages: [question, { ...empty, parts: [{ type: 'step-start' }] }] }), expected)
+  t.throws(() => read({ id: 's' }), { code: 'AGENT_RUNS_INVALID_REQUEST' })
+  t.throws(() => read({ id: 's', messages: [question, { ...empty, parts: [{ type: 'text', text: 'said' }] }] }), { code: 'AGENT_RUNS_INVALID_REQUEST' })
+  t.end()
+})

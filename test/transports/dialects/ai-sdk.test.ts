@@ -1,8 +1,8 @@
 import { test } from 'tap'
 import { aiSdkDialect } from '../../../transports/dialects/ai-sdk/index.ts'
-import { ask, cancelled, complete, delta, lines, message, result, run, type Said, stream, text, thought, use } from '../../helpers/ai-sdk-streams.ts'
+import { ask, cancelled, complete, delta, lines, message, result, run, type Said, spoken, stream, text, thought, use } from '../../helpers/ai-sdk-streams.ts'
 
-const told = (...said: Said[]): string[] => lines(stream(run(message, ...said)).frames)
+const told = (...said: Said[]): string[] => spoken(stream(run(message, ...said)).frames)
 
 test('a run is one message with its runId, frame by frame, and ends with [DONE]', (t) => {
   t.equal(stream(run(message, delta('m', 'Hel'), delta('m', 'lo'), text('m', 'Hello'), complete())).frames, [
@@ -13,6 +13,7 @@ test('a run is one message with its runId, frame by frame, and ends with [DONE]'
     'data: {"type":"text-delta","id":"m","delta":"lo"}',
     'data: {"type":"text-end","id":"m"}',
     'data: {"type":"finish-step"}',
+    'data: {"type":"message-metadata","messageMetadata":{"run":{"id":"r","reason":"finished"}}}',
     'data: {"type":"finish","finishReason":"stop"}',
     'data: [DONE]', ''
   ].join('\n\n'))
@@ -108,6 +109,19 @@ test('plan and usage take the place of the ones before, status is transient, and
   t.end()
 })
 
+test('a run says how it ended, in its stream as in the history', (t) => {
+  const error = { code: 'X', message: 'The model is down.' }
+  for (const [reason, more] of [['finished', {}], ['aborted', {}], ['failed', { error }], ['timeout', {}], ['interrupted', {}]] as const) {
+    for (const said of [[], [text('m', 'a')]]) {
+      const events = run(message, ...said, complete(reason, more))
+      const metadata = { run: { id: 'r', reason, ...more } }
+      t.ok(lines(stream(events).frames).includes(`message-metadata ${JSON.stringify(metadata)}`), reason)
+      t.match(aiSdkDialect().messages!(events).at(-1), { id: 'r', role: 'assistant', metadata })
+    }
+  }
+  t.end()
+})
+
 test('a run that ends closes its tools, so that no client waits for them', (t) => {
   const closing = ['tool-output-error 1 The run ended before the tool did.', 'text-end m', 'finish-step']
   const end = (...ending: Parameters<typeof complete>): string[] => told(delta('m', 'a'), use('1'), complete(...ending)).slice(5)
@@ -133,7 +147,7 @@ test('for AI SDK 5 approvals are data, and the stream goes on', (t) => {
     dialect: aiSdkDialect({ approvals: 'data' }), waiting: ['q', 'p']
   })
   t.equal(paused, false)
-  t.strictSame(lines(frames), [
+  t.strictSame(spoken(frames), [
     'start r', 'start-step', 'tool-input-available 1 ls {}',
     'data-permission-request q {"requestId":"q","toolName":"rm","input":{"path":"/"},"toolId":"1"}',
     'data-permission-request q {"requestId":"q","toolName":"rm","input":{"path":"/"},"toolId":"1","outcome":{"allow":true,"optionId":"o"}}',

@@ -1,7 +1,14 @@
 /* The chunks of the AI SDK's UI message stream, as far as we speak them. */
 
+import type { CompleteReason, RunError } from '../../../lib/protocol/words.ts'
+
 /** What came of a tool; `dynamic` tells AI SDK 5 where to look for its part. */
 interface ToolOutput { toolCallId: string, dynamic: true }
+
+/** How the run of an answer ended: the `metadata` of its message, in streams and in the history. */
+export interface RunMetadata {
+  run: { id: string, reason: CompleteReason, error?: RunError }
+}
 
 export type Chunk =
   | { type: 'start', messageId: string }
@@ -14,6 +21,7 @@ export type Chunk =
   | { type: 'tool-output-available', output: unknown, preliminary?: true } & ToolOutput
   | { type: 'tool-output-error', errorText: string } & ToolOutput
   | { type: `data-${string}`, id?: string, data: unknown, transient?: true }
+  | { type: 'message-metadata', messageMetadata: RunMetadata }
   | { type: 'finish', finishReason: 'stop' | 'tool-calls' }
   | { type: 'abort', reason: string }
   | { type: 'error', errorText: string }

@@ -1,7 +1,7 @@
 /* The history as the AI SDK keeps it. */
 import type { Event, EventOf } from '../../../lib/protocol/event.ts'
 import type { MessageContent } from '../../../lib/protocol/words.ts'
-import type { Chunk } from './chunks.ts'
+import type { Chunk, RunMetadata } from './chunks.ts'
 import { type ApprovalStyle, RunChunks } from './run-chunks.ts'
 
 /** A part of a `UIMessage`. */
@@ -12,9 +12,11 @@ export interface UiMessage {
   id: string
   role: 'user' | 'assistant'
   parts: UiPart[]
+  /** Of the answer of a run that has ended. */
+  metadata?: RunMetadata
 }
 
-/** The messages of the user, and for each run what its stream would have left with a client; nothing for one that has said nothing. */
+/** The messages of the user, and for each run what its stream would have left with a client; nothing for one that goes on and has said nothing. */
 export function uiMessages (approvals: ApprovalStyle, events: Event[]): UiMessage[] {
   const messages: UiMessage[] = []
   const runs = new Map<string, { chunks: RunChunks, answer: Answer }>()
@@ -23,17 +25,18 @@ export function uiMessages (approvals: ApprovalStyle, events: Event[]): UiMessag
     let run = runs.get(event.runId)
     if (run === undefined) {
       const message: UiMessage = { id: event.runId, role: 'assistant', parts: [] }
-      run = { chunks: new RunChunks(approvals, () => false), answer: { parts: message.parts, tools: new Map(), open: new Map() } }
+      run = { chunks: new RunChunks(approvals, () => false), answer: { message, parts: message.parts, tools: new Map(), open: new Map() } }
       runs.set(event.runId, run)
       messages.push(message)
     }
     for (const chunk of run.chunks.tell(event)) add(run.answer, chunk)
   }
-  return messages.filter(({ parts }) => parts.length > 0)
+  return messages.filter(({ parts, metadata }) => parts.length > 0 || metadata !== undefined)
 }
 
 /** What a run has said so far. Its parts are found by what they are of: a run may have thousands of tools. */
 interface Answer {
+  message: UiMessage
   parts: UiPart[]
   /** The parts of tools by their `toolCallId`. */
   tools: Map<string, UiPart>
@@ -46,7 +49,7 @@ function append (part: UiPart, delta: string): void {
 }
 
 /** Does with a whole chunk what a client does. */
-function add ({ parts, tools, open }: Answer, chunk: Chunk): void {
+function add ({ message, parts, tools, open }: Answer, chunk: Chunk): void {
   const begin = (type: 'text' | 'reasoning', part: UiPart): void => {
     open.set(type, part)
     parts.push(part)
@@ -64,6 +67,7 @@ function add ({ parts, tools, open }: Answer, chunk: Chunk): void {
     case 'tool-output-denied': deny(tools.get(chunk.toolCallId)!); break
     case 'tool-output-available': Object.assign(tools.get(chunk.toolCallId)!, { state: 'output-available', output: chunk.output }); break
     case 'tool-output-error': Object.assign(tools.get(chunk.toolCallId)!, { state: 'output-error', errorText: chunk.errorText }); break
+    case 'message-metadata': message.metadata = chunk.messageMetadata; break
     case 'start': case 'finish-step': case 'finish': case 'abort': case 'error': break
     default: addData(parts, chunk)
   }

@@ -11,7 +11,8 @@ import type { DialectRequest } from '../dialect.ts'
 /** What a body must match; what else apps put into it is left alone. Of the messages only the last one is looked at: the rest we have. */
 export const aiSdkRequestSchema = Type.Object({
   id: Type.String({ description: 'The chat, which is the session.' }),
-  messages: Type.Array(Type.Unknown(), { minItems: 1, description: 'Only the last one counts: a message of the user, or an answer with responses to approvals.' }),
+  messages: Type.Optional(Type.Array(Type.Unknown(), { minItems: 1, description: 'Only the last one counts: a message of the user, or an answer with responses to approvals. An empty answer behind it is passed over.' })),
+  message: Type.Optional(Type.Unknown({ description: 'The last one alone, in place of `messages`.' })),
   trigger: Type.Optional(Type.String()),
   messageId: Type.Optional(Type.String()),
   provider: messageProperties.provider,
@@ -46,7 +47,7 @@ type UiMessage = Static<typeof lastMessageSchema>
 
 /** What a client holds that goes on with a message of the assistant: the approvals that it was asked for, answered or not, and the text. */
 export function heldIn (body: AiSdkRequest | null): { asked: ReadonlySet<string>, text: string } {
-  const last: unknown = body?.messages.at(-1)
+  const last = body === null ? undefined : lastOf(body)
   const parts: unknown[] = LastMessage.Check(last) && last.role === 'assistant' ? last.parts : []
   return {
     asked: new Set(parts.flatMap((part) => AskedPart.Check(part) && part.approval.id.length <= MAX_REQUEST_ID_LENGTH ? [part.approval.id] : []).slice(-MAX_ASKED)),
@@ -54,10 +55,16 @@ export function heldIn (body: AiSdkRequest | null): { asked: ReadonlySet<string>
   }
 }
 
+/** The message that counts: a run that failed without a word leaves an empty answer behind its question. */
+function lastOf ({ messages, message }: AiSdkRequest): unknown {
+  return messages?.findLast((each) => !LastMessage.Check(each) || each.role !== 'assistant' || each.parts.some(({ type }) => type !== 'step-start')) ?? messages?.at(-1) ?? message
+}
+
 /** What a body asks for. Throws INVALID_REQUEST. */
-export function readAiSdkRequest ({ id, messages, trigger, messageId, provider, onBusy, options }: AiSdkRequest): DialectRequest {
+export function readAiSdkRequest (body: AiSdkRequest): DialectRequest {
+  const { id, trigger, messageId, provider, onBusy, options } = body
   const sessionId = sessionIdIn('id', id)
-  const last: unknown = messages.at(-1)
+  const last = lastOf(body)
   const { role, parts } = Object(last) as { role?: unknown, parts?: unknown }
   if (role !== 'assistant' && Array.isArray(parts) && parts.length > MAX_PARTS) throw invalid(`The last message has more than ${MAX_PARTS} parts.`)
   if (!LastMessage.Check(last)) throw invalid(problemOf('The last message', LastMessage.Errors(last)))

@@ -74,9 +74,10 @@ export class RunChunks {
     return [{ type: 'data-permission-request', id: event.requestId, data }]
   }
 
-  #complete ({ reason, usage, error }: EventOf<'complete'>): Chunk[] {
+  #complete ({ runId, reason, usage, error }: EventOf<'complete'>): Chunk[] {
     const chunks = [...this.#tools.close(), ...this.#steps.finish()]
     if (usage !== undefined) chunks.push({ type: 'data-usage', id: 'usage', data: usage })
+    chunks.push({ type: 'message-metadata', messageMetadata: { run: { id: runId, reason, ...error && { error } } } })
     if (reason === 'finished') return [...chunks, { type: 'finish', finishReason: 'stop' }]
     if (reason === 'aborted') return [...chunks, { type: 'abort', reason }]
     return [...chunks, { type: 'error', errorText: error?.message ?? `The run has ${reason === 'timeout' ? 'taken too long' : reason === 'failed' ? 'failed' : 'been interrupted'}.` }]

@@ -68,7 +68,7 @@ export class DialectConnection extends EventStream<Event[]> {
       const waiting = new Set(frame.pendingPermissions.map(({ requestId }) => requestId))
       this.#encoder = dialect.encoder({ sessionId, runId, body, waits: ({ seq, requestId }) => seq > frame.lastSeq || waiting.has(requestId) })
       this.text(this.#encoder.begin())
-    } else if (frame.kind !== 'gap') {
+    } else if (frame.kind !== 'gap' && frame.kind !== 'queue_changed') {
       // Whole texts follow what was compacted; and our cursors come from the store.
       const frames = this.#encoder!.broken(frame)
       this.#ended = frames !== ''
