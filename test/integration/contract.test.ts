@@ -131,7 +131,7 @@ for (const { name, follow } of TRANSPORTS) {
     const early = await Promise.all([follow(url, 's'), follow(url, 's', 'latest'), follow(url, 's', 9)])
     for (const client of early) {
       t.strictSame(await client.frame('chat_subscribed'), {
-        kind: 'chat_subscribed', sessionId: 's', isProcessing: false, runId: null, cursor: 0, lastSeq: 0, compactedThrough: 0, pendingPermissions: [], morePendingPermissions: []
+        kind: 'chat_subscribed', sessionId: 's', isProcessing: false, runId: null, waiting: [], cursor: 0, lastSeq: 0, compactedThrough: 0, pendingPermissions: [], morePendingPermissions: []
       })
     }
     t.strictSame([await app.agentRuns.getSession('s'), await app.agentRuns.listSessions()], [null, { sessions: [], hasMore: false }])

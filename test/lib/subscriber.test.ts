@@ -40,7 +40,7 @@ test('a session that does not exist has a first frame too', (t) => {
   const { sink, subscriber } = follow(log, channel, 0)
   subscriber.start()
   t.strictSame(sink.frames, [
-    { kind: 'chat_subscribed', sessionId: 's', isProcessing: false, runId: null, cursor: 0, lastSeq: 0, compactedThrough: 0, pendingPermissions: [], morePendingPermissions: [] }
+    { kind: 'chat_subscribed', sessionId: 's', isProcessing: false, runId: null, waiting: [], cursor: 0, lastSeq: 0, compactedThrough: 0, pendingPermissions: [], morePendingPermissions: [] }
   ])
   t.strictSame(sink.ids, [0])
   subscriber.close()
