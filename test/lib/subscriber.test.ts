@@ -26,7 +26,7 @@ test('the first frame says where the client stands, with the effective cursor as
   subscriber.start()
   await sink.until(3)
   t.strictSame(sink.frames, [
-    { kind: 'chat_subscribed', sessionId: 's', isProcessing: true, runId: 'r', cursor: 1, lastSeq: 3, compactedThrough: 2, pendingPermissions: [PENDING], morePendingPermissions: [] },
+    { kind: 'chat_subscribed', sessionId: 's', isProcessing: true, runId: 'r', waiting: [], cursor: 1, lastSeq: 3, compactedThrough: 2, pendingPermissions: [PENDING], morePendingPermissions: [] },
     gap
   ])
   t.strictSame(sink.ids, [1, undefined])

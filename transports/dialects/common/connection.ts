@@ -5,6 +5,7 @@ import type { Frame } from '../../../lib/protocol/frames.ts'
 import type { Format } from '../../../lib/streams/channel.ts'
 import type { Opening } from '../../../lib/streams/subscriptions.ts'
 import { EventStream, type EventStreamOptions } from '../../sse/event-stream.ts'
+import { mergedDeltas } from './merged-deltas.ts'
 import type { Dialect, DialectEncoder } from '../dialect.ts'
 
 /** What is told. */
@@ -29,6 +30,8 @@ export class DialectConnection extends EventStream<Event[]> {
   /** Let go once the encoder is there: a body may be a whole conversation, and a stream lasts for hours. */
   #telling: DialectTelling | null
   #encoder: DialectEncoder | null = null
+  /** What was in the log when the stream began is a replay, up to here. */
+  #lastSeq = 0
   #ended = false
 
   constructor (response: ServerResponse, headers: OutgoingHttpHeaders, options: EventStreamOptions, telling: DialectTelling) {
@@ -46,7 +49,7 @@ export class DialectConnection extends EventStream<Event[]> {
 
   events (events: Event[]): boolean {
     let frames = ''
-    for (const event of events) {
+    for (const event of events[0]!.seq <= this.#lastSeq ? mergedDeltas(events) : events) {
       if (event.runId !== this.#runId || this.#ended) continue
       const encoder = this.#encoder!
       if (event.seq <= this.#told) {
@@ -65,6 +68,7 @@ export class DialectConnection extends EventStream<Event[]> {
     if (frame.kind === 'chat_subscribed') {
       const { dialect, sessionId, runId, body } = this.#telling!
       this.#telling = null
+      this.#lastSeq = frame.lastSeq
       const waiting = new Set(frame.pendingPermissions.map(({ requestId }) => requestId))
       this.#encoder = dialect.encoder({ sessionId, runId, body, waits: ({ seq, requestId }) => seq > frame.lastSeq || waiting.has(requestId) })
       this.text(this.#encoder.begin())
