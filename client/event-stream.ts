@@ -6,10 +6,13 @@ import type { Attempt } from './following.ts'
 import { httpError } from './http-error.ts'
 import type { ConnectionOptions } from './options.ts'
 import { requestHeaders } from './request-headers.ts'
+import { onWake } from './wake.ts'
 import { Watch } from './watch.ts'
 
 /** Characters that the parser gets at once: where lines end in CR, its time is quadratic in their number. */
 const PIECE = 4 * 1024
+/** A page that wakes up takes a connection for dead that was silent for longer: the server's heartbeat and a bit. */
+const STALE_MS = 20_000
 const LINE_END = /[\r\n]/
 
 /**
@@ -18,6 +21,7 @@ const LINE_END = /[\r\n]/
  */
 export async function * eventStream (url: URL, options: ConnectionOptions, attempt: Attempt): AsyncGenerator {
   const watch = new Watch(attempt.signal, options.idleTimeoutMs)
+  const forget = onWake((reason) => { if (reason === 'online' || watch.silentMs >= STALE_MS) attempt.again() })
   try {
     const response = await watch.over(open(url, options, attempt, watch.signal))
     if (response.status === 204) return attempt.over()
@@ -28,6 +32,7 @@ export async function * eventStream (url: URL, options: ConnectionOptions, attem
     }
     yield * frames(body.getReader(), watch, attempt, options.maxResponseBytes)
   } finally {
+    forget()
     watch.end()
   }
 }

@@ -21,10 +21,19 @@ export interface Attempt {
   suggest (retryMs: unknown): void
   /** The server says that there is nothing more, and will not be. */
   over (): void
+  /** This connection may be dead: it is replaced at once. */
+  again (): void
 }
 
 /** What is wanted, and how often it is tried. */
-export type FollowingOptions = SubscriptionOptions & { retry?: RetryOptions | undefined }
+export type FollowingOptions = SubscriptionOptions & {
+  retry?: RetryOptions | undefined
+  /** Is given what replaces the connection, or ends the wait for the next. */
+  control?: ((reconnect: () => void) => void) | undefined
+}
+
+/** Why a connection is left that another one replaces at once. */
+export const AGAIN = new RunsClientError('NETWORK', 'The connection is replaced.')
 
 /** Connects, and yields what comes, parsed, for as long as the connection lasts. Throws RunsClientError. */
 export type Connect = (attempt: Attempt) => AsyncIterable<unknown>
@@ -71,6 +80,9 @@ class Following {
   /** The cursor behind which something was missing. */
   #hole: number | 'latest' | null = null
   #over = false
+  /** Of this connection, or of the wait for the next. */
+  #current: LinkedAbort | null = null
+  #isAgain = false
 
   constructor (connect: Connect, reading: Reading, options: FollowingOptions, signal: AbortSignal) {
     this.#connect = connect
@@ -78,6 +90,7 @@ class Following {
     this.#signal = signal
     this.#reading = reading
     this.#backOff = new BackOff(options.retry)
+    options.control?.(() => this.#again())
   }
 
   async * items (): AsyncGenerator<StreamItem> {
@@ -98,6 +111,7 @@ class Following {
       if (reason instanceof RunsClientError) error = reason
       throw reason
     } finally {
+      this.#current?.unlink()
       this.#tell({ status: 'closed', error })
     }
   }
@@ -106,14 +120,17 @@ class Following {
   async * #connection (): AsyncGenerator<StreamItem> {
     const reading = this.#reading
     this.#since = null
+    const current = this.#begin()
     const attempt: Attempt = {
       get cursor () { return reading.cursor },
       untilComplete: this.#options.until === 'complete',
-      signal: this.#signal,
+      signal: current.signal,
       suggest: (retryMs) => this.#backOff.suggest(retryMs),
-      over: () => { this.#over = true }
+      over: () => { this.#over = true },
+      again: () => { if (this.#current === current) this.#again() }
     }
     for await (const frame of this.#connect(attempt)) {
+      if (this.#isAgain) return
       if (isClosing(frame)) {
         this.#backOff.suggest(frame.retryMs)
         return
@@ -130,6 +147,19 @@ class Following {
     }
   }
 
+  /** A connection, or a wait, begins; the one before it is over. */
+  #begin (): LinkedAbort {
+    this.#current?.unlink()
+    this.#isAgain = false
+    this.#current = new LinkedAbort(this.#signal)
+    return this.#current
+  }
+
+  #again (): void {
+    this.#isAgain = true
+    this.#current?.abort(AGAIN)
+  }
+
   #isOver (): boolean {
     return this.#over || this.#reading.isOver || this.#signal.aborted
   }
@@ -143,12 +173,13 @@ class Following {
 
   /** Waits until it is time to come back; throws `error` if there is no use in that. */
   async #wait (error: RunsClientError): Promise<void> {
+    if (this.#isAgain) return
     if (!this.#isPassing(error)) throw error
     if (this.#since !== null && performance.now() - this.#since >= HOLDS_MS) this.#backOff.succeeded()
     const delayMs = this.#backOff.failed((error.retryAfter ?? 0) * 1_000)
     if (delayMs === null) throw error
     this.#tell({ status: 'waiting', error, attempt: this.#backOff.failures, delayMs })
-    await pause(delayMs, this.#signal)
+    await pause(delayMs, this.#begin().signal)
   }
 
   #isPassing (error: RunsClientError): boolean {

@@ -18,8 +18,8 @@ export class LinkedAbort {
     return this.#own.signal
   }
 
-  abort (): void {
-    this.#own.abort()
+  abort (reason?: unknown): void {
+    this.#own.abort(reason)
   }
 
   /** Leaves nothing with the others. */

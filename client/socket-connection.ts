@@ -12,6 +12,7 @@ import { newIdempotencyKey } from './idempotency-key.ts'
 import { isObject } from './known-frame.ts'
 import type { WebSocketConstructor, WebSocketLike } from './options.ts'
 import { toldError } from './told-error.ts'
+import { onWake } from './wake.ts'
 
 /** What the server may close with that coming back does not change. */
 const FINAL: Partial<Record<number, () => RunsClientError>> = {
@@ -20,6 +21,8 @@ const FINAL: Partial<Record<number, () => RunsClientError>> = {
 }
 /** Of these the peer must be heard within the idle timeout: silence, a question, and its answer. */
 const LOOKS = 3
+/** A peer that is asked whether it is there must answer within this, in ms. */
+const PROBE_MS = 5_000
 
 /** How ws says that a message is longer than `maxPayload`. */
 const TOO_LARGE = 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH'
@@ -58,9 +61,13 @@ export class SocketConnection {
   readonly #sessions = new Map<string, Followed>()
   readonly #waiting: Waiting[] = []
   readonly #looking: ReturnType<typeof setInterval>
+  readonly #forgetWakes: () => void
   /** A session that nobody has: that we do not follow it is an answer, and so a sign of life. */
   readonly #nobodys = `probe-${newIdempotencyKey()}`
   #silentLooks = 0
+  /** How many messages have come. */
+  #heard = 0
+  #probing: ReturnType<typeof setTimeout> | null = null
   #openedAt: number | null = null
   #error: RunsClientError | null = null
   #settleOpened!: (error: RunsClientError | null) => void
@@ -83,6 +90,7 @@ export class SocketConnection {
     socket.onerror = ({ error }: { error?: { code?: unknown } | null }) => { if (error?.code === TOO_LARGE) this.#end(this.#tooLarge()) }
     socket.onclose = ({ code }: { code: number }) => this.#end(FINAL[code]?.() ?? new RunsClientError('NETWORK', `The WebSocket is closed (${code}).`))
     this.#looking = setInterval(() => this.#look(), idleTimeoutMs / LOOKS)
+    this.#forgetWakes = onWake(() => this.probe())
   }
 
   /** Whether a session is followed: once is as often as a WebSocket can. */
@@ -121,6 +129,17 @@ export class SocketConnection {
     })
   }
 
+  /** Asks whether the peer is still there; without an answer soon the connection ends. */
+  probe (): void {
+    if (this.#error !== null || this.#openedAt === null || this.#probing !== null) return
+    const heard = this.#heard
+    this.#ask()
+    this.#probing = setTimeout(() => {
+      this.#probing = null
+      if (this.#heard === heard) this.#end(new RunsClientError('NETWORK', `The server gave no answer for ${PROBE_MS} ms.`))
+    }, PROBE_MS)
+  }
+
   /** Says goodbye, and does not wait for an answer. Idempotent. */
   close (): void {
     this.#finish(new RunsClientError('CLOSED', 'The WebSocket is not needed any more.'))
@@ -140,6 +159,7 @@ export class SocketConnection {
   #take (data: unknown): void {
     if (this.#error !== null) return
     this.#silentLooks = 0
+    this.#heard++
     if (typeof data === 'string' && data.length > this.#options.maxResponseBytes) return this.#end(this.#tooLarge())
     const frame = parsed(data)
     if (frame === null) return this.#end(badFrame())
@@ -227,6 +247,8 @@ export class SocketConnection {
     if (this.#error !== null) return
     this.#error = error
     clearInterval(this.#looking)
+    if (this.#probing !== null) clearTimeout(this.#probing)
+    this.#forgetWakes()
     this.#settleOpened(error)
     this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null
     this.#socket.close()

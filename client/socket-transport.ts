@@ -2,7 +2,7 @@
 import type { CompleteEvent } from '../lib/protocol/event.ts'
 import type { SocketFrame } from '../lib/protocol/frames.ts'
 import type { AbortedFrame, AcceptedFrame, PermissionDecision, StartedRun } from '../lib/protocol/words.ts'
-import type { Attempt, Connect } from './following.ts'
+import { AGAIN, type Attempt, type Connect } from './following.ts'
 import type { RetryOptions } from './options.ts'
 import { repeated } from './repeated.ts'
 import type { SharedSocket } from './shared-socket.ts'
@@ -36,6 +36,8 @@ export class SocketTransport implements Transport {
       const { connection, release } = await socket.acquire(attempt.signal)
       try {
         // A socket follows each session once; a second follower has a stream of its own.
+        // Somebody asks for another connection: this one may be dead.
+        attempt.signal.addEventListener('abort', () => { if (attempt.signal.reason === AGAIN) connection.probe() }, { once: true })
         yield * connection.follows(sessionId) ? streamed(attempt) : frames(connection, sessionId, attempt)
       } finally {
         release()

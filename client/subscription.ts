@@ -1,5 +1,6 @@
 /* A session that is followed for somebody who is called. */
 import { RunsClientError } from './errors.ts'
+import type { FollowingOptions } from './following.ts'
 import { LinkedAbort } from './linked-abort.ts'
 import type { ConnectionState, SubscriptionOptions } from './options.ts'
 import type { StreamItem } from './stream-item.ts'
@@ -10,6 +11,8 @@ export interface Subscription {
   readonly state: ConnectionState
   /** Nothing is given on any more. Idempotent. */
   close (): void
+  /** Connects anew at once, from the cursor: the connection may be dead, or the next try far away. Browsers need not: it happens when the page is shown or online again. */
+  reconnect (): void
   /**
    * Resolves when it has ended as it should: closed, `until`, or with its session. Rejects with the RunsClientError that ended
    * it, which `onState` is told too, or with what the caller's own function threw.
@@ -18,7 +21,7 @@ export interface Subscription {
 }
 
 /** Follows by what `follow` makes of the options, and hands each item to `onItem`. */
-export function subscribeTo<O extends SubscriptionOptions> (follow: (options: O) => AsyncIterable<StreamItem>, onItem: (item: StreamItem) => void, options: O): Subscription {
+export function subscribeTo<O extends SubscriptionOptions> (follow: (options: O & Pick<FollowingOptions, 'control'>) => AsyncIterable<StreamItem>, onItem: (item: StreamItem) => void, options: O): Subscription {
   return new CallingSubscription(follow, onItem, options)
 }
 
@@ -27,8 +30,9 @@ class CallingSubscription<O extends SubscriptionOptions> implements Subscription
   readonly #stop: LinkedAbort
   #cursor: number
   #state: ConnectionState = { status: 'connecting', attempt: 0 }
+  #reconnect = (): void => {}
 
-  constructor (follow: (options: O) => AsyncIterable<StreamItem>, onItem: (item: StreamItem) => void, options: O) {
+  constructor (follow: (options: O & Pick<FollowingOptions, 'control'>) => AsyncIterable<StreamItem>, onItem: (item: StreamItem) => void, options: O) {
     const { cursor, signal, onState } = options
     this.#cursor = typeof cursor === 'number' ? cursor : 0
     this.#stop = new LinkedAbort(signal)
@@ -36,7 +40,7 @@ class CallingSubscription<O extends SubscriptionOptions> implements Subscription
       this.#state = state
       onState?.(state)
     }
-    this.closed = this.#run(follow({ ...options, signal: this.#stop.signal, onState: tell }), onItem, onState !== undefined)
+    this.closed = this.#run(follow({ ...options, signal: this.#stop.signal, onState: tell, control: (reconnect) => { this.#reconnect = reconnect } }), onItem, onState !== undefined)
   }
 
   get cursor (): number {
@@ -49,6 +53,10 @@ class CallingSubscription<O extends SubscriptionOptions> implements Subscription
 
   close (): void {
     this.#stop.abort()
+  }
+
+  reconnect (): void {
+    this.#reconnect()
   }
 
   async #run (items: AsyncIterable<StreamItem>, onItem: (item: StreamItem) => void, isTold: boolean): Promise<void> {

@@ -8,11 +8,17 @@ export const IDLE_TIMEOUT_MS = 45_000
 export class Watch {
   readonly #idleTimeoutMs: number
   readonly #connection: LinkedAbort
+  #since = Date.now()
 
   /** Lasts until `end`, or until `wanted` aborts. */
   constructor (wanted: AbortSignal, idleTimeoutMs = IDLE_TIMEOUT_MS) {
     this.#idleTimeoutMs = idleTimeoutMs
     this.#connection = new LinkedAbort(wanted)
+  }
+
+  /** For how long it has waited for what it waits for now, in ms, by the clock on the wall: that goes on while a computer sleeps. */
+  get silentMs (): number {
+    return Date.now() - this.#since
   }
 
   /** Aborts when the connection is to be closed. */
@@ -24,6 +30,7 @@ export class Watch {
   async over<T> (coming: Promise<T>): Promise<T> {
     let reason = 'The connection is lost.'
     const { signal } = this
+    this.#since = Date.now()
     let lost = (): void => {}
     const timer = setTimeout(() => {
       reason = `Nothing came for ${this.#idleTimeoutMs} ms.`

@@ -76,6 +76,26 @@ for (const transport of ['sse', 'websocket']) {
   })
 }
 
+for (const transport of ['sse', 'websocket']) {
+  test(`${transport}: a page whose network is gone notices when the browser is online again, long before the idle timeout`, { skip: noChromium }, async (t) => {
+    const { agent, url } = await serveWithPage(t)
+    const proxy = await CuttingProxy.open(t, url)
+    const page = await openPage(t, `${proxy.url}/?transport=${transport}`)
+    await page.evaluate('client.send("s", "go")')
+    const run = await agent.next()
+    await run.emit({ kind: 'text', content: 'before' })
+    await page.waitForFunction('seqs.at(-1) === 2')
+    proxy.swallow()
+    await run.emit({ kind: 'text', content: 'meanwhile' })
+    await page.context().setOffline(true)
+    await page.context().setOffline(false)
+    await page.waitForFunction('seqs.at(-1) === 3')
+    t.strictSame(await page.evaluate('seqs'), [1, 2, 3])
+    run.end()
+    await page.waitForFunction('seqs.at(-1) === 4')
+  })
+}
+
 test('a page that is not secure, and has no randomUUID, sends its messages all the same', { skip: noChromium }, async (t) => {
   const { agent, url } = await serveWithPage(t)
   const page = await openPage(t, `${url.replace('127.0.0.1', 'insecure.test')}/?transport=sse`)

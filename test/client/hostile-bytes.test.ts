@@ -184,7 +184,7 @@ for (const line of ['data: ', '']) {
     const chunks = line === '' ? ['\r'.repeat(16 * KIB)] : [line, ...Array.from({ length: 16 * KIB }, () => 'x'), '\n\n']
     const body = new ReadableStream({ start (controller) { for (const chunk of chunks) controller.enqueue(Buffer.from(chunk)); controller.close() } })
     const fetch = async (): Promise<Response> => new Response(body, { headers: { 'content-type': 'text/event-stream' } })
-    const attempt = { cursor: 0, untilComplete: false, signal: new AbortController().signal, suggest () {}, over () {} }
+    const attempt = { cursor: 0, untilComplete: false, signal: new AbortController().signal, suggest () {}, over () {}, again () {} }
     const frames: unknown[] = []
     for await (const frame of eventStream(new URL('http://127.0.0.1:1'), { fetch }, attempt)) frames.push(frame)
     t.equal(frames.length, line === '' ? 0 : 1)

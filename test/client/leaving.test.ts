@@ -132,30 +132,3 @@ test('no more is read than is taken, and who takes nothing is in no hurry', asyn
   t.equal(server.waiting, 0)
   await items.return(undefined)
 })
-
-test('a browser that is online again does not wait any longer', async (t) => {
-  const server = await StreamServer.open(t)
-  const world = new EventTarget()
-  Object.assign(globalThis, {
-    addEventListener: world.addEventListener.bind(world), removeEventListener: world.removeEventListener.bind(world)
-  })
-  t.teardown(() => {
-    Reflect.deleteProperty(globalThis, 'addEventListener')
-    Reflect.deleteProperty(globalThis, 'removeEventListener')
-  })
-  const timers = openTimers(t)
-  const { options, waits } = watched(late)
-  const items = follow(server.url, options)
-  const some = take(items, 1)
-  const asked = await server.next()
-  asked.cut()
-  await waits.promise
-  t.equal(getEventListeners(world, 'online').length, 1)
-  world.dispatchEvent(new Event('online'))
-  const again = await server.next()
-  again.stream(subscribed())
-  t.strictSame(await some, ['chat_subscribed'])
-  t.equal(getEventListeners(world, 'online').length, 0)
-  await items.return(undefined)
-  t.equal(timers.count, 0)
-})

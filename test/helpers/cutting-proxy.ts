@@ -14,6 +14,8 @@ export class CuttingProxy {
   readonly #server: Server
   readonly #port: number
   readonly #sockets = new Set<Socket>()
+  /** Those that carry a stream. */
+  readonly #streaming = new Set<Socket>()
   #cut: Cut | null = null
 
   private constructor (port: number) {
@@ -46,6 +48,11 @@ export class CuttingProxy {
     for (const socket of this.#sockets) socket.destroy()
   }
 
+  /** Of the streams and WebSockets that there are nothing passes any more, and no end: as when a network is gone. Browsers close what is idle then; new ones are served. */
+  swallow (): void {
+    for (const socket of this.#streaming) socket.pause().removeAllListeners('data').removeAllListeners('drain').removeAllListeners('close')
+  }
+
   /**
    * Breaks all connections once the server sends `text`: what came before it and its first half pass, so that the
    * client is left with half a frame. Resolves when that has happened.
@@ -64,6 +71,7 @@ export class CuttingProxy {
       socket.on('drain', () => other.resume())
       socket.on('close', () => {
         this.#sockets.delete(socket)
+        this.#streaming.delete(socket)
         other.end()
       })
     }
@@ -74,6 +82,7 @@ export class CuttingProxy {
   #pass (server: Socket, client: Socket): void {
     let before = Buffer.alloc(0)
     server.on('data', (chunk: Buffer) => {
+      if (/text\/event-stream|101 Switching/.test(chunk.toString('latin1'))) for (const socket of [server, client]) this.#streaming.add(socket)
       const cut = this.#cut
       const seen = Buffer.concat([before, chunk])
       const at = cut === null ? -1 : seen.indexOf(cut.text)
