@@ -9,6 +9,7 @@ import { HttpTransport } from './http-transport.ts'
 import { newIdempotencyKey } from './idempotency-key.ts'
 import { isEvent, isObject } from './known-frame.ts'
 import type { ClientOptions, SubscriptionOptions } from './options.ts'
+import { Reached } from './reached.ts'
 import { Requests } from './requests.ts'
 import { resolvedUrl } from './resolved-url.ts'
 import { assertSessionId } from './session-id.ts'
@@ -92,17 +93,18 @@ const TRANSPORTS: ReadonlyArray<NonNullable<ClientOptions['transport']>> = ['sse
 class Client implements RunsClient {
   readonly #options: ClientOptions
   readonly #closed = new AbortController()
+  readonly #reached = new Reached()
   readonly #requests: Requests
   readonly #transport: Transport
 
   constructor (base: URL, options: ClientOptions) {
     this.#options = options
-    this.#requests = new Requests(base, options, this.#closed.signal)
+    this.#requests = new Requests(base, options, this.#closed.signal, this.#reached)
     const http = new HttpTransport(this.#requests, options)
     const { retry, transport = 'sse' } = options
     if (!TRANSPORTS.includes(transport)) throw new TypeError(`There is no transport "${transport}": it must be ${TRANSPORTS.map((name) => `"${name}"`).join(' or ')}.`)
     this.#transport = transport === 'websocket'
-      ? new SocketTransport({ socket: new SharedSocket(this.#requests.url(['ws']), options), http, retry, closed: this.#closed.signal })
+      ? new SocketTransport({ socket: new SharedSocket(this.#requests.url(['ws']), options, this.#reached), http, retry, closed: this.#closed.signal })
       : http
   }
 
@@ -125,7 +127,7 @@ class Client implements RunsClient {
   follow (sessionId: string, options: SubscriptionOptions = {}): AsyncGenerator<StreamItem> {
     this.#assertOpen()
     assertSessionId(sessionId)
-    return followLog(this.#transport.connect(sessionId), { retry: this.#options.retry, ...options }, this.#closed.signal)
+    return followLog(this.#transport.connect(sessionId), { retry: this.#options.retry, reached: this.#reached, ...options }, this.#closed.signal)
   }
 
   subscribe (sessionId: string, onItem: (item: StreamItem) => void, options: SubscriptionOptions = {}): Subscription {

@@ -6,6 +6,7 @@ import { LinkedAbort } from './linked-abort.ts'
 import type { ConnectionState, RetryOptions, SubscriptionOptions } from './options.ts'
 import { isPassing } from './passing-errors.ts'
 import { pause } from './pause.ts'
+import type { Reached } from './reached.ts'
 import { Reading } from './reading.ts'
 import type { StreamItem } from './stream-item.ts'
 
@@ -30,6 +31,8 @@ export type FollowingOptions = SubscriptionOptions & {
   retry?: RetryOptions | undefined
   /** Is given what replaces the connection, or ends the wait for the next. */
   control?: ((reconnect: () => void) => void) | undefined
+  /** Of the client, if there is one. */
+  reached?: Reached | undefined
 }
 
 /** Why a connection is left that another one replaces at once. */
@@ -66,7 +69,7 @@ export function followLog (connect: Connect, options: FollowingOptions, closed?:
 
 class Following {
   readonly #connect: Connect
-  readonly #options: SubscriptionOptions
+  readonly #options: FollowingOptions
   readonly #signal: AbortSignal
   readonly #reading: Reading
   readonly #backOff: BackOff
@@ -137,6 +140,7 @@ class Following {
       }
       const item = reading.take(frame)
       this.#worked = true
+      if (this.#since === null) this.#options.reached?.tell()
       this.#since ??= performance.now()
       if (item !== null) {
         this.#noteProgress(item)
@@ -179,7 +183,7 @@ class Following {
     const delayMs = this.#backOff.failed((error.retryAfter ?? 0) * 1_000)
     if (delayMs === null) throw error
     this.#tell({ status: 'waiting', error, attempt: this.#backOff.failures, delayMs })
-    await pause(delayMs, this.#begin().signal)
+    await pause(delayMs, this.#begin().signal, this.#options.reached)
   }
 
   #isPassing (error: RunsClientError): boolean {

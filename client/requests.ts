@@ -5,6 +5,7 @@ import { RunsClientError } from './errors.ts'
 import { httpError } from './http-error.ts'
 import { isObject } from './known-frame.ts'
 import type { ConnectionOptions } from './options.ts'
+import type { Reached } from './reached.ts'
 import { repeated } from './repeated.ts'
 import { requestHeaders } from './request-headers.ts'
 import { Watch } from './watch.ts'
@@ -33,12 +34,14 @@ export class Requests {
   readonly #base: URL
   readonly #options: ConnectionOptions
   readonly #closed: AbortSignal
+  readonly #reached: Reached
 
-  /** To the plugin that is mounted at `base`; none goes on when `closed` aborts. */
-  constructor (base: URL, options: ConnectionOptions, closed: AbortSignal) {
+  /** To the plugin that is mounted at `base`; none goes on when `closed` aborts, and `reached` is told of answers. */
+  constructor (base: URL, options: ConnectionOptions, closed: AbortSignal, reached: Reached) {
     this.#base = base
     this.#options = options
     this.#closed = closed
+    this.#reached = reached
   }
 
   /** The URL of a path. Throws INVALID_REQUEST if a part of it would lead elsewhere. */
@@ -78,6 +81,8 @@ export class Requests {
       ...(hasBody && { body: JSON.stringify(body) }),
       ...(credentials !== undefined && { credentials })
     })
+    // A proxy answers for a server that is gone with a 502, 503 or 504.
+    if (response.status < 500) this.#reached.tell()
     if (!response.ok) throw await httpError(response, path[0] === 'sessions' ? path[1] : undefined)
     const { status } = response
     const text = await boundedText(response, maxResponseBytes)

@@ -6,6 +6,7 @@ import { httpError } from './http-error.ts'
 import { LinkedAbort } from './linked-abort.ts'
 import type { ClientOptions, WebSocketConstructor } from './options.ts'
 import { pause } from './pause.ts'
+import type { Reached } from './reached.ts'
 import { requestHeaders } from './request-headers.ts'
 import { resolvedUrl } from './resolved-url.ts'
 import { SocketConnection } from './socket-connection.ts'
@@ -30,17 +31,19 @@ export class SharedSocket {
   readonly #defaultUrl: URL
   readonly #WebSocket: WebSocketConstructor
   readonly #backOff: BackOff
+  readonly #reached: Reached
   #current: Current | null = null
   #users = 0
   /** When the next may be tried, after one that could not be opened, or was lost; by `performance.now`. */
   #notBefore = 0
 
   /** Throws TypeError if there is no WebSocket. */
-  constructor (defaultUrl: URL, options: ClientOptions) {
+  constructor (defaultUrl: URL, options: ClientOptions, reached: Reached) {
     const WebSocket = options.WebSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket
     if (WebSocket === undefined) throw new TypeError('There is no global WebSocket (Node has one from 22 on): give one as the option "WebSocket", such as that of the package ws.')
     this.#WebSocket = WebSocket
     this.#options = options
+    this.#reached = reached
     this.#defaultUrl = defaultUrl
     this.#backOff = new BackOff({ ...options.retry, attempts: Infinity })
   }
@@ -84,7 +87,7 @@ export class SharedSocket {
     const { idleTimeoutMs = IDLE_TIMEOUT_MS, maxResponseBytes = MAX_RESPONSE_BYTES } = this.#options
     const watch = new Watch(stop, idleTimeoutMs)
     try {
-      await pause(this.#notBefore - performance.now(), stop)
+      await pause(this.#notBefore - performance.now(), stop, this.#reached)
       const url = await watch.over(this.#url())
       const connection = new SocketConnection({
         WebSocket: this.#WebSocket,

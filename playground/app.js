@@ -28,7 +28,6 @@ const list = new SessionsList(client, {
 const chat = new Chat({
   node: main,
   announcer: byId('announcer'),
-  client,
   actions: { menu: () => showSidebar(true), goTo, changed: () => { list.refresh() }, tell: (words) => notices.tell(words), failed }
 })
 

@@ -17,7 +17,6 @@ import { titleOf, wordsOfError } from './wording.js'
 const HIDDEN_MS = 1_000
 
 export class Chat {
-  #client
   #actions
   #announcer
   #header
@@ -36,25 +35,26 @@ export class Chat {
   #turns = 0
 
   /**
-   * @param {{ node: HTMLElement, announcer: HTMLElement, client: any, actions: {
+   * @param {{ node: HTMLElement, announcer: HTMLElement, actions: {
    *   menu: () => void, goTo: (sessionId: string | null) => void, changed: () => void, tell: (words: string) => void, failed: (error: unknown) => void } }} parts
    */
-  constructor ({ node, announcer, client, actions }) {
-    this.#client = client
+  constructor ({ node, announcer, actions }) {
     this.#actions = actions
     this.#announcer = new Announcer(announcer)
-    this.#outbox = new Outbox(client)
+    this.#outbox = new Outbox(() => this.#client)
     this.#header = new ChatHeader({ menu: actions.menu, rename: (title) => this.#rename(title), remove: () => this.#remove() })
     this.#composer = new Composer({ send: (message, title) => this.#send(message, title), stop: () => this.stop() })
     node.append(this.#header.node, this.#middle, element('div', { class: 'bottom' }, this.#waiting.node, this.#composer.node), this.#bar.node)
   }
+
+  /** The client of the chosen transport. */
+  get #client () { return this.#transports.client }
 
   get sessionId () { return this.#feed?.sessionId ?? null }
 
   /** Opens a session, or the place to begin one. */
   open (sessionId) {
     this.#feed?.close()
-    this.#outbox.clear()
     this.#announcer.reset()
     this.#session = null
     this.#turns = 0
@@ -69,10 +69,7 @@ export class Chat {
   /** Takes what the list of sessions knows. */
   know (session) {
     if (session === undefined || session.id !== this.sessionId) return
-    const waits = session.queue.length
-    const more = waits !== this.#session?.queue.length
     this.#session = session
-    if (more) this.#refreshQueue()
     this.#schedule()
   }
 
@@ -87,7 +84,7 @@ export class Chat {
   }
 
   #newFeed (sessionId) {
-    const feed = new SessionFeed(this.#client, () => this.#transports.client, sessionId, {
+    const feed = new SessionFeed(() => this.#client, sessionId, {
       changed: () => { if (feed === this.#feed) this.#schedule() },
       deleted: () => { if (feed === this.#feed) this.#left('The session was deleted.') },
       failed: (error) => { if (feed === this.#feed) this.#actions.failed(error) }
@@ -100,7 +97,7 @@ export class Chat {
       const [session] = await Promise.all([this.#client.getSession(feed.sessionId), feed.open()])
       if (feed !== this.#feed) return
       this.#session = session
-      await this.#refreshQueue()
+      this.#schedule()
     } catch (error) {
       if (feed !== this.#feed) return
       feed.close()
@@ -125,7 +122,6 @@ export class Chat {
         // It was not there, and the message has made it.
         if (this.#feed.isClosed) this.open(sessionId)
         this.#transcript.toEnd()
-        await this.#refreshQueue()
       }
       return 'sent'
     } catch (error) {
@@ -136,7 +132,6 @@ export class Chat {
 
   async #cancel (runId) {
     await this.#try(() => this.#client.abort(this.sessionId, { runId }))
-    await this.#refreshQueue()
   }
 
   #approve (requestId, decision) {
@@ -163,13 +158,6 @@ export class Chat {
     this.#actions.changed()
     // What had the focus may have gone with the session.
     if (document.activeElement === document.body) this.focus()
-  }
-
-  async #refreshQueue () {
-    const { sessionId } = this
-    if (sessionId === null) return
-    await this.#try(() => this.#outbox.refresh(sessionId))
-    this.#schedule()
   }
 
   /** Does something, and says so if it fails. */
@@ -208,7 +196,7 @@ export class Chat {
     this.#composer.update(running)
     this.#bar.update(feed?.isClosed === true ? null : feed, running)
     const hears = feed?.connection.status === 'live' && !feed.isCut
-    this.#waiting.update(feed === null ? [] : this.#outbox.waiting(feed.sessionId, runs, hears))
+    this.#waiting.update(feed === null ? [] : this.#outbox.waiting(feed.sessionId, runs, feed.waiting, hears))
     this.#announcer.update(runs, hears)
     document.title = `${running ? '● ' : ''}${this.#session?.title ?? 'Agent runs'}`
     const turns = runs.reduce((sum, { complete }) => sum + (complete === null ? 1 : 2), 0)

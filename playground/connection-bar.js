@@ -6,8 +6,10 @@ export class ConnectionBar {
   #dot = element('span', { class: 'dot', 'aria-hidden': 'true' })
   #words = element('span', { class: 'connection-words' })
   #place = element('span', { class: 'seq', title: 'The cursor that this connection began with, and the newest event that has come' })
+  #now = button('Try now', () => this.#feed?.tryNow(), { class: 'quiet small' })
   #cut = button('Cut the connection', () => this.#act?.(), { class: 'quiet small' })
   node
+  #feed = null
   #act = null
   /** The end of the wait that is being counted down, and what counts. */
   #state = null
@@ -16,17 +18,19 @@ export class ConnectionBar {
 
   /** @param {HTMLElement} choice of the transport */
   constructor (choice) {
-    this.node = element('footer', { class: 'connection', 'aria-label': 'Connection' }, this.#dot, this.#words, this.#place, choice, this.#cut)
+    this.node = element('footer', { class: 'connection', 'aria-label': 'Connection' }, this.#dot, this.#words, this.#now, this.#place, choice, this.#cut)
   }
 
   /** @param {any} feed the session that is open, or null @param {boolean} running */
   update (feed, running) {
     this.node.hidden = feed === null
+    this.#feed = feed
     if (feed === null) return this.#count(null)
     const { connection, isCut, cursor, followedFrom } = feed
     const [kind, words] = isCut ? ended(connection) : described(connection, running)
     this.#count(isCut ? null : connection)
     this.node.dataset.state = kind
+    this.#now.hidden = kind !== 'waiting'
     if (kind !== 'waiting') setText(this.#words, words)
     setText(this.#place, `cursor ${followedFrom} → seq ${cursor}`)
     setText(this.#cut, isCut ? 'Resume' : 'Cut the connection')

@@ -1,15 +1,14 @@
 /* What this page has sent, and what waits in the session that is open. */
+import { titleOf } from './wording.js'
 
 export class Outbox {
   #client
   /** The content of what this page sent, by run, until the run is in the transcript. */
   #sent = new Map()
-  #queued = []
-  #asked = 0
   /** The message whose answer never came, and its key: sent again, it is the same run. */
   #unanswered = null
 
-  /** @param {any} client */
+  /** @param {() => any} client asked for each time */
   constructor (client) {
     this.#client = client
   }
@@ -19,8 +18,8 @@ export class Outbox {
     const text = JSON.stringify([sessionId, message])
     const { key } = this.#unanswered = this.#unanswered?.text === text ? this.#unanswered : { text, key: newKey() }
     try {
-      const started = await this.#client.send(sessionId, message, { idempotencyKey: key })
-      this.#sent.set(started.runId, { sessionId, runId: started.runId, status: started.status, content: message.content, aborted: null })
+      const started = await this.#client().send(sessionId, message, { idempotencyKey: key })
+      this.#sent.set(started.runId, { sessionId, runId: started.runId, text: titleOf(message.content), status: 'sent' })
       this.#unanswered = null
     } catch (error) {
       // It was answered, and refused.
@@ -29,27 +28,15 @@ export class Outbox {
     }
   }
 
-  /** Asks what waits in a session. Throws what the server says. */
-  async refresh (sessionId) {
-    const asked = ++this.#asked
-    const runs = await this.#client.listRuns(sessionId, { limit: 50 })
-    if (asked === this.#asked) this.#queued = runs.filter(({ status }) => status === 'queued').reverse()
-  }
-
-  /** Forgets what waits: another session is being opened. */
-  clear () {
-    this.#asked++
-    this.#queued = []
-  }
-
-  /** What is not in the transcript yet, in the order of its turns. `hears` says whether the page would know of a run that has begun. */
-  waiting (sessionId, runs, hears) {
+  /**
+   * What is not in the transcript yet, in the order of its turns.
+   * @param {any[]} runs that are in the transcript @param {any[]} queued what the server says that waits @param {boolean} hears whether the page would know of a run that has begun
+   */
+  waiting (sessionId, runs, queued, hears) {
     for (const { runId } of runs) this.#sent.delete(runId)
-    const begun = new Set(runs.map(({ runId }) => runId))
-    const queued = this.#queued.filter(({ runId }) => !begun.has(runId))
     const listed = new Set(queued.map(({ runId }) => runId))
     const unheard = hears ? [] : [...this.#sent.values()].filter((sent) => sent.sessionId === sessionId && !listed.has(sent.runId))
-    return [...unheard, ...queued.map((run) => ({ ...run, content: this.#sent.get(run.runId)?.content ?? null }))]
+    return [...unheard, ...queued.map(({ runId, preview }) => ({ runId, text: preview, status: 'queued' }))]
   }
 }
 

@@ -5,7 +5,6 @@ const PAGE = 100
 
 export class SessionFeed {
   #client
-  #follower
   #sessionId
   #listener
   /** The history that was loaded, and what comes of it. Between it and `#live` no run is cut in two. */
@@ -20,14 +19,12 @@ export class SessionFeed {
   #closed = false
 
   /**
-   * @param {any} client for the history
-   * @param {() => any} follower the client that follows, asked for each time
+   * @param {() => any} client asked for each time
    * @param {string} sessionId
    * @param {{ changed: () => void, deleted: () => void, failed: (error: unknown) => void }} listener `changed` comes as often as events do
    */
-  constructor (client, follower, sessionId, listener) {
+  constructor (client, sessionId, listener) {
     this.#client = client
-    this.#follower = follower
     this.#sessionId = sessionId
     this.#listener = listener
   }
@@ -42,11 +39,13 @@ export class SessionFeed {
   get followedFrom () { return this.#followedFrom }
   /** The newest seq that the page has. */
   get cursor () { return Math.max(this.#live.cursor, this.#past.cursor) }
+  /** The messages that wait their turn, next first. */
+  get waiting () { return this.#live.waiting.filter(({ runId }) => !this.#past.runs.some((run) => run.runId === runId)) }
   get runs () { return [...this.#past.runs, ...this.#live.runs] }
 
   /** Loads the newest page of the history, and follows from there. Throws what the server says. */
   async open () {
-    const { events, hasMore, cursor } = await this.#client.history(this.#sessionId, { limit: PAGE })
+    const { events, hasMore, cursor } = await this.#client().history(this.#sessionId, { limit: PAGE })
     if (this.#closed) return
     this.#opened = true
     this.#keep(events, hasMore)
@@ -55,7 +54,7 @@ export class SessionFeed {
 
   /** Loads the page before. */
   async loadOlder () {
-    const { events, hasMore } = await this.#client.history(this.#sessionId, { limit: PAGE, before: this.#events[0].seq })
+    const { events, hasMore } = await this.#client().history(this.#sessionId, { limit: PAGE, before: this.#events[0].seq })
     if (!this.#closed) this.#keep([...events, ...this.#events], hasMore)
   }
 
@@ -69,6 +68,11 @@ export class SessionFeed {
   /** Goes on behind the last event that came. */
   resume () {
     if (this.isCut && !this.#closed) this.#follow(this.cursor)
+  }
+
+  /** Does not wait for the next try any longer. */
+  tryNow () {
+    this.#subscription?.reconnect()
   }
 
   /** Follows over another connection from now on. */
@@ -93,7 +97,7 @@ export class SessionFeed {
 
   #follow (cursor) {
     const current = () => this.#subscription === subscription
-    const subscription = this.#follower().subscribe(this.#sessionId, (item) => current() && this.#take(item), {
+    const subscription = this.#client().subscribe(this.#sessionId, (item) => current() && this.#take(item), {
       cursor,
       onState: (state) => {
         // The first state may come before we know the subscription.

@@ -38,6 +38,23 @@ testPages('a page whose server is killed in the middle of a run, and started aga
   await page.shows(t, [...interrupted, 'You: is anybody there?', 'Agent: is anybody there?', 'Finished'])
 })
 
+testPages('a page that waits for its server tries at once when it is told to', async (t, { open, allow }) => {
+  allow(/^Failed to load resource: net::/)
+  const db = join(tempDir(t), 'runs.db')
+  const { server, url } = await serve(t, ['--port', '0', '--db', db])
+  const page = await open(url)
+  await page.send('hello')
+  await page.shows(t, ['You: hello', 'Agent: hello', 'Finished'])
+  t.equal(await page.button('Try now').isVisible(), false)
+  await server.kill('SIGKILL')
+  // Until the waits are long.
+  await page.connectionSays(/Again in (4|5|6|7|8) s$/)
+  await serve(t, ['--port', new URL(url).port, '--db', db])
+  await page.button('Try now').click()
+  await page.connectionSays(/^Live/)
+  t.equal(await page.button('Try now').isVisible(), false)
+})
+
 testPages('with --tokens the page asks who one is, shows what is theirs, and nothing of it once they have left', async (t, { open, allow }) => {
   allow(/^Failed to load resource: .* 401 /)
   const tokens = tokensFile(t, [{ token: 'the-token-of-alice', owner: 'alice' }, { token: 'the-token-of-bob', owner: 'bob' }])

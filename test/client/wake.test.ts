@@ -97,6 +97,24 @@ test('reconnect() replaces a connection, and ends the wait for one', async (t) =
   t.equal(server.waiting, 0, 'not once it is closed')
 })
 
+for (const status of [200, 404, 502]) {
+  test(`an answer of ${status} to something else ${status < 500 ? 'ends' : 'does not end'} the wait of the same client`, async (t) => {
+    const server = await StreamServer.open(t)
+    const waits = latch()
+    const client = createClient(server.url, { ...late, retry: { ...late.retry, attempts: 1 } })
+    const subscription = client.subscribe('s', () => {}, { onState: ({ status }) => { if (status === 'waiting') waits.open() } })
+    ;(await server.next()).cut()
+    await waits.promise
+    const asked = client.createSession().catch(() => {})
+    const other = await server.next()
+    other.answer(status, status === 404 ? { statusCode: 404, code: 'X', message: 'x' } : {})
+    await asked
+    await new Promise(setImmediate)
+    t.equal(subscription.state.status, status < 500 ? 'connecting' : 'waiting')
+    client.close()
+  })
+}
+
 test('a WebSocket is asked whether it is alive when the page wakes up, and replaced if it gives no answer', async (t) => {
   const page = browser(t)
   const server = await SocketServer.open(t)
