@@ -9,6 +9,7 @@ import { HttpTransport } from './http-transport.ts'
 import { newIdempotencyKey } from './idempotency-key.ts'
 import { isEvent, isObject } from './known-frame.ts'
 import type { ClientOptions, SubscriptionOptions } from './options.ts'
+import { OverflowTransport } from './overflow-transport.ts'
 import { Reached } from './reached.ts'
 import { Requests } from './requests.ts'
 import { resolvedUrl } from './resolved-url.ts'
@@ -100,12 +101,18 @@ class Client implements RunsClient {
   constructor (base: URL, options: ClientOptions) {
     this.#options = options
     this.#requests = new Requests(base, options, this.#closed.signal, this.#reached)
+    this.#transport = this.#transportTo(base, options)
+  }
+
+  #transportTo (base: URL, options: ClientOptions): Transport {
+    const { retry, transport, headers, socketUrl, WebSocket = (globalThis as { WebSocket?: unknown }).WebSocket } = options
+    if (transport !== undefined && !TRANSPORTS.includes(transport)) throw new TypeError(`There is no transport "${String(transport)}": it must be ${TRANSPORTS.map((name) => `"${name}"`).join(' or ')}.`)
     const http = new HttpTransport(this.#requests, options)
-    const { retry, transport = 'sse' } = options
-    if (!TRANSPORTS.includes(transport)) throw new TypeError(`There is no transport "${transport}": it must be ${TRANSPORTS.map((name) => `"${name}"`).join(' or ')}.`)
-    this.#transport = transport === 'websocket'
-      ? new SocketTransport({ socket: new SharedSocket(this.#requests.url(['ws']), options, this.#reached), http, retry, closed: this.#closed.signal })
-      : http
+    const overSocket = (): Transport => new SocketTransport({ socket: new SharedSocket(this.#requests.url(['ws']), options, this.#reached), http, retry, closed: this.#closed.signal })
+    if (transport === 'websocket') return overSocket()
+    // Browsers give a WebSocket no headers: one that is to carry a token has a URL of its own.
+    const mayOverflow = transport === undefined && WebSocket !== undefined && (headers === undefined || socketUrl !== undefined)
+    return mayOverflow ? new OverflowTransport(base, http, overSocket()) : http
   }
 
   async send (sessionId: string, message: MessageContent | Message, { idempotencyKey = newIdempotencyKey(), signal }: CallOptions & { idempotencyKey?: string } = {}): Promise<StartedRun> {

@@ -2,12 +2,12 @@
 import type { ErrorCode } from '../lib/protocol/errors.ts'
 
 /** The codes that are the client's alone: a server's error has none of them. */
-export const CLIENT_CODES = ['NETWORK', 'NOT_A_STREAM', 'HOLE', 'BAD_FRAME', 'RESPONSE_TOO_LARGE', 'CLOSED', 'HTTP_ERROR'] as const
+export const CLIENT_CODES = ['NETWORK', 'NOT_A_STREAM', 'NO_STREAMS', 'HOLE', 'BAD_FRAME', 'RESPONSE_TOO_LARGE', 'CLOSED', 'HTTP_ERROR'] as const
 
 /**
  * Why something did not come about.
  * `NETWORK`: the connection could not be made, broke, or was silent for too long. `NOT_A_STREAM`: what answers is no event
- * stream. `HOLE`: events are missing that nobody said are gone. `BAD_FRAME`: something came that is no frame.
+ * stream. `NO_STREAMS`: this `fetch` gives answers only whole. `HOLE`: events are missing that nobody said are gone. `BAD_FRAME`: something came that is no frame.
  * `RESPONSE_TOO_LARGE`: the server sent more in one piece than the client takes. `CLOSED`: the client was closed.
  * `HTTP_ERROR`: an answer that is not the server's own, such as a proxy's. All others are the server's
  * (docs/PROTOCOL.md).

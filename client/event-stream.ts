@@ -6,6 +6,7 @@ import type { Attempt } from './following.ts'
 import { httpError } from './http-error.ts'
 import type { ConnectionOptions } from './options.ts'
 import { requestHeaders } from './request-headers.ts'
+import { countStream } from './scarce-streams.ts'
 import { onWake } from './wake.ts'
 import { Watch } from './watch.ts'
 
@@ -20,21 +21,34 @@ const LINE_END = /[\r\n]/
  * would make browsers send a CORS preflight first. Throws RunsClientError; ends when the server ends the stream.
  */
 export async function * eventStream (url: URL, options: ConnectionOptions, attempt: Attempt): AsyncGenerator {
+  if (options.fetch === undefined && isReactNative()) throw noStreams()
   const watch = new Watch(attempt.signal, options.idleTimeoutMs)
+  const closed = countStream(url)
   const forget = onWake((reason) => { if (reason === 'online' || watch.silentMs >= STALE_MS) attempt.again() })
   try {
     const response = await watch.over(open(url, options, attempt, watch.signal))
     if (response.status === 204) return attempt.over()
     if (!response.ok) throw await watch.over(httpError(response))
-    const { body } = response
-    if (response.status !== 200 || body === null || !isStream(response)) {
+    const body = response.body as Response['body'] | undefined
+    if (response.status === 200 && isStream(response) && body === undefined) throw noStreams()
+    if (response.status !== 200 || body == null || !isStream(response)) {
       throw new RunsClientError('NOT_A_STREAM', `The answer of ${response.url} is no event stream.`, { statusCode: response.status })
     }
     yield * frames(body.getReader(), watch, attempt, options.maxResponseBytes)
   } finally {
     forget()
+    closed()
     watch.end()
   }
+}
+
+/** Its own `fetch` resolves with a whole answer only: that of a stream never. */
+function isReactNative (): boolean {
+  return (globalThis as { navigator?: { product?: string } }).navigator?.product === 'ReactNative'
+}
+
+function noStreams (): RunsClientError {
+  return new RunsClientError('NO_STREAMS', 'This fetch gives answers only whole: use createClient with transport: "websocket", or give a fetch that streams, such as that of expo/fetch.')
 }
 
 function isStream ({ headers }: Response): boolean {

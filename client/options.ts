@@ -71,7 +71,10 @@ export interface WebSocketLike {
 }
 
 export interface ClientOptions extends ConnectionOptions {
-  /** Over what sessions are followed, and messages sent. The rest is HTTP either way. Default: 'sse'. */
+  /**
+   * Over what sessions are followed, and messages sent. The rest is HTTP either way. Default: 'sse'; but a page that has four streams of an origin over
+   * HTTP/1.1, of which browsers open six connections, follows further sessions over one WebSocket, unless it needs `headers`.
+   */
   transport?: 'sse' | 'websocket' | undefined
   /** Default: the global one. That of the package ws refuses a message that is too large before it is there. */
   WebSocket?: WebSocketConstructor | undefined

@@ -13,7 +13,7 @@ import { tempDir } from '../helpers/temp-dir.ts'
 /** Follows the session `s` for as long as it is there; `seqs`, `transcript` and `connections` say what came of it. */
 const PAGE = `<!doctype html><title>Test</title><link rel="icon" href="data:,"><script type="module">
   import { createClient, emptyTranscript, fold } from '/client.js'
-  const client = createClient('/', { transport: new URLSearchParams(location.search).get('transport'), retry: { minMs: 20, maxMs: 50 } })
+  const client = createClient('/', { transport: new URLSearchParams(location.search).get('transport') ?? undefined, retry: { minMs: 20, maxMs: 50 } })
   Object.assign(globalThis, { client, transcript: emptyTranscript, seqs: [], connections: 0, states: [] })
   globalThis.subscription = client.subscribe('s', (item) => {
     transcript = fold(transcript, item)
@@ -95,6 +95,25 @@ for (const transport of ['sse', 'websocket']) {
     await page.waitForFunction('seqs.at(-1) === 4')
   })
 }
+
+test('a page that follows many sessions over HTTP/1.1 can still send and ask, and hears of all', { skip: noChromium }, async (t) => {
+  const { agent, url } = await serveWithPage(t)
+  const page = await openPage(t, url)
+  await page.evaluate(`{
+    globalThis.heard = {}
+    for (let n = 0; n < 10; n++) client.subscribe('s' + n, (item) => { (heard['s' + n] ??= []).push(item.kind) })
+  }`)
+  await page.waitForFunction('Object.keys(heard).length === 10')
+  for (let n = 0; n < 10; n++) {
+    const sent = page.evaluate(`client.send('s${n}', 'go')`)
+    const run = await agent.next()
+    await sent
+    run.end()
+  }
+  await page.waitForFunction('Object.values(heard).every((kinds) => kinds.includes("complete"))')
+  t.strictSame(await page.evaluate('heard.s9'), ['chat_subscribed', 'text', 'complete'])
+  t.equal(await page.evaluate('(async () => (await client.listSessions()).length)()'), 10)
+})
 
 test('a page that is not secure, and has no randomUUID, sends its messages all the same', { skip: noChromium }, async (t) => {
   const { agent, url } = await serveWithPage(t)
