@@ -24,13 +24,14 @@ finishPlugin()
 function takeClient () {
   mkdirSync(CLIENT)
   renameSync(`${PLUGIN}/client`, `${CLIENT}/client`)
-  for (const file of reachable([`${CLIENT}/client/index.d.ts`], (path) => path.startsWith(`${CLIENT}/lib/`) ? path.replace(CLIENT, PLUGIN) : path)) {
+  const entries = ['index', 'ai-sdk/index'].map((entry) => `${CLIENT}/client/${entry}.d.ts`)
+  for (const file of reachable(entries, (path) => path.startsWith(`${CLIENT}/lib/`) ? path.replace(CLIENT, PLUGIN) : path)) {
     if (!file.startsWith(PLUGIN)) continue
     const target = file.replace(PLUGIN, CLIENT)
     mkdirSync(dirname(target), { recursive: true })
     cpSync(file, target)
   }
-  prune(CLIENT, [`${CLIENT}/client/index.d.ts`])
+  prune(CLIENT, entries)
 }
 
 /** The server. What it imports of the plugin it imports by name: in the clone they are one tree, published they are two packages. */

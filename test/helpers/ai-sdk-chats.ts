@@ -3,6 +3,8 @@ import { AbstractChat as Chat5, DefaultChatTransport as Transport5 } from 'ai5'
 import { AbstractChat as Chat6, DefaultChatTransport as Transport6, lastAssistantMessageIsCompleteWithApprovalResponses as isAnswered6 } from 'ai6'
 import { AbstractChat as Chat7, DefaultChatTransport as Transport7, lastAssistantMessageIsCompleteWithApprovalResponses as isAnswered7 } from 'ai7'
 
+import { agentRunsChat, type AgentRunsChat, type AgentRunsChatOptions } from '../../client/ai-sdk/index.ts'
+
 /** What tests use of a message, whichever version it is of. */
 export interface ChatMessage {
   id: string
@@ -95,6 +97,19 @@ export function plainChat (version: Version, { id, messages, ...transport }: Opt
   const Plain = class extends (Chat as unknown as new (init: object) => object) {}
   const chat = new Plain({ id, state, transport: new (Transport as new (options: object) => object)(transport), ...(isAnswered !== undefined && { sendAutomaticallyWhen: isAnswered }) })
   return Object.assign(chat as PlainChat, { until: (holds: () => boolean) => state.until(holds) })
+}
+
+/** A chat that follows a session's log, as an app sets it up with `useChat({ chat })`. */
+export function loggedChat (version: Version, options: AgentRunsChatOptions): PlainChat & AgentRunsChat & { stop: () => Promise<void> } {
+  const { Chat } = SDKS[version]
+  const state = new PlainState()
+  const Base = Chat as unknown as new (init: object) => PlainChat & { stop: () => Promise<void> }
+  const Plain = class extends Base {
+    constructor (init: object) {
+      super({ ...init, state })
+    }
+  }
+  return Object.assign(agentRunsChat(Plain, { approvals: version === 5 ? 'data' : 'parts', ...options }), { until: (holds: () => boolean) => state.until(holds) })
 }
 
 /** Roles and texts. */
