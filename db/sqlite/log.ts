@@ -9,7 +9,7 @@ import { toSessionState, toStoredEvent } from './rows.ts'
 export function insertEvents (queries: Queries, { runKey, sessionKey }: Pick<RunKeys, 'runKey' | 'sessionKey'>, events: StoredEvent[], from = 0): void {
   for (let index = from; index < events.length; index++) {
     const { seq, kind, transient, json } = events[index]!
-    queries.insertEvent.run(sessionKey, runKey, seq, kind, transient ? 1 : 0, json)
+    queries.insertEvent(sessionKey, runKey, seq, kind, transient ? 1 : 0, json)
   }
 }
 
@@ -18,7 +18,7 @@ export function appendGroup (queries: Queries, keys: RunKeys, instanceId: string
   const { runId, events } = group
   const { runKey, sessionKey } = keys
   const { seq, kind, transient, json } = events[0]!
-  if (queries.insertFirst.run(sessionKey, runKey, seq, kind, transient ? 1 : 0, json, runKey, instanceId, sessionKey, seq).changes > 0) {
+  if (queries.insertFirst(sessionKey, runKey, seq, kind, transient ? 1 : 0, json, runKey, instanceId, sessionKey, seq) > 0) {
     insertEvents(queries, keys, events, 1)
     followLog(queries, keys, events)
     return 'ok'

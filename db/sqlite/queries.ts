@@ -104,6 +104,12 @@ export function prepareQueries (connection: Database) {
     }
   }
 
+  // What is done for each event, without drizzle: it would look for the placeholders anew each time.
+  const compiled = <Values extends unknown[]>(text: string) => {
+    const statement = connection.prepare<Values>(text)
+    return (...values: Values): number => statement.run(...values).changes
+  }
+
   return {
     session: selectSessions().where(eq(sessions.id, p('id'))).prepare(),
     sessionHead: db.select({ key: sessions.key, owner: sessions.owner, status: sessions.status, compactedThrough: sessions.compactedThrough, lastSeq }).from(sessions).where(eq(sessions.id, p('id'))).prepare(),
@@ -199,10 +205,9 @@ export function prepareQueries (connection: Database) {
       .where(eq(events.sessionKey, p('sessionKey'))).orderBy(asc(events.seq)).limit(p('limit'))),
     deleteEventsThrough: db.delete(events).where(and(eq(events.sessionKey, p('sessionKey')), lte(events.seq, p('seq')))).prepare(),
     rewriteEvent: db.update(events).set({ json: sql`${p('json')}` }).where(and(eq(events.sessionKey, p('sessionKey')), eq(events.seq, p('seq')))).prepare(),
-    // What is done for each event, without drizzle: it would look for the placeholders anew each time.
-    insertEvent: connection.prepare<EventValues>('INSERT INTO agent_runs_events (session_key, run_key, seq, kind, transient, json) VALUES (?, ?, ?, ?, ?, ?)'),
+    insertEvent: compiled<EventValues>('INSERT INTO agent_runs_events (session_key, run_key, seq, kind, transient, json) VALUES (?, ?, ?, ?, ?, ?)'),
     // The first event of an append is its fence: the run is ours and running, and the event follows the newest.
-    insertFirst: connection.prepare<[...EventValues, runKey: number, instanceId: string, sessionKey: number, seq: number]>(`
+    insertFirst: compiled<[...EventValues, runKey: number, instanceId: string, sessionKey: number, seq: number]>(`
       INSERT INTO agent_runs_events (session_key, run_key, seq, kind, transient, json) SELECT ?, ?, ?, ?, ?, ? FROM agent_runs_runs
       WHERE key = ? AND status = 'running' AND instance_id = ? AND (SELECT max(e.seq) FROM agent_runs_events AS e WHERE e.session_key = ?) = ? - 1`),
     eventAt: db.select({ sessionKey: events.sessionKey, seq: events.seq }).from(events).where(eq(events.key, p('key'))).prepare(),

@@ -1,53 +1,26 @@
-/* A chat that goes on after a reload, a lost connection and a restart of the server. */
-import { useChat } from '@ai-sdk/react'
-import { DefaultChatTransport, lastAssistantMessageIsCompleteWithApprovalResponses, type UIMessage } from 'ai'
+/* A chat that goes on after a reload, a lost connection and a restart of the server, and is the same in every tab. */
+import { Chat, useChat } from '@ai-sdk/react'
+import type { UIMessage } from 'ai'
+import { createClient } from 'fastify-agent-runs-client'
+import { agentRunsChat, type RunMetadata } from 'fastify-agent-runs-client/ai-sdk'
 import { useEffect, useState } from 'react'
 import { createRoot } from 'react-dom/client'
 
 /** Whoever knows the URL can come back to the session, and others can watch. */
 const session = new URLSearchParams(location.search).get('session') ?? crypto.randomUUID()
 history.replaceState(null, '', `?session=${session}`)
-const transport = new DefaultChatTransport({ api: '/ai-sdk' })
+const client = createClient('/')
 
-/** Begins with the history, and again after each loss of the connection: with a key of its own a chat keeps nothing that is half told. */
-function App () {
-  const [{ key, messages }, setBeginning] = useState<{ key: number, messages: UIMessage[] | null }>({ key: 0, messages: null })
-  const [attempt, setAttempt] = useState(0)
-  const retry = () => setTimeout(() => setAttempt((attempt) => attempt + 1), attempt === 0 ? 0 : 1_000)
-
-  useEffect(() => {
-    fetch(`/ai-sdk/${session}/messages`)
-      .then((response) => response.json())
-      .then(({ messages }) => setBeginning({ key: attempt, messages }), retry)
-  }, [attempt])
-
-  return messages === null ? <p>One moment …</p> : <Conversation key={key} messages={messages} onLost={retry} />
-}
-
-function Conversation ({ messages: initial, onLost }: { messages: UIMessage[], onLost: () => void }) {
+function Conversation () {
   const [text, setText] = useState('')
-  const { messages, status, error, sendMessage, stop, addToolApprovalResponse } = useChat({
-    id: session,
-    messages: initial,
-    transport,
-    // Follows the run that is running, if one is.
-    resume: true,
-    // Posts the answer once all that was asked for is answered.
-    sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithApprovalResponses,
-    // What browsers say when a connection is lost is a TypeError.
-    onError: (error) => { if (error instanceof TypeError) onLost() }
-  })
+  const [chat] = useState(() => agentRunsChat(Chat<UIMessage<{ run: RunMetadata }>>, { id: session, client }))
+  useEffect(() => chat.connect(), [chat])
+  const { messages, status, error, sendMessage, stop, addToolApprovalResponse } = useChat({ chat })
   const isBusy = status === 'submitted' || status === 'streaming'
-
-  /** Leaving is not stopping: it is the server that has to be told. */
-  async function stopRun () {
-    await fetch(`/sessions/${session}/abort`, { method: 'POST' })
-    await stop()
-  }
 
   return (
     <main data-status={status}>
-      {messages.map(({ id, role, parts }) => (
+      {messages.map(({ id, role, parts, metadata }) => (
         <article key={id}>
           <strong>{role}</strong>
           {parts.map((part, index) => {
@@ -62,15 +35,19 @@ function Conversation ({ messages: initial, onLost }: { messages: UIMessage[], o
               </p>
             )
           })}
+          {metadata?.run.pending !== undefined && <small>{metadata.run.pending}</small>}
+          {metadata?.run.pending === 'failed' && <button onClick={() => { void chat.retry(id) }}>Try again</button>}
+          {role === 'assistant' && metadata?.run.reason === 'aborted' && <small>stopped</small>}
         </article>
       ))}
       {error !== undefined && <p role='alert'>{error.message}</p>}
       <form onSubmit={(event) => { event.preventDefault(); void sendMessage({ text }); setText('') }}>
-        <input value={text} onChange={(event) => setText(event.target.value)} disabled={isBusy} autoFocus />
-        {isBusy ? <button type='button' onClick={() => { void stopRun() }}>Stop</button> : <button disabled={text === ''}>Send</button>}
+        <input value={text} onChange={(event) => setText(event.target.value)} autoFocus />
+        <button disabled={text === ''}>{isBusy ? 'Queue' : 'Send'}</button>
+        {isBusy && <button type='button' onClick={() => { void stop() }}>Stop</button>}
       </form>
     </main>
   )
 }
 
-createRoot(document.getElementById('root')!).render(<App />)
+createRoot(document.getElementById('root')!).render(<Conversation />)

@@ -11,6 +11,8 @@ function complaintsOf (modules: Map<string, string>, more: ts.CompilerOptions = 
   const { config } = ts.readConfigFile(`${ROOT}tsconfig.json`, (path) => ts.sys.readFile(path)) as { config: object }
   const { options } = ts.parseJsonConfigFileContent({ ...config, include: [] }, ts.sys, ROOT)
   const all: ts.CompilerOptions = { ...options, jsx: ts.JsxEmit.ReactJSX, noUnusedLocals: false, ...more }
+  // The AI SDK is here under names with a version.
+  all.paths = { ...all.paths, '@ai-sdk/react': ['./node_modules/ai-sdk-react6/dist/index.d.ts'] }
   const host = ts.createCompilerHost(all)
   const { fileExists, getSourceFile, readFile } = host
   host.fileExists = (path) => modules.has(path) || fileExists(path)

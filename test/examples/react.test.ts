@@ -19,7 +19,7 @@ test('examples/react: a chat sends, goes on after a reload in mid-run, survives 
     await page.waitForFunction(`JSON.stringify([...document.querySelectorAll('p')].map(({ textContent }) => textContent)) === ${JSON.stringify(JSON.stringify(texts))}`)
   }
   const send = async (text: string): Promise<void> => {
-    await page.fill('input:enabled', text)
+    await page.fill('input', text)
     await page.press('input', 'Enter')
   }
 
@@ -49,7 +49,7 @@ test('examples/react: a chat sends, goes on after a reload in mid-run, survives 
   await page.waitForFunction('document.body.textContent.includes("assistantwords")')
   await server.kill('SIGKILL')
   await start(new URL(url).port)
-  await page.waitForFunction('document.querySelector("main")?.dataset.status === "ready" && document.body.textContent.includes("assistantwords")')
+  await page.getByText('The server stopped before the run had ended.').waitFor()
   await send('and on')
   await page.waitForFunction('document.querySelector("main")?.dataset.status === "ready" && document.body.textContent.includes("assistantand on")')
   t.strictSame(await runs(), ['finished', 'interrupted', 'finished', 'aborted', 'finished'])
