@@ -53,6 +53,29 @@ test('close interrupts runs that go on, delivers their terminals, and ends every
   await stalled!.ended()
 })
 
+test('closing takes no longer than its grace and 1.75 s, whatever hangs: the agent, its provider, and a reader', async (t) => {
+  const never = new Promise<void>(() => {})
+  const begun = latch()
+  const stuck = {
+    async * run () {
+      for (let i = 0; i < 60; i++) yield { kind: 'stream_delta' as const, messageId: 'm', content: 'x'.repeat(100_000) }
+      begun.open()
+      await never
+    },
+    close: async () => never
+  }
+  const build = (pluginTimeout: number) => serveApp(t, { providers: { stuck }, closeGraceMs: 200 }, { pluginTimeout, forceCloseConnections: false })
+  const { app, url } = await build(200 + 1_750 + 250)
+  await postJson(`${url}/sessions/s/messages`, { content: 'go' })
+  const reader = await SseClient.open(`${url}/sessions/s/stream`)
+  reader.stall()
+  await begun.promise
+  // Fastify gives up, and rejects, when it takes longer than that.
+  await t.resolves(app.close())
+  reader.resume()
+  await reader.ended()
+})
+
 test('with return503OnClosing false, who comes while the server closes is served to the end, and messages are refused by code', async (t) => {
   const agent = scriptedProvider()
   const { app, url } = await serveApp(t, { providers: { agent }, closeGraceMs: 60_000 }, { return503OnClosing: false, pluginTimeout: 0 })
