@@ -165,7 +165,11 @@ export class RunWriter {
   #pushCounted (kind: string, fields: Fields, json: string): void {
     const { eventBytes, maxEventsPerRun, maxBytesPerRun } = this.#limits
     const bytes = Buffer.byteLength(json)
-    if (bytes > eventBytes) throw tooMuch('EVENT_TOO_LARGE')
+    if (bytes > eventBytes) {
+      const smaller = withNote(kind, fields, bytes)
+      if (smaller === null) throw tooMuch('EVENT_TOO_LARGE')
+      return this.#pushCounted(kind, smaller, this.#scrubber.fields(smaller).json)
+    }
     if (++this.#events > maxEventsPerRun) throw tooMuch('TOO_MANY_EVENTS')
     this.#bytes += bytes
     if (this.#bytes > maxBytesPerRun) throw tooMuch('RUN_TOO_LARGE')
@@ -175,6 +179,17 @@ export class RunWriter {
   #push (kind: string, fields: Fields, json: string): void {
     this.#log.append({ kind: this.#scrubber.text(kind), transient: isTransient(kind, fields), timestamp: timestamp(), fields: json })
   }
+}
+
+/** A tool's input or result that is too large costs itself, not the run: the event with a note in its place. Null for any other event, and for one that has a note. */
+function withNote (kind: string, fields: Fields, bytes: number): Fields | null {
+  const note = `[Left out: ${bytes} bytes are more than an event may have.]`
+  const { toolInput, toolResult, content } = fields
+  const isNoted = (value: unknown): boolean => typeof value === 'string' && value.startsWith('[Left out: ')
+  if (kind === 'tool_use' && !isNoted(toolInput)) return { ...fields, toolInput: note }
+  if (kind === 'tool_update' && content !== undefined && !isNoted(content)) return { ...fields, content: note }
+  if (kind === 'tool_result' && !isNoted((toolResult as { content: unknown }).content)) return { ...fields, toolResult: { ...toolResult as object, content: note } }
+  return null
 }
 
 function tooMuch (code: 'EVENT_TOO_LARGE' | 'TOO_MANY_EVENTS' | 'RUN_TOO_LARGE'): ProviderError {

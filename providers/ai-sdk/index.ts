@@ -6,6 +6,7 @@ import { type AiMessage, messagesOf } from './messages.ts'
 import { type ApprovalRequest, PartMapper } from './parts.ts'
 import type { UrlOptions } from '../common/client-url.ts'
 import { conversationOf } from '../common/conversation.ts'
+import { cutError } from '../common/model-error.ts'
 
 export type { AiAssistantPart, AiJson, AiMessage, AiToolResult, AiUserPart } from './messages.ts'
 
@@ -46,12 +47,14 @@ export function aiSdk ({ stream, optionsSchema, allowUrl }: AiSdkOptions): Provi
     let messages = messagesOf(await conversationOf(context), allowUrl)
     try {
       for (;;) {
+        mapper.isFinished = false
         const result = await stream({ messages, content, options, context: trusted, session, signal })
         for await (const part of result.fullStream) {
           signal.throwIfAborted()
           yield * mapper.map(part)
         }
         signal.throwIfAborted()
+        if (!mapper.isFinished) throw cutError()
         const requests = mapper.approvals.splice(0)
         if (requests.length === 0) break
         const said = [...(await result.response)?.messages ?? []] as ResponseMessage[]

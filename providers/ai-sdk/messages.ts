@@ -34,10 +34,26 @@ export type AiMessage =
  * place, as the session would be stuck with it.
  */
 export function messagesOf (turns: Turn[], allowUrl?: AllowUrl): AiMessage[] {
-  return turns.flatMap((turn, i) => {
+  return withoutRepeats(turns.flatMap((turn, i): AiMessage[] => {
     if (turn.role === 'assistant') return spoken(turn)
-    return { role: 'user' as const, content: contentOf(turn.content, i === turns.length - 1, allowUrl) }
-  })
+    return [{ role: 'user', content: contentOf(turn.content, i === turns.length - 1, allowUrl) }]
+  }))
+}
+
+/** Messages of the user that follow each other are one, as a run that failed has no answer: strict services refuse two in a row. */
+function withoutRepeats (messages: AiMessage[]): AiMessage[] {
+  const merged: AiMessage[] = []
+  for (const message of messages) {
+    const last = merged.at(-1)
+    if (message.role === 'user' && last?.role === 'user') merged[merged.length - 1] = { role: 'user', content: joined(last.content, message.content) }
+    else merged.push(message)
+  }
+  return merged
+}
+
+function joined (one: string | AiUserPart[], other: string | AiUserPart[]): string | AiUserPart[] {
+  if (typeof one === 'string' && typeof other === 'string') return `${one}\n\n${other}`
+  return [one, other].flatMap((content) => typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content)
 }
 
 function spoken ({ text, toolCalls }: AssistantTurn): AiMessage[] {

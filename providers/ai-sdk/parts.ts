@@ -23,6 +23,8 @@ export interface ApprovalRequest {
 export class PartMapper {
   /** What the run has used so far. */
   usage: Usage | null = null
+  /** Whether the stream has told its end. */
+  isFinished = false
   /** Approvals that the newest stream has asked for. */
   readonly approvals: ApprovalRequest[] = []
   /** Why calls were refused, by the SDK's id. */
@@ -148,6 +150,7 @@ export class PartMapper {
   }
 
   #finish ({ finishReason, totalUsage }: StreamPart): ProviderEvent[] {
+    this.isFinished = true
     this.usage = sum(this.usage, usageOf(totalUsage))
     const problem = stopError(String(finishReason))
     if (problem !== null) throw new ProviderError(problem.message, { code: problem.code })

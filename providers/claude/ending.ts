@@ -5,7 +5,7 @@ import type { ProviderEvent } from '../../lib/provider/provider.ts'
 import type { ResultMessage } from './sdk.ts'
 
 /** What the agent says when it is to resume a session that it does not have. */
-const FORGOTTEN = /No conversation found/
+export const FORGOTTEN = /No conversation found/
 
 /** Whether the agent, in its result or on standard error, says that it does not have the session. */
 export function saysForgotten (text: string): boolean {

@@ -2,7 +2,7 @@
 import '../../lib/common/node-version.ts'
 import type { Logger } from '../../lib/common/logger.ts'
 import type { Provider } from '../../lib/provider/provider.ts'
-import { endingOf } from '../claude/ending.ts'
+import { endingOf, FORGOTTEN } from '../claude/ending.ts'
 import { MessageMapper } from '../claude/messages.ts'
 import type { ResultMessage, SdkMessage } from '../claude/sdk.ts'
 import { command, type CommandOptions } from './command.ts'
@@ -26,7 +26,8 @@ export function claudeCli ({ command: program = 'claude', args = [], ...options 
     args: ({ providerSessionId }) => [
       '-p', '--output-format', 'stream-json', '--verbose', '--include-partial-messages', ...(providerSessionId === null ? [] : ['--resume', providerSessionId]), ...args
     ],
-    reader: ({ log }) => claudeLines(log)
+    reader: ({ log }) => claudeLines(log),
+    forgets: FORGOTTEN
   })
 }
 

@@ -20,8 +20,10 @@ export function codexCli ({ command: program = 'codex', args = [], ...options }:
   return command({
     ...options,
     command: program,
-    args: ({ providerSessionId }) => ['exec', ...(providerSessionId === null ? [] : ['resume']), '--json', '--skip-git-repo-check', ...args, ...(providerSessionId === null ? [] : [providerSessionId]), '-'],
-    reader: codexLines
+    // `resume` takes few options of its own: those of `exec` stand before it.
+    args: ({ providerSessionId }) => ['exec', '--json', '--skip-git-repo-check', ...args, ...providerSessionId === null ? [] : ['resume', providerSessionId], '-'],
+    reader: codexLines,
+    forgets: /no rollout found/i
   })
 }
 

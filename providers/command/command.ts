@@ -30,6 +30,8 @@ export interface CommandOptions extends EnvironmentOptions, OrphanOptions {
   killGraceMs?: number
   /** For each message, how lines that are JSON objects are read. Default: those with a `kind` are events. */
   reader?: (run: RunContext) => ReadLine
+  /** What its error says when it does not have the native session any more. Then it is started once more, without one. Default: nothing. */
+  forgets?: RegExp
 }
 
 /**
@@ -40,7 +42,7 @@ export interface CommandOptions extends EnvironmentOptions, OrphanOptions {
  * MESSAGE_EMPTY, MESSAGE_HAS_NUL and MESSAGE_TOO_LONG.
  */
 export function command (options: CommandOptions): Provider {
-  const { command, args: given = [], allowLeadingDash = false, cwd, killGraceMs = 1_000, reader } = options
+  const { command, args: given = [], allowLeadingDash = false, cwd, killGraceMs = 1_000, reader, forgets } = options
   const groups = new Set<ProcessGroup>()
   lookAfterStrays(options)
 
@@ -61,6 +63,13 @@ export function command (options: CommandOptions): Provider {
   }
 
   async function * run (context: RunContext): AsyncGenerator<ProviderEvent> {
+    if (!(yield * attempt(context))) return
+    yield { kind: 'error', code: 'AGENT_FORGOT', message: 'The agent does not have the session any more, and starts anew.' }
+    yield * attempt({ ...context, providerSessionId: null })
+  }
+
+  /** Runs the command once; answers whether it does not have the session that it was to go on with. */
+  async function * attempt (context: RunContext): AsyncGenerator<ProviderEvent, boolean> {
     const { signal } = context
     signal.throwIfAborted()
     const group = start(context)
@@ -73,8 +82,11 @@ export function command (options: CommandOptions): Provider {
       yield * output.end()
       const exitCode = await group.exited
       const said = output.complete
+      const isForgotten = context.providerSessionId !== null && forgets?.test(`${said?.error?.message ?? ''} ${group.stderrTail}`) === true
+      if (exitCode !== 0 && isForgotten) return true
       if (exitCode !== 0 && said?.error === undefined) throw new ProviderError(failure(command, exitCode, group.stderrTail), { code: 'COMMAND_FAILED', exitCode })
       yield exitCode === 0 ? said ?? { kind: 'complete', exitCode } : { ...said!, exitCode }
+      return false
     } catch (error) {
       if (error instanceof ProviderError || group.child.pid !== undefined) throw error
       throw notStarted(command, error)

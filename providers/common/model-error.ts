@@ -18,19 +18,18 @@ function meaningOf (status: number, detail: string, model: string | undefined): 
   return ['MODEL_FAILED', `The model service answered with an error (${status}).`]
 }
 
-/** The failure that a model's reason to stop means; null if it stopped as it should. */
+// OpenAI's words, and those of services that hand on what their own models say. `other` and `unknown` are the AI SDK's for what it does not know.
+const STOPS = new Set(['stop', 'tool_calls', 'function_call', 'end_turn', 'stop_sequence', 'tool_use', 'eos', 'eos_token', 'complete', 'completed', 'finished', 'other', 'unknown'])
+const LENGTHS = new Set(['length', 'max_tokens', 'max_output_tokens', 'model_length'])
+const FILTERS = new Set(['content_filter', 'content_filtered', 'safety', 'recitation', 'prohibited_content', 'blocklist', 'refusal'])
+
+/** The failure that a model's reason to stop means; null if it stopped as it should. A word that nobody knows is no success. */
 export function stopError (reason: string): { code: string, message: string } | null {
-  switch (reason) {
-    case 'length':
-      return { code: 'MODEL_LENGTH', message: 'The answer was longer than the model may give.' }
-    case 'content_filter':
-    case 'content-filter':
-      return { code: 'MODEL_CONTENT_FILTER', message: 'The answer was stopped by the content filter of the model service.' }
-    case 'error':
-      return { code: 'MODEL_FAILED', message: 'The model service failed.' }
-    default:
-      return null
-  }
+  const said = reason.toLowerCase().replaceAll('-', '_')
+  if (STOPS.has(said)) return null
+  if (LENGTHS.has(said)) return { code: 'MODEL_LENGTH', message: 'The answer was longer than the model may give.' }
+  if (FILTERS.has(said)) return { code: 'MODEL_CONTENT_FILTER', message: 'The answer was stopped by the content filter of the model service.' }
+  return { code: 'MODEL_FAILED', message: 'The model service failed.' }
 }
 
 /** A service that hung up in the middle of its answer. */

@@ -7,6 +7,9 @@ import { cutError, modelError } from '../common/model-error.ts'
 import { Answer } from './answer.ts'
 import type { ChatMessage } from './messages.ts'
 
+/** How long what follows an answer's end, such as its usage, may take, in ms: some services leave the connection open. */
+const AFTER_END_MS = 2_000
+
 interface Request {
   model: string
   messages: ChatMessage[]
@@ -29,17 +32,17 @@ type Sdk = typeof OpenAI
 export async function * ask (sdk: Sdk, client: OpenAI, request: Request, { signal, timeoutMs, log }: AskOptions): AsyncGenerator<ProviderEvent, Answer> {
   // Timers know no longer times.
   const patience = Math.min(timeoutMs, 2 ** 31 - 1)
-  const silence = new Silence(patience)
+  const silence = new Silence()
   const answer = new Answer()
   let begun = false
   try {
     const body = { ...request, stream: true as const, stream_options: { include_usage: true } }
-    const stream = await silence.within(client.chat.completions.create(body, { signal: AbortSignal.any([signal, silence.signal]), timeout: patience }))
+    const stream = await silence.within(client.chat.completions.create(body, { signal: AbortSignal.any([signal, silence.signal]), timeout: patience }), patience)
     begun = true
     const chunks = stream[Symbol.asyncIterator]()
     try {
       for (;;) {
-        const { done, value } = await silence.within(chunks.next())
+        const { done, value } = await silence.within(chunks.next(), answer.finishReason === null ? patience : Math.min(patience, AFTER_END_MS))
         if (done === true) break
         yield * answer.take(value)
       }
@@ -48,9 +51,9 @@ export async function * ask (sdk: Sdk, client: OpenAI, request: Request, { signa
     }
     signal.throwIfAborted()
     // The SDK ends a stream that was aborted as if it were complete.
-    if (silence.signal.aborted) throw new ProviderError('The model fell silent in the middle of its answer.', { code: 'MODEL_CUT' })
-    // An answer whose end was never told: a proxy in between has closed it.
-    if (answer.finishReason === null && answer.usage === null) throw cutError()
+    if (silence.signal.aborted && answer.finishReason === null) throw new ProviderError('The model fell silent in the middle of its answer.', { code: 'MODEL_CUT' })
+    // An answer whose end was never told: a proxy in between has closed it, or the service broke off.
+    if (answer.finishReason === null) throw cutError()
   } catch (error) {
     signal.throwIfAborted()
     throw failureOf(sdk, error, { begun, model: request.model, apiKey: client.apiKey, log })
@@ -88,19 +91,14 @@ function failureOf (sdk: Sdk, error: unknown, { begun, model, apiKey, log }: Fai
 
 /** Aborts when what is waited for takes too long; what happens between two waits does not count. */
 class Silence {
-  readonly #ms: number
   readonly #abort = new AbortController()
-
-  constructor (ms: number) {
-    this.#ms = ms
-  }
 
   get signal (): AbortSignal {
     return this.#abort.signal
   }
 
-  async within<T> (waited: Promise<T>): Promise<T> {
-    const timer = setTimeout(() => this.#abort.abort(), this.#ms)
+  async within<T> (waited: Promise<T>, ms: number): Promise<T> {
+    const timer = setTimeout(() => this.#abort.abort(), ms)
     try {
       return await waited
     } finally {

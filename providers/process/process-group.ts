@@ -3,8 +3,10 @@ import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { constants } from 'node:os'
 import { killStrays, strayMark } from './strays.ts'
 
-/** The end of standard error that is kept, in characters: a run's error is cut at its own end, at twice as many. */
-const STDERR_TAIL = 2_048
+/** The beginning and the end of standard error that are kept, in characters each: a run's error is cut at its own end, at twice as many. */
+const STDERR_KEPT = 2_048
+/** Behind this a program says where in its own code it failed, at any length. */
+const BACKTRACE = /^\s*(Stack )?backtrace:/mi
 
 // Above this, Node's timers fire at once.
 const LONGEST_GRACE_MS = 2 ** 31 - 1
@@ -17,7 +19,8 @@ export class ProcessGroup {
    */
   readonly exited: Promise<number>
   readonly #killGraceMs: number
-  #stderr = ''
+  #stderrHead = ''
+  #stderrTail = ''
   #killTimer: NodeJS.Timeout | undefined
 
   /** Starts the command. Throws what `spawn` throws: NUL characters in a text, arguments that are too long. */
@@ -38,12 +41,17 @@ export class ProcessGroup {
     this.exited.catch(() => {})
     // A command that does not read its input closes the pipe; and an error of any pipe that has no listener ends the server.
     for (const pipe of [this.child.stdin, this.child.stdout, this.child.stderr]) pipe.on('error', () => {})
-    this.child.stderr.setEncoding('utf8').on('data', (text: string) => { this.#stderr = (this.#stderr + text).slice(-STDERR_TAIL) })
+    this.child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      this.#stderrHead += text.slice(0, STDERR_KEPT - this.#stderrHead.length)
+      this.#stderrTail = (this.#stderrTail + text).slice(-STDERR_KEPT)
+    })
   }
 
-  /** The end of what the command wrote to standard error. */
+  /** The end of what the command wrote to standard error; of one that adds a backtrace, what it wrote before that. */
   get stderrTail (): string {
-    return this.#stderr.trim()
+    const head = this.#stderrHead
+    const backtrace = head.search(BACKTRACE)
+    return (backtrace === -1 ? this.#stderrTail : head.slice(0, backtrace)).trim()
   }
 
   /** Asks the whole group to end, and kills it after the grace; a later call may shorten the grace. */

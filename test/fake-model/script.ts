@@ -25,7 +25,8 @@ const END: Ending = { how: 'stop', stop: { why: 'end' } }
 
 /** The words of users in a request, one for each of their turns, oldest first. */
 export function userTurns ({ turns }: Asked): string[] {
-  return turns.flatMap((turn) => turn.role === 'user' && turn.texts.length > 0 ? [turn.texts.at(-1)!] : [])
+  // What had no answer comes together with what was said next: the newest is the last paragraph.
+  return turns.flatMap((turn) => turn.role === 'user' && turn.texts.length > 0 ? [turn.texts.at(-1)!.split('\n\n').at(-1)!] : [])
 }
 
 /** What is to be done for a request. */

@@ -43,6 +43,19 @@ test('an event above its limit ends the run as failed, with what came before', a
   t.match(bytes.at(-1), { error: { code: 'EVENT_TOO_LARGE' } }, 'bytes, not characters')
 })
 
+test('a tool\'s input or result above the limit costs itself: there is a note in its place, and the run goes on', async (t) => {
+  const big = 'x'.repeat(2_000)
+  const events = await run(t, [
+    { kind: 'tool_use', toolId: '1', toolName: 'read', toolInput: { big } }, { kind: 'tool_update', toolId: '1', status: 'running', content: big },
+    { kind: 'tool_result', toolId: '1', toolResult: { content: [{ big }], isError: true } }, delta('after')
+  ], { eventBytes: 1_000 })
+  const note = /^\[Left out: 2\d\d\d bytes are more than an event may have\.\]$/
+  t.match(events.slice(0, 3), [{ kind: 'tool_use', toolName: 'read', toolInput: note }, { kind: 'tool_update', content: note }, { kind: 'tool_result', toolResult: { content: note, isError: true } }])
+  t.match(events.at(-1), { reason: 'finished' })
+  const name = await run(t, [{ kind: 'tool_use', toolId: '1', toolName: big, toolInput: big }], { eventBytes: 1_000 })
+  t.match(name.at(-1), { error: { code: 'EVENT_TOO_LARGE' } }, 'what else is too large ends the run')
+})
+
 test('a run has so many events and bytes, and what users saw of it is kept beyond that', async (t) => {
   function * flood (): Generator<ProviderEvent> { for (;;) yield delta('0123456789') }
   const many = await run(t, flood(), { maxEventsPerRun: 50 })

@@ -2,6 +2,7 @@ import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type Test } from 'tap'
 import type { Event } from '../../index.ts'
+import { claudeCli } from '../../providers/command/claude-cli.ts'
 import { codexCli, codexLines } from '../../providers/command/codex-cli.ts'
 import { serveApp } from '../helpers/build-app.ts'
 import { SseClient } from '../helpers/read-sse.ts'
@@ -74,7 +75,7 @@ test('what Codex writes of a turn has its place in the log, and its thread goes 
   ])
   t.match(events.at(-2), { content: 'exec --json --skip-git-repo-check --sandbox read-only - Do it.' })
   t.match(events.at(-1), { success: true, usage: { inputTokens: 10, outputTokens: 6, cachedInputTokens: 1, reasoningTokens: 2 } })
-  t.match((await say('More.')).at(-2), { content: 'exec resume --json --skip-git-repo-check --sandbox read-only s - More.' })
+  t.match((await say('More.')).at(-2), { content: 'exec --json --skip-git-repo-check --sandbox read-only resume s - More.' })
   t.notMatch(raw(), new RegExp(THREAD))
 })
 
@@ -96,3 +97,37 @@ test('tools of two turns have ids of their own', (t) => {
   t.equal(codexLines()({ type: 'something.new' }), null)
   t.end()
 })
+
+for (const [name, create, complaint] of [
+  ['codex exec', codexCli, 'Error: thread/resume failed: no rollout found for thread id x (code -32600)'], ['claude -p', claudeCli, 'No conversation found with session ID: x']
+] as const) {
+  test(`${name}: an agent that does not have its session any more starts anew, and the client is told; any other failure is a sentence`, async (t) => {
+    const program = join(tempDir(t), 'agent.mjs')
+    const isCodex = create === codexCli
+    const said = isCodex ? [lines.started, lines.says, lines.over] : [{ type: 'system', subtype: 'init', session_id: THREAD }, { type: 'result', subtype: 'success', is_error: false, result: 'Done', session_id: THREAD, usage: {} }]
+    writeFileSync(program, `#!${process.execPath}
+      import { readFileSync } from 'node:fs'
+      const message = readFileSync(0, 'utf8')
+      const isResumed = /resume/.test(process.argv.join(' '))
+      if (isResumed || message === 'fail') {
+        console.error(${JSON.stringify(complaint)}.replace('x', isResumed ? 'gone' : '') + '\\n\\nStack backtrace:\\n' + '   0: <unknown>\\n'.repeat(1000))
+        process.exit(1)
+      }
+      for (const line of ${JSON.stringify(said)}) console.log(JSON.stringify(line))`)
+    chmodSync(program, 0o755)
+    const { app, url } = await serveApp(t, { providers: { agent: create({ command: program }) } })
+    const client = await SseClient.open(`${url}/sessions/s/stream`)
+    const say = async (content: string): Promise<Event[]> => {
+      const { runId } = await app.agentRuns.startRun({ sessionId: 's', content })
+      await client.until(({ events }) => events.some((event) => event.runId === runId && event.kind === 'complete'))
+      return client.events.filter((event) => event.runId === runId)
+    }
+    t.match((await say('one')).at(-1), { success: true })
+    const second = await say('two')
+    t.match(second.filter(({ kind }) => kind === 'error'), [{ code: 'AGENT_FORGOT' }])
+    t.match(second.at(-1), { success: true })
+    const failed = (await say('fail')).at(-1)
+    t.match(failed, { success: false, error: { code: 'COMMAND_FAILED' } })
+    t.notMatch(JSON.stringify(failed), /backtrace|unknown/i)
+  })
+}

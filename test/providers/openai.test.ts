@@ -74,8 +74,8 @@ test('images go as data or by their address; what the model does not take is ref
   const refused = await chat.turn([{ type: 'file', mimeType: 'application/pdf', data: 'JVBERg==', name: 'a.pdf' }])
   t.match(completeOf(refused), { exitCode: 1, error: { code: 'UNSUPPORTED_CONTENT', message: 'The model takes no file (application/pdf) in a message.' } })
   t.equal(model.requests.length, 1)
-  t.equal(deltas(await chat.turn('on')), 'You said: on (turn 3)')
-  t.strictSame(model.last.body.messages.slice(2), [{ role: 'user', content: [{ type: 'text', text: '[file (application/pdf), not shown]' }] }, { role: 'user', content: 'on' }])
+  t.equal(deltas(await chat.turn('on')), 'You said: on (turn 2)')
+  t.strictSame(model.last.body.messages.slice(2), [{ role: 'user', content: [{ type: 'text', text: '[file (application/pdf), not shown]' }, { type: 'text', text: 'on' }] }])
 })
 
 test('files and sound go to an endpoint that takes them', async (t) => {

@@ -57,7 +57,7 @@ test('ids that popular libraries make are ids of sessions, on every door', async
     t.equal((await fetch(`${url}/sessions/${id}/messages`, { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{"content":"go"}' })).status, 202, id)
     const run = await agent.next()
     run.end()
-    t.equal((await (await fetch(`${url}/ai-sdk/${id}/messages`)).json() as { messages: unknown[] }).messages.length, 1, id)
+    t.equal((await (await fetch(`${url}/ai-sdk/${id}/messages`)).json() as { messages: unknown[] }).messages.length, 2, id)
     t.equal((await app.agentRuns.getSession(id))?.id, id)
   }
   for (const id of ['.hidden', 'dot.', '__proto__', '..', '.', 'a%2Fb', 'a%20b', 'a:b', 'ü']) {
