@@ -11,7 +11,7 @@ import type { PageLimit } from '../store/store.ts'
 const TAIL_EVENTS = 512
 const TAIL_BYTES = 512 * 1024
 /** An empty queue, as JSON. */
-const NOTHING = '[]'
+export const NOTHING_WAITS = '[]'
 
 /** How events look on one kind of wire; each turn's events are encoded once per format. */
 export interface Format<Chunk> {
@@ -28,9 +28,10 @@ export interface Follower {
   deliver (events: StoredEvent[], shared: SharedEncoding): boolean
   /** There is something new: catch up. */
   wake (): void
-  /** The number of the read of the queue that it knows. */
+  /** The number of the read of the queue behind which it knows that. */
   readonly queueRead: number
-  showQueue (frame: QueueFrame, read: number): void
+  /** What waits, by that read; `text` is the same as JSON. Whoever was told so already need not be told again. */
+  showQueue (frame: QueueFrame, text: string, read: number): void
 }
 
 /** The newest events of a session, contiguous up to the head. */
@@ -61,9 +62,8 @@ class HotTail {
 }
 
 /** What is known of a session's queue. */
-interface ShownQueue {
-  /** Null: only that it was read. */
-  frame: QueueFrame | null
+interface KnownQueue {
+  frame: QueueFrame
   /** The number of the read that brought it. */
   read: number
   /** What waits, as JSON. */
@@ -81,7 +81,7 @@ export class Channel {
   /** How often the queue was asked for. */
   #queueReads = 0
   /** Null while nothing waits, as far as is known, and nobody has to be told. */
-  #queue: ShownQueue | null = null
+  #queue: KnownQueue | null = null
 
   constructor (sessionId: string) {
     this.sessionId = sessionId
@@ -154,12 +154,12 @@ export class Channel {
 
   /** Whether something waits, as far as is known here. */
   get hasQueue (): boolean {
-    return this.#queue !== null && this.#queue.waiting !== NOTHING
+    return this.#queue !== null && this.#queue.waiting !== NOTHING_WAITS
   }
 
   /** What the session's view says waits; counts only if nothing is known yet. */
   noteQueue (waiting: WaitingMessage[]): void {
-    if (this.#queue === null && waiting.length > 0) this.#queue = { frame: null, read: 0, waiting: JSON.stringify(waiting) }
+    if (this.#queue === null && waiting.length > 0) this.#know(waiting, 0)
   }
 
   /** A read of the queue begins; its number. */
@@ -167,18 +167,19 @@ export class Channel {
     return ++this.#queueReads
   }
 
-  /** What that read has brought: live followers are told if it is news, the others when they come to be live. */
+  /** What that read has brought: live followers are told, the others when they come to be live. */
   showQueue (waiting: WaitingMessage[], read: number): void {
-    const text = JSON.stringify(waiting)
-    if (text === (this.#queue?.waiting ?? NOTHING)) return
-    this.#queue = { frame: { kind: 'queue_changed', sessionId: this.sessionId, waiting }, read, waiting: text }
+    this.#know(waiting, read)
     for (const follower of [...this.#live]) this.tellQueue(follower)
   }
 
-  /** Tells a live follower what waits, if that was read after its own beginning. */
+  /** Tells a live follower what waits, if the read began after its own: before that, it may know better. */
   tellQueue (follower: Follower): void {
-    const queue = this.#queue
-    if (queue?.frame != null && queue.read > follower.queueRead) follower.showQueue(queue.frame, queue.read)
+    if (this.#queue !== null && this.#queue.read > follower.queueRead) follower.showQueue(this.#queue.frame, this.#queue.waiting, this.#queue.read)
+  }
+
+  #know (waiting: WaitingMessage[], read: number): void {
+    this.#queue = { frame: { kind: 'queue_changed', sessionId: this.sessionId, waiting }, read, waiting: JSON.stringify(waiting) }
   }
 
   leave (follower: Follower): void {

@@ -9,7 +9,7 @@ import type { Frame } from '../protocol/frames.ts'
 import type { Owner, SessionState } from '../protocol/session.ts'
 import type { GapFrame, QueueFrame } from '../protocol/words.ts'
 import type { EventsPage, LogPage, PageLimit } from '../store/store.ts'
-import type { Channel, Follower, SharedEncoding } from './channel.ts'
+import { type Channel, type Follower, NOTHING_WAITS, type SharedEncoding } from './channel.ts'
 import { GuardedSink, type Sink } from './sink.ts'
 
 /** What is read and written at once; bounds what one slow client can hold in memory. */
@@ -67,7 +67,11 @@ export class Subscriber<Chunk> implements Follower {
   #mode: Mode = 'idle'
   #full = false
   #closing: Frame | null = null
+  /** Since it began to read. */
+  #isWoken = false
   #queueRead: number
+  /** What it was told that waits, as JSON. */
+  #queue = NOTHING_WAITS
 
   constructor (channel: Channel, sink: Sink<Chunk>, host: SubscriberHost, options: SubscriberOptions) {
     this.#channel = channel
@@ -95,13 +99,9 @@ export class Subscriber<Chunk> implements Follower {
     return this.#owner
   }
 
-  get queueRead (): number {
-    return this.#queueRead
-  }
+  get queueRead (): number { return this.#queueRead }
 
-  get cursor (): number {
-    return this.#cursor
-  }
+  get cursor (): number { return this.#cursor }
 
   /** Writes the first frames, then everything after the cursor. */
   start (): void {
@@ -110,6 +110,7 @@ export class Subscriber<Chunk> implements Follower {
     this.#first = null
     this.#gap = null
     const session = first?.session
+    if (session !== undefined && session.waiting.length > 0) this.#queue = JSON.stringify(session.waiting)
     this.#sink.frame({
       kind: 'chat_subscribed',
       sessionId: this.#channel.sessionId,
@@ -139,8 +140,10 @@ export class Subscriber<Chunk> implements Follower {
     return this.#mode === 'live'
   }
 
-  showQueue (frame: QueueFrame, read: number): void {
+  showQueue (frame: QueueFrame, text: string, read: number): void {
     this.#queueRead = read
+    if (text === this.#queue) return
+    this.#queue = text
     this.#sink.frame(frame)
   }
 
@@ -151,6 +154,7 @@ export class Subscriber<Chunk> implements Follower {
   }
 
   wake (): void {
+    this.#isWoken = true
     if (this.#full || this.#mode === 'catching-up' || this.#isClosed()) return
     this.#mode = 'catching-up'
     void this.#catchUp(null)
@@ -210,6 +214,7 @@ export class Subscriber<Chunk> implements Follower {
   /** Delivers a page from the store; false if there is none now: the session does not exist yet, or is not the client's. */
   async #readPage (): Promise<boolean> {
     const exists = this.#channel.head > 0
+    this.#isWoken = false
     const page = await this.#host.read(this.sessionId, this.#owner, this.#cursor)
     if (this.#isClosed()) return false
     if (page === 'deleted') {
@@ -228,7 +233,8 @@ export class Subscriber<Chunk> implements Follower {
     // It existed before we read, and was not shown to us: it has come to be somebody else's.
     if (exists || this.#closing !== null) this.#close(this.#closing)
     if (this.#isClosed()) return false
-    if (!this.#channel.awaitSession(this)) return true
+    // Something has happened while it read: it may have been created and deleted since.
+    if (this.#isWoken || !this.#channel.awaitSession(this)) return true
     this.#mode = 'idle'
     return false
   }

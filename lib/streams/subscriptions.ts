@@ -78,7 +78,7 @@ export class Subscriptions {
     this.#store = store
     this.#limits = limits
     this.#log = log
-    this.#queues = new Queues(store, log)
+    this.#queues = new Queues(store, log, (channel) => this.#channels.of(channel.sessionId) === channel)
     this.#streams = new Quota(limits.subscribersPerOwner)
     this.#waits = new Quota(limits.waitingSubscribersPerOwner)
   }
@@ -180,6 +180,7 @@ export class Subscriptions {
   /** Ends every subscription once it has what is committed, and tells each client when to come back. */
   finish (retryMs: () => number): void {
     this.#retryMs = retryMs
+    this.#queues.close()
     for (const subscriber of this.#open) this.#finish(subscriber, retryMs())
   }
 

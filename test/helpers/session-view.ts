@@ -38,7 +38,7 @@ export class SessionView {
     } else if (frame.kind === 'gap' && frame.reason === 'compacted') {
       this.gaps++
       this.#mayMiss = Math.max(this.#mayMiss, frame.to)
-    } else {
+    } else if (frame.kind !== 'queue_changed') {
       this.#fault(`a frame ${JSON.stringify(frame)}`)
     }
   }

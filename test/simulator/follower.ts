@@ -47,7 +47,8 @@ export class Follower {
     const { log, name } = this.reader
     const deadline = loop.now + PATIENCE_MS
     const deleted = (): boolean => ledger.deleted.has(log.id)
-    const there = (): boolean => deleted() ? this.#connection?.over === 'deleted' : this.#connection?.over === null && this.reader.isAtEnd()
+    const knowsQueue = (): boolean => this.reader.waiting.every((runId) => ledger.queue(log.id).includes(runId))
+    const there = (): boolean => deleted() ? this.#connection?.over === 'deleted' : this.#connection?.over === null && this.reader.isAtEnd() && knowsQueue()
     while (loop.now < deadline) {
       if (there()) return
       if (this.#connection === null || (this.#connection.over !== null && !deleted())) {
@@ -57,7 +58,7 @@ export class Follower {
       }
       await loop.sleep(50)
     }
-    journal.violation('C8', `${name} hangs at ${this.reader.cursor} of ${log.lastSeq} in ${log.id}${deleted() ? ', which was deleted' : ''}`)
+    journal.violation('C8', `${name} hangs at ${this.reader.cursor} of ${log.lastSeq}, with ${this.reader.waiting.length} that wait, in ${log.id}${deleted() ? ', which was deleted' : ''}`)
   }
 
   /** The connection is told that the server closes. */
@@ -85,7 +86,7 @@ export class Follower {
     const { log } = this.reader
     const server = prng.pick(this.#servers)
     const after = prng.pick([0, 0, prng.between(0, log.lastSeq)])
-    await this.#tried(() => server.ask((registry) => replay(registry, log, after, this.#world)))
+    await this.#tried(() => server.ask((registry) => replay(registry, log, after, this.#world), { inTime: false }))
   }
 
   /** What a server answers; null if it cannot, or does not want to. */

@@ -25,6 +25,8 @@ export class Reader {
   /** Messages of which deltas were gone, until they are set again. */
   readonly #torn = new Set<string>()
   #start: Start | null = null
+  /** The runs that wait, as it was told last. */
+  waiting: string[] = []
 
   constructor (name: string, log: SessionLog, world: World) {
     this.name = name
@@ -58,6 +60,7 @@ export class Reader {
   frame (frame: Frame, id?: number): void {
     this.#world.journal.note(`${this.name} ${JSON.stringify(frame)}`)
     if (this.#start !== null) return this.#subscribed(frame, id)
+    if (frame.kind === 'queue_changed') this.waiting = frame.waiting.map(({ runId }) => runId)
     if (frame.kind === 'chat_subscribed') this.#violation('C6', 'was subscribed twice')
     if (frame.kind === 'gap') this.#gap(frame)
   }
@@ -88,7 +91,8 @@ export class Reader {
     const { after } = this.#start!
     this.#start = null
     if (frame.kind !== 'chat_subscribed') return this.#violation('C6', `was sent ${frame.kind} before chat_subscribed`)
-    const { cursor, lastSeq, runId, pendingPermissions } = frame
+    const { cursor, lastSeq, runId, pendingPermissions, waiting } = frame
+    this.waiting = waiting.map(({ runId }) => runId)
     const expected = after === 'latest' ? lastSeq : after === null || after > lastSeq ? 0 : after
     if (cursor !== expected || id !== cursor) this.#violation('C1', `begins at ${cursor} with id ${id}, for ${after} of ${lastSeq}`)
     if (runId !== this.log.runningAt(lastSeq)) this.#violation('C1', `was told that ${runId} is running at ${lastSeq}`)

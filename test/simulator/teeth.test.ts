@@ -42,6 +42,13 @@ const broken: Record<string, { sabotage: (store: Store) => Store, rule: RegExp, 
   'no session is named as changed': {
     sabotage: but('changedSessions', (store) => async (cursor) => ({ cursor: (await store.changedSessions(cursor)).cursor, sessionIds: [], revised: [] })), rule: /C\d/
   },
+  'what waits is not told anew': {
+    sabotage: but('getSession', (store) => async (...args) => {
+      const session = await store.getSession(...args)
+      return session && { ...session, waiting: [{ runId: 'stale', messageId: 'm', preview: '', createdAt: '' }] }
+    }),
+    rule: /C8/
+  },
   'deletions are not told': {
     sabotage: but('lastSeqs', (store) => async (ids) => (await store.lastSeqs(ids)).map((seq) => seq ?? 0)), rule: /C8/, from: 160
   }
