@@ -100,7 +100,7 @@ test('the models\' providers refuse it too; later a note stands for it', async (
   const options = { model: 'fake', baseUrl: model.openaiUrl, apiKey: 'none' }
   t.match(await endsOf(openai(options), [image(IMAGE), 'on', image('data:image/png;base64,AAAA')], open), [refused, { reason: 'finished' }, { reason: 'finished' }])
   t.match(model.last.body.messages.map(({ content }: { content: unknown }) => content), [
-    [{ type: 'text', text: '[image (image/png), not shown]' }], 'on', /.*/, [{ type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } }]
+    [{ type: 'text', text: '[image (image/png), not shown]' }, { type: 'text', text: 'on' }], /.*/, [{ type: 'image_url', image_url: { url: 'data:image/png;base64,AAAA' } }]
   ])
   t.match(await endsOf(openai({ ...options, allowUrl }), [image(IMAGE)], open), [{ reason: 'finished' }])
   t.match(model.last.body.messages, [{ content: [{ image_url: { url: IMAGE } }] }])
@@ -112,7 +112,7 @@ test('the models\' providers refuse it too; later a note stands for it', async (
   }
   t.match(await endsOf(aiSdk({ stream }), [image(IMAGE), 'on'], open), [refused, { reason: 'finished' }])
   t.match(await endsOf(aiSdk({ stream, allowUrl }), [image(IMAGE)], open), [{ reason: 'finished' }])
-  t.match(asked, [[{ content: [{ type: 'text', text: '[image, not shown]' }] }, { content: 'on' }], [{ content: [{ type: 'image', image: new URL(IMAGE) }] }]])
+  t.match(asked, [[{ content: [{ type: 'text', text: '[image, not shown]' }, { type: 'text', text: 'on' }] }], [{ content: [{ type: 'image', image: new URL(IMAGE) }] }]])
 
   const prompts: unknown[] = []
   const sdk = async () => ({
