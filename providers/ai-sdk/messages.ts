@@ -3,6 +3,7 @@ import type { MessageContent, MessagePart } from '../../lib/protocol/words.ts'
 import { ProviderError } from '../../lib/provider/provider.ts'
 import { type AllowUrl, clientUrl } from '../common/client-url.ts'
 import type { AssistantTurn, ToolCall, Turn } from '../common/conversation.ts'
+import { withMergedUsers } from '../common/merged-users.ts'
 
 export type AiJson = null | string | number | boolean | AiJson[] | { [key: string]: AiJson }
 
@@ -34,26 +35,10 @@ export type AiMessage =
  * place, as the session would be stuck with it.
  */
 export function messagesOf (turns: Turn[], allowUrl?: AllowUrl): AiMessage[] {
-  return withoutRepeats(turns.flatMap((turn, i): AiMessage[] => {
+  return withMergedUsers(turns.flatMap((turn, i): AiMessage[] => {
     if (turn.role === 'assistant') return spoken(turn)
     return [{ role: 'user', content: contentOf(turn.content, i === turns.length - 1, allowUrl) }]
   }))
-}
-
-/** Messages of the user that follow each other are one, as a run that failed has no answer: strict services refuse two in a row. */
-function withoutRepeats (messages: AiMessage[]): AiMessage[] {
-  const merged: AiMessage[] = []
-  for (const message of messages) {
-    const last = merged.at(-1)
-    if (message.role === 'user' && last?.role === 'user') merged[merged.length - 1] = { role: 'user', content: joined(last.content, message.content) }
-    else merged.push(message)
-  }
-  return merged
-}
-
-function joined (one: string | AiUserPart[], other: string | AiUserPart[]): string | AiUserPart[] {
-  if (typeof one === 'string' && typeof other === 'string') return `${one}\n\n${other}`
-  return [one, other].flatMap((content) => typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content)
 }
 
 function spoken ({ text, toolCalls }: AssistantTurn): AiMessage[] {

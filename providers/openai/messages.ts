@@ -3,6 +3,7 @@ import type { MessageContent, MessagePart } from '../../lib/protocol/words.ts'
 import { ProviderError } from '../../lib/provider/provider.ts'
 import { type AllowUrl, clientUrl } from '../common/client-url.ts'
 import type { AssistantTurn, Turn } from '../common/conversation.ts'
+import { withMergedUsers } from '../common/merged-users.ts'
 
 /** A part of what a user says, as the API has it. */
 export type ChatPart =
@@ -35,26 +36,10 @@ const AUDIO: Record<string, 'wav' | 'mp3'> = { 'audio/wav': 'wav', 'audio/x-wav'
  * in older ones a note takes its place, as the session would be stuck with it.
  */
 export function messagesOf (turns: Turn[], accepts: ReadonlySet<Accepted>, allowUrl?: AllowUrl): ChatMessage[] {
-  return withoutRepeats(turns.flatMap((turn, i): ChatMessage[] => {
+  return withMergedUsers(turns.flatMap((turn, i): ChatMessage[] => {
     if (turn.role === 'assistant') return spoken(turn)
     return [{ role: 'user', content: contentOf(turn.content, i === turns.length - 1, (part) => partOf(part, accepts, allowUrl)) }]
   }))
-}
-
-/** Messages of the user that follow each other are one, as a run that failed has no answer: strict templates refuse two in a row. */
-function withoutRepeats (messages: ChatMessage[]): ChatMessage[] {
-  const merged: ChatMessage[] = []
-  for (const message of messages) {
-    const last = merged.at(-1)
-    if (message.role === 'user' && last?.role === 'user') merged[merged.length - 1] = { role: 'user', content: joined(last.content, message.content) }
-    else merged.push(message)
-  }
-  return merged
-}
-
-function joined (one: string | ChatPart[], other: string | ChatPart[]): string | ChatPart[] {
-  if (typeof one === 'string' && typeof other === 'string') return `${one}\n\n${other}`
-  return [one, other].flatMap((content) => typeof content === 'string' ? [{ type: 'text' as const, text: content }] : content)
 }
 
 /** What a tool came back with, as the model reads it. */
