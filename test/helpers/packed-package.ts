@@ -19,11 +19,8 @@ const NOT_PACKED = /^(node_modules|test|bench|simulator|examples|dist|\..*|.*\.(
 // What package managers say when they do not reach the registry.
 const UNREACHABLE = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|EHOSTUNREACH|ERR_SOCKET_TIMEOUT|ENOTCACHED/
 
-/**
- * Child processes of these tests are no part of what is covered: other files would be merged line by wrong line. And they run what was
- * compiled, on any Node: not with options that this one needs for TypeScript.
- */
-export const ENV = { ...process.env, _TAPJS_PROCESSINFO_COVERAGE_: '0', NODE_OPTIONS: '' }
+/** Child processes of these tests are no part of what is covered: other files would be merged line by wrong line. */
+export const ENV = { ...process.env, _TAPJS_PROCESSINFO_COVERAGE_: '0' }
 
 /** The packages, and where `npm publish` takes them from. */
 const FOLDERS = { 'fastify-agent-runs': '.', 'fastify-agent-runs-client': 'client', 'fastify-agent-runs-server': 'standalone/dist' }
