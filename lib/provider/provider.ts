@@ -54,6 +54,18 @@ export interface RunContext {
   log: Logger
 }
 
+/** What a provider can do, for people who build pages. What is left out is not known. */
+export interface ProviderAbilities {
+  /** Whether it takes images in a message. */
+  images?: boolean
+  /** Whether it takes other files in a message. */
+  files?: boolean
+  /** Whether its agent keeps the conversation itself, and goes on with it in the next message. */
+  resume?: boolean
+  /** Whether it may ask for permission. */
+  approvals?: boolean
+}
+
 /** An adapter that runs an agent. It knows nothing of HTTP, seqs or the store. */
 export interface Provider {
   /**
@@ -63,6 +75,8 @@ export interface Provider {
   run (context: RunContext): AsyncIterable<ProviderEvent>
   /** What clients may put into a message's `options`; without it they must be empty. */
   optionsSchema?: TSchema
+  /** What it can do now; it may learn more of its agent in time. */
+  abilities? (): ProviderAbilities
   /** Frees what the provider holds for a session. */
   endSession? (sessionId: string): Promise<void>
   /** Ends everything that still runs; called when the server closes. Idempotent. */

@@ -1,7 +1,7 @@
 /* Agents that speak the Agent Client Protocol: Claude Code, Codex, Gemini CLI, OpenCode, Goose, … */
 import '../../lib/common/node-version.ts'
 import type * as Sdk from '@agentclientprotocol/sdk'
-import Type from 'typebox'
+import Type, { type TSchema } from 'typebox'
 import { eventQueue } from '../../lib/provider/event-queue.ts'
 import type { Provider, ProviderEvent, RunContext } from '../../lib/provider/provider.ts'
 import type { UrlOptions } from '../common/client-url.ts'
@@ -9,7 +9,12 @@ import { environmentOf, type EnvironmentOptions } from '../process/environment.t
 import { loadPeer } from '../common/load-peer.ts'
 import { lookAfterStrays, type OrphanOptions } from '../process/strays.ts'
 import { Agent } from './agent.ts'
+import { ToldCommands } from './commands.ts'
+import type { Settings } from './settings.ts'
 import { WarmAgents } from './warm-agents.ts'
+
+/** What an option may be told by. */
+type Run = Pick<RunContext, 'session' | 'context'>
 
 export interface AcpOptions extends EnvironmentOptions, OrphanOptions, UrlOptions {
   /** The agent's program, found by PATH. Never passed to a shell. */
@@ -17,15 +22,31 @@ export interface AcpOptions extends EnvironmentOptions, OrphanOptions, UrlOption
   /** Its arguments. Default none. */
   args?: readonly string[]
   /** Where it works, as an absolute path, or how to tell by the run. Default: the server's working directory. */
-  cwd?: string | ((context: Pick<RunContext, 'session' | 'context'>) => string)
-  /** MCP servers that the agent is to use, as the protocol has them. Default none. */
-  mcpServers?: readonly unknown[]
+  cwd?: string | ((run: Run) => string)
+  /** How to log in to the agent when it asks for that: the id of one of its methods. Default: the run fails, and names the methods. */
+  authMethod?: string
+  /** The model, by the agent's id of it. Default: the agent's own choice. */
+  model?: string
+  /** Models that clients may choose by `options.model` of a message. Default none. */
+  models?: readonly string[]
+  /** The mode that each message begins in, by the agent's id of it. Default: the one that the agent is in. */
+  mode?: string
+  /** Modes that clients may choose by `options.mode`. Some let the agent do everything without being asked for. Default none. */
+  modes?: readonly string[]
+  /** Other options of the agent, by the ids of its `configOptions`. Default: as the agent has them. */
+  configOptions?: Record<string, string | boolean>
+  /** What clients may choose by `options.configOptions` of a message, by the same ids. Default none. */
+  configChoices?: Record<string, ReadonlyArray<string | boolean>>
+  /** MCP servers that the agent is to use, as the protocol has them, or how to tell by the run. Default none. */
+  mcpServers?: readonly unknown[] | ((run: Run) => readonly unknown[])
   /** How long an agent is kept for its session's next message, in ms; 0 = not at all. Default 300,000. */
   idleMs?: number
   /** How many agents may be there at once; the one that is idle longest goes first. Default 16. */
   maxAgents?: number
   /** How long it may take to start, in ms. Default 60,000. */
   startTimeoutMs?: number
+  /** How long it has to be silent after its answer before the turn is over, in ms: what it still sends belongs to it. Default 100. */
+  quietMs?: number
   /** How long it may take to hear that it is to stop, before it is ended, in ms. Default 2,000. */
   cancelGraceMs?: number
   /** How long it may take to end after SIGTERM, before SIGKILL, in ms. Default 1,000. */
@@ -36,12 +57,14 @@ export interface AcpOptions extends EnvironmentOptions, OrphanOptions, UrlOption
 
 /**
  * A provider that runs an agent which speaks the Agent Client Protocol over its standard input and output, one process for
- * each session. What it starts in its process group ends with it. Clients can set nothing. Needs the package
- * `@agentclientprotocol/sdk`.
+ * each session. What it starts in its process group ends with it. Its permission requests and questions become approvals. Clients
+ * can only choose among `models`, `modes` and `configChoices`, for one message each. Needs the package `@agentclientprotocol/sdk`.
  */
 export function acp (options: AcpOptions): Provider {
-  const { command, args = [], cwd = process.cwd(), allowUrl, mcpServers = [], idleMs = 300_000, maxAgents = 16, startTimeoutMs = 60_000, cancelGraceMs = 2_000, killGraceMs = 1_000, sdk: load = () => import('@agentclientprotocol/sdk') } = options
+  const { command, args = [], cwd = process.cwd(), allowUrl, mcpServers = [], authMethod, idleMs = 300_000, maxAgents = 16, startTimeoutMs = 60_000, quietMs = 100, cancelGraceMs = 2_000, killGraceMs = 1_000, sdk: load = () => import('@agentclientprotocol/sdk') } = options
   const agents = new WarmAgents({ idleMs, maxAgents })
+  const told = new ToldCommands()
+  let abilities: Agent['abilities'] | undefined
   lookAfterStrays(options)
 
   async function * run (context: RunContext): AsyncGenerator<ProviderEvent> {
@@ -50,7 +73,8 @@ export function acp (options: AcpOptions): Provider {
     const sdk = await loadPeer(load, '@agentclientprotocol/sdk', 'acp') as typeof Sdk
     const place = typeof cwd === 'function' ? cwd(context) : cwd
     const { agent, isNew } = await agents.take(session.id, providerSessionId, () => new Agent(sdk, {
-      command, args, cwd: place, env: environmentOf(options), allowUrl, mcpServers, log, startTimeoutMs, cancelGraceMs, killGraceMs
+      command, args, cwd: place, env: environmentOf(options), allowUrl, authMethod, log, startTimeoutMs, quietMs, cancelGraceMs, killGraceMs,
+      mcpServers: typeof mcpServers === 'function' ? mcpServers(context) : mcpServers
     }))
     const queue = eventQueue()
     let turn: Promise<void> | null = null
@@ -67,8 +91,11 @@ export function acp (options: AcpOptions): Provider {
     signal.addEventListener('abort', stop, { once: true })
     try {
       if (isNew) yield * open(agent, providerSessionId)
+      abilities = agent.abilities
+      yield * told.news(session.id, agent.commands)
       signal.throwIfAborted()
-      turn = agent.prompt(context, queue).then(({ stopReason, usage }) => {
+      turn = agent.prompt(context, queue, settingsOf(options, context)).then(({ stopReason, usage }) => {
+        for (const event of told.news(session.id, agent.commands)) queue.push(event)
         queue.push({ kind: 'complete', ...ending(stopReason), ...(usage && { usage }) })
         queue.end()
       }).catch((error: unknown) => queue.fail(error))
@@ -81,10 +108,36 @@ export function acp (options: AcpOptions): Provider {
 
   return {
     run,
-    optionsSchema: Type.Object({}, { additionalProperties: false }),
-    endSession: (sessionId) => agents.end(sessionId),
+    optionsSchema: optionsSchema(options),
+    abilities: () => ({ approvals: true, ...abilities }),
+    endSession: (sessionId) => {
+      told.forget(sessionId)
+      return agents.end(sessionId)
+    },
     close: () => agents.close(Math.min(killGraceMs, 500))
   }
+}
+
+function settingsOf ({ model, mode, configOptions }: AcpOptions, { options }: RunContext): Settings {
+  const chosen = options as Settings
+  return {
+    ...(model !== undefined && { model }),
+    ...(mode !== undefined && { mode }),
+    ...chosen,
+    configOptions: { ...configOptions, ...chosen.configOptions }
+  }
+}
+
+function optionsSchema ({ model, models = [], mode, modes = [], configChoices = {} }: AcpOptions): TSchema {
+  const choice = (values: ReadonlyArray<string | boolean>, always?: string): TSchema =>
+    Type.Optional(Type.Union([...new Set([...values, ...always === undefined ? [] : [always]])].map((value) => Type.Literal(value))))
+  const others = Object.entries(configChoices).map(([id, values]) => [id, choice(values)] as const)
+  const closed = { additionalProperties: false }
+  return Type.Object({
+    ...(models.length > 0 && { model: choice(models, model) }),
+    ...(modes.length > 0 && { mode: choice(modes, mode) }),
+    ...(others.length > 0 && { configOptions: Type.Optional(Type.Object(Object.fromEntries(others), closed)) })
+  }, closed)
 }
 
 async function * open (agent: Agent, providerSessionId: string | null): AsyncGenerator<ProviderEvent> {

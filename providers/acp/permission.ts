@@ -1,30 +1,21 @@
 /* An agent's permission request ↔ an approval. */
 import type { PermissionOption, RequestPermissionRequest, RequestPermissionResponse } from '@agentclientprotocol/sdk'
 import type { PermissionDecision } from '../../lib/protocol/words.ts'
-import type { EventQueue } from '../../lib/provider/event-queue.ts'
-import type { RunContext } from '../../lib/provider/provider.ts'
+import { ask, type Asking } from './questions.ts'
 
 const CANCELLED: RequestPermissionResponse = { outcome: { outcome: 'cancelled' } }
 
-/** Asks the session's clients; answers in the agent's own form. */
-export async function askPermission (
-  { requestPermission }: RunContext, queue: EventQueue, tool: { toolName: string, toolInput: unknown } | undefined, { toolCall, options }: RequestPermissionRequest, signal: AbortSignal
-): Promise<RequestPermissionResponse> {
-  try {
-    // What led to it comes before it in the log.
-    await queue.taken()
-    const decision = await requestPermission({
-      toolId: toolCall.toolCallId,
-      toolName: toolCall.name ?? tool?.toolName ?? toolCall.title ?? 'tool',
-      input: toolCall.rawInput ?? tool?.toolInput ?? null,
-      options: options.map(({ optionId, name, kind }) => ({ optionId, name, kind }))
-    }, { signal })
-    const optionId = chosen(decision, options)
-    return optionId === null ? CANCELLED : { outcome: { outcome: 'selected', optionId } }
-  } catch {
-    // The run has ended, or the agent has taken its request back.
-    return CANCELLED
-  }
+/** Asks the session's clients; answers in the agent's own form. `tool` is what is known of the call. */
+export async function askPermission (asking: Asking, tool: { toolName: string, toolInput: unknown } | undefined, { toolCall, options }: RequestPermissionRequest): Promise<RequestPermissionResponse> {
+  const decision = await ask(asking, {
+    toolId: toolCall.toolCallId,
+    toolName: toolCall.name ?? tool?.toolName ?? toolCall.title ?? 'tool',
+    input: toolCall.rawInput ?? tool?.toolInput ?? null,
+    options: options.map(({ optionId, name, kind }) => ({ optionId, name, kind }))
+  })
+  // Without a decision the run has ended, or the agent has taken its request back.
+  const optionId = decision === null ? null : chosen(decision, options)
+  return optionId === null ? CANCELLED : { outcome: { outcome: 'selected', optionId } }
 }
 
 /** The option that says what was decided; once is enough where nobody chose for ever. */

@@ -16,6 +16,18 @@ export class UpdateMapper {
   #speaking: { messageId?: string } | undefined
   /** What the agent said last of tokens and cost. */
   usage: Record<string, unknown> | undefined
+  readonly #messages = new Set<string>()
+  readonly #past: ReadonlySet<string>
+
+  /** `past` are ids of former turns: what still comes of them is dropped. */
+  constructor (past: Iterable<string> = []) {
+    this.#past = new Set(past)
+  }
+
+  /** Of the calls and messages so far. */
+  get ids (): string[] {
+    return [...this.#tools.keys(), ...this.#messages]
+  }
 
   /** The name and input of a tool that asks for permission. */
   tool (toolId: string): KnownTool | undefined {
@@ -41,6 +53,9 @@ export class UpdateMapper {
       // The client wrote that, and has it.
       case 'user_message_chunk':
         return []
+      // Kept for clients that come later, and told by whoever runs the agent.
+      case 'available_commands_update':
+        return []
       default: {
         const { sessionUpdate, _meta, ...data } = update
         return [{ kind: 'custom', name: sessionUpdate, data, transient: true }]
@@ -49,6 +64,8 @@ export class UpdateMapper {
   }
 
   #said (kind: 'stream_delta' | 'thinking_delta', block: ContentBlock, named: string | null | undefined): ProviderEvent[] {
+    if (named && this.#past.has(named)) return []
+    if (named) this.#messages.add(named)
     if (block.type !== 'text') return [{ kind: 'custom', name: 'content', data: block }]
     const message = named ? { messageId: named } : {}
     this.#speaking = message
@@ -62,10 +79,12 @@ export class UpdateMapper {
     return message === undefined ? [] : [{ kind: 'stream_end', ...message }]
   }
 
-  #tool (call: (ToolCall | ToolCallUpdate)): ProviderEvent[] {
+  #tool (call: Extract<SessionUpdate, { sessionUpdate: 'tool_call' | 'tool_call_update' }>): ProviderEvent[] {
     const { toolCallId: toolId, status } = call
-    const events = this.#pause()
     const known = this.#tools.get(toolId)
+    // Agents may number their calls anew in each turn: only a call that opens is surely of this one.
+    if (known === undefined && call.sessionUpdate === 'tool_call_update' && this.#past.has(toolId)) return []
+    const events = this.#pause()
     const tool = describe(call, known)
     // Agents open a call before they know what with; the fuller description replaces the first.
     if (known === undefined || JSON.stringify(tool) !== JSON.stringify(known)) {

@@ -4,8 +4,9 @@ import { atMost } from '../../lib/common/at-most.ts'
 import { eventQueue } from '../../lib/provider/event-queue.ts'
 import { ProviderError, type ProviderEvent, type RunContext } from '../../lib/provider/provider.ts'
 import type { AllowUrl } from '../common/client-url.ts'
-import { LineLimit } from '../process/line-limit.ts'
 import { ProcessGroup } from '../process/process-group.ts'
+import { ProtocolLines } from '../process/protocol-lines.ts'
+import { startError } from '../process/start-error.ts'
 import { endingOf, saysForgotten } from './ending.ts'
 import { MessageMapper } from './messages.ts'
 import { askPermission } from './permission.ts'
@@ -131,7 +132,7 @@ export class Turn {
     if (this.#over) return
     const exitCode = await this.#group?.exited.catch(() => null) ?? null
     if (this.#unreadable !== null) return this.#queue.fail(this.#unreadable)
-    if (exitCode === null) return this.#queue.fail(new ProviderError('The agent cannot be started.', { code: 'AGENT_NOT_STARTED', exitCode: 127, cause }))
+    if (exitCode === null) return this.#queue.fail(startError({ cwd: this.#given.cwd }, 'AGENT_NOT_STARTED', cause))
     const tail = this.#group!.stderrTail
     this.#forgot = this.#isForgotten(tail)
     if (this.#forgot) this.#queue.end()
@@ -184,13 +185,12 @@ export class Turn {
    * The agent's words, read no faster than the log takes what they say, and no line of them without an end: the SDK keeps
    * whatever it reads.
    */
-  async * #paced (stdout: Readable): AsyncGenerator<Buffer> {
-    const limit = new LineLimit()
+  async * #paced (stdout: Readable): AsyncGenerator<Uint8Array> {
+    const lines = new ProtocolLines((line) => this.#context.log.debug({ line }, 'the agent wrote a line that says nothing in its protocol'))
     try {
       for await (const chunk of stdout) {
         await this.#queue.room()
-        limit.take(chunk as Buffer)
-        yield chunk as Buffer
+        yield lines.take(chunk as Buffer)
       }
     } catch (error) {
       // Else it was killed in the middle of a word; its exit says so.

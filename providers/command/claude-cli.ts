@@ -27,6 +27,7 @@ export function claudeCli ({ command: program = 'claude', args = [], ...options 
       '-p', '--output-format', 'stream-json', '--verbose', '--include-partial-messages', ...(providerSessionId === null ? [] : ['--resume', providerSessionId]), ...args
     ],
     reader: ({ log }) => claudeLines(log),
+    isProtocol: true,
     forgets: FORGOTTEN
   })
 }

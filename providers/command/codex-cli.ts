@@ -23,6 +23,7 @@ export function codexCli ({ command: program = 'codex', args = [], ...options }:
     // `resume` takes few options of its own: those of `exec` stand before it.
     args: ({ providerSessionId }) => ['exec', '--json', '--skip-git-repo-check', ...args, ...providerSessionId === null ? [] : ['resume', providerSessionId], '-'],
     reader: codexLines,
+    isProtocol: true,
     forgets: /no rollout found/i
   })
 }

@@ -6,10 +6,13 @@ import { idArgument, MESSAGE, messageArgument } from '../process/arguments.ts'
 import { CommandOutput, type ReadLine } from './output.ts'
 import { environmentOf, type EnvironmentOptions } from '../process/environment.ts'
 import { ProcessGroup } from '../process/process-group.ts'
+import { isTooLong, startError } from '../process/start-error.ts'
 import { lookAfterStrays, type OrphanOptions } from '../process/strays.ts'
 
 /** A server that closes does not wait longer for a command, in ms. */
 const CLOSE_GRACE_MS = 500
+/** How long a command may take to exit once it has told how its turn ended, in ms. */
+const EXIT_MS = 2_000
 
 export interface CommandOptions extends EnvironmentOptions, OrphanOptions {
   /** The program, found by PATH. Never passed to a shell. */
@@ -30,6 +33,11 @@ export interface CommandOptions extends EnvironmentOptions, OrphanOptions {
   killGraceMs?: number
   /** For each message, how lines that are JSON objects are read. Default: those with a `kind` are events. */
   reader?: (run: RunContext) => ReadLine
+  /**
+   * Whether its lines are a protocol that tells how a turn ends: then other output is noise for the log, an exit without a
+   * `complete` is a failure, and a process that does not exit within 2 s of it is ended. Default false.
+   */
+  isProtocol?: boolean
   /** What its error says when it does not have the native session any more. Then it is started once more, without one. Default: nothing. */
   forgets?: RegExp
 }
@@ -42,7 +50,7 @@ export interface CommandOptions extends EnvironmentOptions, OrphanOptions {
  * MESSAGE_EMPTY, MESSAGE_HAS_NUL and MESSAGE_TOO_LONG.
  */
 export function command (options: CommandOptions): Provider {
-  const { command, args: given = [], allowLeadingDash = false, cwd, killGraceMs = 1_000, reader, forgets } = options
+  const { command, args: given = [], allowLeadingDash = false, cwd, killGraceMs = 1_000, reader, isProtocol = false, forgets } = options
   const groups = new Set<ProcessGroup>()
   lookAfterStrays(options)
 
@@ -58,7 +66,7 @@ export function command (options: CommandOptions): Provider {
       return group
     } catch (error) {
       if (asArgument && isTooLong(error)) throw new ProviderError('The message is too long for an argument of a program.', { code: 'MESSAGE_TOO_LONG', cause: error })
-      throw notStarted(command, error)
+      throw startError({ command, cwd }, 'COMMAND_NOT_STARTED', error)
     }
   }
 
@@ -76,21 +84,38 @@ export function command (options: CommandOptions): Provider {
     groups.add(group)
     const kill = (): void => group.kill()
     signal.addEventListener('abort', kill, { once: true })
+    let exitTimer: NodeJS.Timeout | undefined
+    let isOverdue = false
     try {
-      const output = new CommandOutput(reader?.(context))
-      for await (const text of group.child.stdout.setEncoding('utf8')) yield * output.take(text as string)
+      const output = new CommandOutput({ read: reader?.(context), isProtocol })
+      for await (const text of group.child.stdout.setEncoding('utf8')) {
+        yield * output.take(text as string)
+        if (isProtocol && output.complete !== null) {
+          // What it has started in the background may keep it for ever.
+          exitTimer ??= setTimeout(() => {
+            isOverdue = true
+            group.kill()
+          }, EXIT_MS)
+        }
+      }
       yield * output.end()
-      const exitCode = await group.exited
+      const exited = await group.exited
       const said = output.complete
-      const isForgotten = context.providerSessionId !== null && forgets?.test(`${said?.error?.message ?? ''} ${group.stderrTail}`) === true
+      const exitCode = isOverdue ? said!.exitCode ?? 0 : exited
+      const noise = output.noise.trim()
+      if (noise !== '') context.log.debug({ noise }, 'the command wrote lines that say nothing in its protocol')
+      const errors = group.stderrTail || noise
+      const isForgotten = context.providerSessionId !== null && forgets?.test(`${said?.error?.message ?? ''} ${errors}`) === true
       if (exitCode !== 0 && isForgotten) return true
-      if (exitCode !== 0 && said?.error === undefined) throw new ProviderError(failure(command, exitCode, group.stderrTail), { code: 'COMMAND_FAILED', exitCode })
+      if (said === null && isProtocol && exitCode === 0) throw new ProviderError(`"${command}" exited in the middle of its turn${errors === '' ? '.' : `: ${errors}`}`, { code: 'COMMAND_FAILED' })
+      if (exitCode !== 0 && said?.error === undefined) throw new ProviderError(failure(command, exitCode, errors), { code: 'COMMAND_FAILED', exitCode })
       yield exitCode === 0 ? said ?? { kind: 'complete', exitCode } : { ...said!, exitCode }
       return false
     } catch (error) {
       if (error instanceof ProviderError || group.child.pid !== undefined) throw error
-      throw notStarted(command, error)
+      throw startError({ command, cwd }, 'COMMAND_NOT_STARTED', error)
     } finally {
+      clearTimeout(exitTimer)
       signal.removeEventListener('abort', kill)
       group.kill()
       void group.exited.catch(() => {}).finally(() => groups.delete(group))
@@ -104,15 +129,6 @@ export function command (options: CommandOptions): Provider {
       await Promise.allSettled([...groups].map((group) => group.exited))
     }
   }
-}
-
-function notStarted (command: string, cause: unknown): ProviderError {
-  return new ProviderError(`"${command}" cannot be started.`, { code: 'COMMAND_NOT_STARTED', exitCode: 127, cause })
-}
-
-/** Linux takes no more than 128 KiB for one argument; Windows 32 KiB for all. */
-function isTooLong (error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'E2BIG' || error.code === 'ENAMETOOLONG')
 }
 
 function failure (command: string, exitCode: number, stderr: string): string {

@@ -1,13 +1,24 @@
 /* A command's standard output → events: JSON lines are read as the command means them, everything else is streamed text. */
 import type { ProviderEvent } from '../../lib/provider/provider.ts'
+import { objectIn } from '../process/protocol-lines.ts'
 
-/** A line longer than this is text, whatever it starts with, in characters. */
+/** A line longer than this is no JSON, whatever it starts with, in characters. */
 const MAX_JSON_LINE = 4 * 1024 * 1024
 
 type Complete = Extract<ProviderEvent, { kind: 'complete' }>
 
 /** The events that a line of JSON stands for; null if it is only text. */
 export type ReadLine = (value: Record<string, unknown>) => ProviderEvent[] | null
+
+/** Of the lines of a protocol that say nothing in it, so much of the end is kept, in characters. */
+const NOISE_KEPT = 2_048
+
+interface OutputOptions {
+  /** Default: objects with a `kind` are events. */
+  read?: ReadLine | undefined
+  /** Whether the lines are a protocol: then what `read` does not know is noise, and no part of the answer. Default false. */
+  isProtocol?: boolean
+}
 
 export class CommandOutput {
   /** The start of a line that may turn out to be JSON. */
@@ -16,10 +27,14 @@ export class CommandOutput {
   #inText = false
   /** What the command itself said of its end; the exit code is only known later. */
   complete: Complete | null = null
+  /** The end of what was noise. */
+  noise = ''
   readonly #read: ReadLine
+  readonly #isProtocol: boolean
 
-  constructor (read: ReadLine = readEvent) {
+  constructor ({ read = readEvent, isProtocol = false }: OutputOptions = {}) {
     this.#read = read
+    this.#isProtocol = isProtocol
   }
 
   /** The events in a piece of output; text goes out at once, without waiting for its line to end. */
@@ -30,12 +45,12 @@ export class CommandOutput {
     while (rest !== '') {
       const end = rest.indexOf('\n') + 1
       const line = end === 0 ? rest : rest.slice(0, end)
-      const mayBeJson = this.#atLineStart && line.startsWith('{') && line.length < MAX_JSON_LINE
+      const mayBeJson = this.#atLineStart && (this.#isProtocol || line.startsWith('{')) && line.length < MAX_JSON_LINE
       if (mayBeJson && end === 0) {
         this.#held = rest
         break
       }
-      events.push(...mayBeJson ? this.#line(line) : [this.#text(line)])
+      events.push(...mayBeJson ? this.#line(line) : this.#text(line))
       this.#atLineStart = end > 0
       rest = rest.slice(line.length)
     }
@@ -51,7 +66,7 @@ export class CommandOutput {
 
   #line (line: string): ProviderEvent[] {
     const read = this.#readLine(line)
-    if (read === null) return [this.#text(line)]
+    if (read === null) return this.#text(line)
     // What was said before is over: the history keeps it before what comes now.
     const events: ProviderEvent[] = this.#inText ? [{ kind: 'stream_end' }] : []
     this.#inText = false
@@ -64,16 +79,20 @@ export class CommandOutput {
 
   #readLine (line: string): ProviderEvent[] | null {
     try {
-      const value = JSON.parse(line) as unknown
+      const value = JSON.parse(this.#isProtocol ? objectIn(line) ?? '' : line) as unknown
       return typeof value === 'object' && value !== null ? this.#read(value as Record<string, unknown>) : null
     } catch {
       return null
     }
   }
 
-  #text (content: string): ProviderEvent {
+  #text (content: string): ProviderEvent[] {
+    if (this.#isProtocol) {
+      this.noise = (this.noise + content).slice(-NOISE_KEPT)
+      return []
+    }
     this.#inText = true
-    return { kind: 'stream_delta', content }
+    return [{ kind: 'stream_delta', content }]
   }
 }
 

@@ -14,6 +14,8 @@ export interface ToolCall {
   name: string
   input: unknown
   result: { content: unknown, isError: boolean }
+  /** What the provider that made the call has kept with it. */
+  modelState?: unknown
 }
 
 /** What an assistant said before its tools answered. It has text or calls, or both. */
@@ -76,7 +78,7 @@ export class Conversation {
         this.#speaking().thoughts.push(event.content)
         break
       case 'tool_use':
-        this.#call(event.toolId, event.toolName, event.toolInput)
+        this.#call(event.toolId, { name: event.toolName, input: event.toolInput, ...('modelState' in event && { modelState: event.modelState }) })
         break
       case 'tool_result': {
         const call = this.#calls.get(event.toolId)
@@ -92,13 +94,13 @@ export class Conversation {
     return this.#turns.flatMap((turn) => turn.role === 'user' ? turn : closed(turn) ?? [])
   }
 
-  #call (id: string, name: string, input: unknown): void {
+  #call (id: string, said: Pick<OpenCall, 'name' | 'input' | 'modelState'>): void {
     const known = this.#calls.get(id)
     if (known !== undefined) {
-      Object.assign(known, { name, input })
+      Object.assign(known, said)
       return
     }
-    const call: OpenCall = { id, name, input, result: null }
+    const call: OpenCall = { id, ...said, result: null }
     this.#calls.set(id, call)
     // Who calls again has read the results.
     this.#assistant(({ calls }) => calls.every(({ result }) => result === null)).calls.push(call)

@@ -7,14 +7,25 @@ export function modelError (status: number, { detail = '', model, cause }: { det
   return new ProviderError(message, { code, cause })
 }
 
+// The services have no common words for these.
+const TOO_LONG = /context.?(length|window|size|limit)|maximum.{0,20}(context|tokens?)|(prompt|input|request|conversation|messages?).{0,40}(too (long|large)|exceeds?)|too many (input )?tokens|token (count|limit).{0,30}exceed|reduce the length/i
+const FILTERED = /content.?(filter|policy|management)|responsible.?ai|safety|data_inspection_failed|flagged|moderation|blocked by/i
+const QUOTA = /insufficient.?(quota|balance|credits?|funds)|exceeded your current quota|billing|credit balance|payment required|out of credits/i
+const OVERLOADED = new Set([500, 502, 503, 504, 529])
+
 function meaningOf (status: number, detail: string, model: string | undefined): [code: string, message: string] {
-  if (status === 401 || status === 403) return ['MODEL_UNAUTHORIZED', 'The model service refuses the server\'s credentials.']
-  if (status === 404) return ['MODEL_NOT_FOUND', model === undefined ? 'The model service does not have the model.' : `The model service does not have the model "${model}".`]
-  if (status === 429) return ['MODEL_RATE_LIMITED', 'The model service takes no more requests for now; try again later.']
-  // The services have no common word for it.
-  if ((status === 400 || status === 413) && /context.?(length|window|size)|maximum context|prompt is too long|too many tokens/i.test(detail)) {
-    return ['MODEL_CONTEXT_TOO_LONG', 'The conversation is longer than the model takes.']
+  if (status === 402 || ((status === 429 || status === 403 || status === 400) && QUOTA.test(detail))) {
+    return ['MODEL_QUOTA_EXCEEDED', 'The server\'s account at the model service is used up.']
   }
+  if ((status === 400 || status === 413 || status === 422) && TOO_LONG.test(detail)) return ['MODEL_CONTEXT_TOO_LONG', 'The conversation is longer than the model takes.']
+  if ((status === 400 || status === 403 || status === 422) && FILTERED.test(detail)) return ['MODEL_CONTENT_FILTER', 'The content filter of the model service refused the conversation.']
+  if (status === 401 || status === 403) return ['MODEL_UNAUTHORIZED', 'The model service refuses the server\'s credentials.']
+  if (status === 404 || status === 405) {
+    const missing = model === undefined ? 'The model service does not have the model' : `The model service does not have the model "${model}"`
+    return ['MODEL_NOT_FOUND', `${missing}, or its address (baseUrl) is wrong.`]
+  }
+  if (status === 429) return ['MODEL_RATE_LIMITED', 'The model service takes no more requests for now; try again later.']
+  if (OVERLOADED.has(status)) return ['MODEL_FAILED', `The model service is busy or broken (${status}); try again later.`]
   return ['MODEL_FAILED', `The model service answered with an error (${status}).`]
 }
 

@@ -4,7 +4,7 @@ import type { APIError } from 'openai'
 import type { Logger } from '../../lib/common/logger.ts'
 import { ProviderError, type ProviderEvent } from '../../lib/provider/provider.ts'
 import { cutError, modelError } from '../common/model-error.ts'
-import { Answer } from './answer.ts'
+import { Answer, type Chunk } from './answer.ts'
 import type { ChatMessage } from './messages.ts'
 
 /** How long what follows an answer's end, such as its usage, may take, in ms: some services leave the connection open. */
@@ -33,13 +33,13 @@ export async function * ask (sdk: Sdk, client: OpenAI, request: Request, { signa
   // Timers know no longer times.
   const patience = Math.min(timeoutMs, 2 ** 31 - 1)
   const silence = new Silence()
-  const answer = new Answer()
+  const answer = new Answer(new Set(request.tools?.map(({ function: { name } }) => name)))
   let begun = false
   try {
     const body = { ...request, stream: true as const, stream_options: { include_usage: true } }
-    const stream = await silence.within(client.chat.completions.create(body, { signal: AbortSignal.any([signal, silence.signal]), timeout: patience }), patience)
+    const { data, response } = await silence.within(client.chat.completions.create(body, { signal: AbortSignal.any([signal, silence.signal]), timeout: patience }).withResponse(), patience)
     begun = true
-    const chunks = stream[Symbol.asyncIterator]()
+    const chunks = chunksOf(response, data)
     try {
       for (;;) {
         const { done, value } = await silence.within(chunks.next(), answer.finishReason === null ? patience : Math.min(patience, AFTER_END_MS))
@@ -47,7 +47,7 @@ export async function * ask (sdk: Sdk, client: OpenAI, request: Request, { signa
         yield * answer.take(value)
       }
     } finally {
-      await chunks.return?.()
+      await chunks.return(undefined)
     }
     signal.throwIfAborted()
     // The SDK ends a stream that was aborted as if it were complete.
@@ -60,6 +60,20 @@ export async function * ask (sdk: Sdk, client: OpenAI, request: Request, { signa
   }
   yield * answer.end()
   return answer
+}
+
+/** What a service answers, whether it streams it or not. */
+async function * chunksOf (response: Response, stream: AsyncIterable<Chunk>): AsyncGenerator<Chunk> {
+  const type = response.headers.get('content-type') ?? ''
+  if (type.includes('json') && !type.includes('jsonl') && !type.includes('ndjson')) {
+    const whole = await response.json() as Chunk & { error?: unknown }
+    if (whole.error) throw new ProviderError('The model service answered with an error.', { code: 'MODEL_FAILED', cause: whole.error })
+    yield whole
+  } else if (type.includes('html')) {
+    throw new ProviderError('What answers is no model service: its address (baseUrl) is wrong.', { code: 'MODEL_NOT_FOUND' })
+  } else {
+    yield * stream
+  }
 }
 
 interface Failed {

@@ -11,6 +11,8 @@ import { sum, type Usage } from '../common/usage.ts'
 import type { Answer } from './answer.ts'
 import { ask } from './ask.ts'
 import { type Accepted, type ChatMessage, messagesOf } from './messages.ts'
+import { fetchWithoutKeepAlives } from './keep-alives.ts'
+import { stateOf } from './model-state.ts'
 import { callTools, type Tool } from './tools.ts'
 
 export type { Accepted, ChatMessage, ChatPart, ChatToolCall } from './messages.ts'
@@ -44,7 +46,7 @@ export interface OpenAiOptions extends UrlOptions {
 /**
  * A provider that asks a model over Chat Completions, streaming, and calls tools of the app's own for it. The model is sent
  * the session's whole conversation each time. Clients can choose one of `models`, and nothing else. Needs the package `openai`.
- * Fails with MODEL_UNAUTHORIZED, MODEL_RATE_LIMITED, MODEL_NOT_FOUND, MODEL_UNREACHABLE, MODEL_CONTEXT_TOO_LONG, MODEL_FAILED,
+ * Fails with MODEL_UNAUTHORIZED, MODEL_RATE_LIMITED, MODEL_QUOTA_EXCEEDED, MODEL_NOT_FOUND, MODEL_UNREACHABLE, MODEL_CONTEXT_TOO_LONG, MODEL_FAILED,
  * MODEL_CUT, MODEL_LENGTH, MODEL_CONTENT_FILTER, MODEL_TOO_MANY_STEPS, and UNSUPPORTED_CONTENT.
  */
 export function openai (options: OpenAiOptions): Provider {
@@ -70,7 +72,7 @@ export function openai (options: OpenAiOptions): Provider {
     try {
       signal.throwIfAborted()
       const { sdk, client } = await connect()
-      const messages = messagesOf(await conversationOf(context), accepted, allowUrl)
+      const messages = messagesOf(await conversationOf(context), { accepts: accepted, model: chosen, allowUrl })
       if (system !== undefined) messages.unshift({ role: 'system', content: system })
       for (let step = 1; ; step++) {
         const request = { model: chosen, messages: await trim([...messages]), ...(described.length > 0 && { tools: described }) }
@@ -81,7 +83,8 @@ export function openai (options: OpenAiOptions): Provider {
         if (answer.calls.length === 0) break
         // Nobody would read what comes of them.
         if (step >= maxSteps) throw new ProviderError(`The model wants to use tools after ${maxSteps} steps still.`, { code: 'MODEL_TOO_MANY_STEPS' })
-        messages.push(answer.message(), ...yield * callTools(answer.calls, tools, context, signal))
+        const modelState = stateOf(chosen, answer.reasoning, answer.calls)
+        messages.push(answer.message(), ...yield * callTools(answer.calls, tools, context, { signal, modelState }))
       }
       yield { kind: 'complete', exitCode: 0, ...(usage && { usage: { ...usage } }) }
     } catch (error) {
@@ -112,6 +115,7 @@ async function load ({ baseUrl, apiKey = process.env['OPENAI_API_KEY'], headers 
     apiKey: apiKey || 'none',
     ...(baseUrl !== undefined && { baseURL: baseUrl }),
     ...(headers !== undefined && { defaultHeaders: headers }),
+    fetch: fetchWithoutKeepAlives,
     // It would write what a model says to the console.
     logLevel: 'off'
   })

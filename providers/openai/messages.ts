@@ -4,6 +4,8 @@ import { ProviderError } from '../../lib/provider/provider.ts'
 import { type AllowUrl, clientUrl } from '../common/client-url.ts'
 import type { AssistantTurn, Turn } from '../common/conversation.ts'
 import { withMergedUsers } from '../common/merged-users.ts'
+import { stateFor } from './model-state.ts'
+import type { ReasoningFields } from './reasoning.ts'
 
 /** A part of what a user says, as the API has it. */
 export type ChatPart =
@@ -23,7 +25,7 @@ export interface ChatToolCall {
 export type ChatMessage =
   | { role: 'system', content: string }
   | { role: 'user', content: string | ChatPart[] }
-  | { role: 'assistant', content: string | null, tool_calls?: ChatToolCall[] }
+  | { role: 'assistant', content: string | null, tool_calls?: ChatToolCall[] } & ReasoningFields
   | { role: 'tool', tool_call_id: string, content: string }
 
 /** What an endpoint takes besides text. `file` is PDF, `audio` is WAV and MP3; both only in the message itself. */
@@ -31,13 +33,20 @@ export type Accepted = 'image' | 'file' | 'audio'
 
 const AUDIO: Record<string, 'wav' | 'mp3'> = { 'audio/wav': 'wav', 'audio/x-wav': 'wav', 'audio/mpeg': 'mp3', 'audio/mp3': 'mp3' }
 
+interface MessagesOptions {
+  accepts: ReadonlySet<Accepted>
+  /** The model that is asked. */
+  model: string
+  allowUrl?: AllowUrl | undefined
+}
+
 /**
  * The messages of a conversation. Throws a ProviderError UNSUPPORTED_CONTENT if the newest turn holds what is not accepted;
  * in older ones a note takes its place, as the session would be stuck with it.
  */
-export function messagesOf (turns: Turn[], accepts: ReadonlySet<Accepted>, allowUrl?: AllowUrl): ChatMessage[] {
+export function messagesOf (turns: Turn[], { accepts, model, allowUrl }: MessagesOptions): ChatMessage[] {
   return withMergedUsers(turns.flatMap((turn, i): ChatMessage[] => {
-    if (turn.role === 'assistant') return spoken(turn)
+    if (turn.role === 'assistant') return spoken(turn, model)
     return [{ role: 'user', content: contentOf(turn.content, i === turns.length - 1, (part) => partOf(part, accepts, allowUrl)) }]
   }))
 }
@@ -47,13 +56,14 @@ export function resultText (content: unknown): string {
   return typeof content === 'string' ? content : JSON.stringify(content) ?? ''
 }
 
-function spoken ({ text, toolCalls }: AssistantTurn): ChatMessage[] {
+function spoken ({ text, toolCalls }: AssistantTurn, model: string): ChatMessage[] {
+  const { reasoning, extra } = stateFor(model, toolCalls[0]?.modelState) ?? {}
   const calls = toolCalls.map(({ id, name, input }): ChatToolCall => {
     // What was no JSON when the model wrote it would be refused when it is read again.
-    return { id, type: 'function', function: { name, arguments: JSON.stringify(typeof input === 'object' && input !== null ? input : {}) } }
+    return { ...extra?.[id], id, type: 'function', function: { name, arguments: JSON.stringify(typeof input === 'object' && input !== null ? input : {}) } }
   })
   return [
-    { role: 'assistant', content: text === '' ? null : text, ...(calls.length > 0 && { tool_calls: calls }) },
+    { role: 'assistant', content: text === '' ? null : text, ...reasoning, ...(calls.length > 0 && { tool_calls: calls }) },
     ...toolCalls.map(({ id, result }): ChatMessage => ({ role: 'tool', tool_call_id: id, content: resultText(result.content) }))
   ]
 }

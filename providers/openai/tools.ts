@@ -1,9 +1,10 @@
 /* The app's own tools: asks for permission where one needs it, and runs them. */
 import { eventQueue, type EventQueue } from '../../lib/provider/event-queue.ts'
 import { ProviderError, type ProviderEvent, type RunContext } from '../../lib/provider/provider.ts'
-import { isObject } from './answer.ts'
+import { isObject } from './call-assembly.ts'
 import { type ChatMessage, resultText } from './messages.ts'
 import type { ModelCall } from './model-call.ts'
+import type { ModelState } from './model-state.ts'
 
 /** A tool that the model may call. */
 export interface Tool {
@@ -35,10 +36,12 @@ interface Outcome {
 
 /**
  * Makes calls, all at once, as the model asked for them. Yields them and their results as they come; answers the results as
- * the model reads them, in the order of the calls.
+ * the model reads them, in the order of the calls. The log keeps `modelState` with the first call.
  */
-export async function * callTools (calls: ModelCall[], tools: Record<string, Tool>, context: RunContext, signal: AbortSignal): AsyncGenerator<ProviderEvent, ChatMessage[]> {
-  for (const call of calls) yield { kind: 'tool_use', toolId: call.id, toolName: call.name, toolInput: inputOf(call) ?? call.json }
+export async function * callTools (calls: ModelCall[], tools: Record<string, Tool>, context: RunContext, { signal, modelState }: { signal: AbortSignal, modelState: ModelState | undefined }): AsyncGenerator<ProviderEvent, ChatMessage[]> {
+  for (const [i, call] of calls.entries()) {
+    yield { kind: 'tool_use', toolId: call.id, toolName: call.name || 'unnamed', toolInput: inputOf(call) ?? call.json, ...(i === 0 && modelState !== undefined && { modelState }) }
+  }
   const queue = eventQueue()
   // A tool may not listen to the signal: nobody waits for it.
   const stop = (): void => queue.end()

@@ -60,7 +60,7 @@ test('the exit code is the run\'s, and the end of standard error says why', asyn
 
 test('a command that cannot be started, and content that it cannot take, are failures that say so', async (t) => {
   const missing = await run(t, { command: '/no/such/agent' })
-  t.match(missing.last, { exitCode: 127, reason: 'failed', error: { code: 'COMMAND_NOT_STARTED', message: '"/no/such/agent" cannot be started.' } })
+  t.match(missing.last, { exitCode: 127, reason: 'failed', error: { code: 'COMMAND_NOT_STARTED', message: '"/no/such/agent" cannot be started: there is no such program. Install it, or name it by its path.' } })
   const image = await run(t, node(''), [{ type: 'image', mimeType: 'image/png', url: 'https://x/y.png' }])
   t.match(image.last, { error: { code: 'UNSUPPORTED_CONTENT' } })
 })

@@ -74,11 +74,15 @@ test('acp: what is no message of the protocol is left out, and the run goes on',
   }
 })
 
+test('acp: an agent that can do null is one that can do nothing more', async (t) => {
+  const { say } = await world(t, acpAgent({ onInitialize: 'answer({ protocolVersion: 1, agentCapabilities: null })' }))
+  t.match((await say()).at(-1), { kind: 'complete', reason: 'finished' })
+})
+
 for (const [what, script, error] of [
   ['opens a session without an id', { onNew: 'answer({})' }, { code: 'AGENT_INCOMPATIBLE' }],
   ['opens a session whose id is no text', { onNew: 'answer({ sessionId: { a: 1 } })' }, { code: 'AGENT_INCOMPATIBLE' }],
   ['says hello with nothing', { onInitialize: 'answer(null)' }, { code: String }],
-  ['can do null', { onInitialize: 'answer({ protocolVersion: 1, agentCapabilities: null })' }, { code: String }],
   ['stops for no reason', { onPrompt: 'answer({})' }, { code: 'AGENT_FAILED' }],
   ['stops for a reason that is no word', { onPrompt: 'answer({ stopReason: "<b>" })' }, { code: 'AGENT_FAILED' }],
   ['stops for an object', { onPrompt: 'answer({ stopReason: { a: 1 } })' }, { code: 'AGENT_FAILED' }],
