@@ -272,7 +272,7 @@ export class Agent {
     try {
       return await work
     } catch (error) {
-      if (this.#group.child.pid === undefined) throw startError(this.#options, 'AGENT_NOT_STARTED', error)
+      if (this.#group.child.pid === undefined) throw startError(this.#options, 'AGENT_NOT_STARTED', await this.#group.exited.catch((cause: unknown) => cause))
       if (error instanceof this.#sdk.RequestError && !this.#connection.signal.aborted) throw this.#refusal(error)
       this.#group.kill()
       const exitCode = await this.exited

@@ -4,7 +4,8 @@ import Type from 'typebox'
 import type { Provider, ProviderEvent, RunContext } from '../../lib/provider/provider.ts'
 import { idArgument } from '../process/arguments.ts'
 import type { UrlOptions } from '../common/client-url.ts'
-import { environmentOf, type EnvironmentOptions } from '../process/environment.ts'
+import type { EnvironmentOptions } from '../process/environment.ts'
+import { claudeEnvironment } from './environment.ts'
 import { loadPeer } from '../common/load-peer.ts'
 import { lookAfterStrays, type OrphanOptions } from '../process/strays.ts'
 import type { Sdk } from './sdk.ts'
@@ -72,7 +73,7 @@ export function claude (options: ClaudeOptions = {}): Provider {
     const turn = async function * (resume: string | null): AsyncGenerator<ProviderEvent, boolean> {
       signal.throwIfAborted()
       const turn = new Turn(sdk, context, {
-        resume, options: sdkOptions(options, context), cwd: typeof cwd === 'function' ? cwd(context) : cwd, env: environmentOf(options), allowUrl, killGraceMs
+        resume, options: sdkOptions(options, context), cwd: typeof cwd === 'function' ? cwd(context) : cwd, env: claudeEnvironment(options), allowUrl, killGraceMs
       })
       turns.add(turn)
       const gone = turn.ended.then(() => {

@@ -3,6 +3,7 @@ import '../../lib/common/node-version.ts'
 import type { Logger } from '../../lib/common/logger.ts'
 import type { Provider } from '../../lib/provider/provider.ts'
 import { endingOf, FORGOTTEN } from '../claude/ending.ts'
+import { FOREGROUND } from '../claude/environment.ts'
 import { MessageMapper } from '../claude/messages.ts'
 import type { ResultMessage, SdkMessage } from '../claude/sdk.ts'
 import { command, type CommandOptions } from './command.ts'
@@ -22,6 +23,7 @@ export interface ClaudeCliOptions extends Pick<CommandOptions, 'cwd' | 'env' | '
 export function claudeCli ({ command: program = 'claude', args = [], ...options }: ClaudeCliOptions = {}): Provider {
   return command({
     ...options,
+    env: { ...FOREGROUND, ...options.env },
     command: program,
     args: ({ providerSessionId }) => [
       '-p', '--output-format', 'stream-json', '--verbose', '--include-partial-messages', ...(providerSessionId === null ? [] : ['--resume', providerSessionId]), ...args

@@ -8,8 +8,8 @@ export function modelError (status: number, { detail = '', model, cause }: { det
 }
 
 // The services have no common words for these.
-const TOO_LONG = /context.?(length|window|size|limit)|maximum.{0,20}(context|tokens?)|(prompt|input|request|conversation|messages?).{0,40}(too (long|large)|exceeds?)|too many (input )?tokens|token (count|limit).{0,30}exceed|reduce the length/i
-const FILTERED = /content.?(filter|policy|management)|responsible.?ai|safety|data_inspection_failed|flagged|moderation|blocked by/i
+const TOO_LONG = /context.?(length|window|size|limit)|maximum.{0,20}(context|prompt|tokens?)|(prompt|input|request|conversation).{0,40}(too (long|large)|exceeds?)|too many (input )?tokens|token (count|limit).{0,30}exceed|reduce the length/i
+const FILTERED = /content.?(filter|policy|management)|responsible.?ai|safety|data_inspection_failed|flagged|moderation|inappropriate content|blocked by/i
 const QUOTA = /insufficient.?(quota|balance|credits?|funds)|exceeded your current quota|billing|credit balance|payment required|out of credits/i
 const OVERLOADED = new Set([500, 502, 503, 504, 529])
 

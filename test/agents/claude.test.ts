@@ -109,6 +109,14 @@ test('a native id that a tool prints and the agent repeats goes out as the sessi
   await world.assertSecret(t)
 })
 
+test('work in the background is refused in words: the agent ends with its turn', { skip }, async (t) => {
+  const world = await ClaudeWorld.open(t, { permissionMode: 'bypassPermissions', env: { IS_SANDBOX: '1' } })
+  await world.say(`USE_TOOL ${JSON.stringify({ command: 'sleep 60; touch late', description: 'test', run_in_background: true })}`)
+  await world.event('complete')
+  t.match(world.lines.slice(-3), [/^result: .*unexpected parameter `run_in_background`.*"isError":true/, /^assistant: The tool failed/, 'complete: finished'])
+  await world.gone(t)
+})
+
 test('images and PDFs reach the model', { skip }, async (t) => {
   const world = await ClaudeWorld.open(t)
   const gif = 'R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7'

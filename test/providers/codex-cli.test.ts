@@ -6,6 +6,7 @@ import { claudeCli } from '../../providers/command/claude-cli.ts'
 import { codexCli, codexLines } from '../../providers/command/codex-cli.ts'
 import { serveApp } from '../helpers/build-app.ts'
 import { SseClient } from '../helpers/read-sse.ts'
+import { conversation, textOf } from '../helpers/scripted-acp.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
 
 // As Codex 0.16x wrote them, but for the ids.
@@ -131,3 +132,34 @@ for (const [name, create, complaint] of [
     t.notMatch(JSON.stringify(failed), /backtrace|unknown/i)
   })
 }
+
+/** A program that writes this to its output, and then does that. */
+function program (t: Test, output: string, then = ''): string {
+  const path = join(tempDir(t), 'agent.mjs')
+  writeFileSync(path, `#!${process.execPath}\nprocess.stdout.write(${JSON.stringify(output)}, () => { ${then} })`)
+  chmodSync(path, 0o755)
+  return path
+}
+
+const RESULT = JSON.stringify({ type: 'result', subtype: 'success', is_error: false, session_id: 'native-0123' })
+
+test('banners and escape sequences of a protocol are no part of the answer', async (t) => {
+  const said = JSON.stringify({ type: 'assistant', message: { id: 'm', content: [{ type: 'text', text: 'fine' }] } })
+  const { say } = await conversation(t, claudeCli({ command: program(t, `Update available!\n\u001b[33m{ warning }\u001b[0m\n\u001b[0m${said}\u001b[0m\r\n${RESULT}`) }))
+  const events = await say()
+  t.equal(textOf(events), 'fine')
+  t.notOk(events.some(({ kind }) => kind === 'stream_delta'))
+  t.match(events.at(-1), { reason: 'finished' })
+})
+
+test('an agent that has told its result and does not exit is ended, and its turn counts', async (t) => {
+  const { say } = await conversation(t, claudeCli({ command: program(t, `${RESULT}\n`, 'setInterval(() => {}, 1000)') }))
+  t.match((await say()).at(-1), { kind: 'complete', reason: 'finished', exitCode: 0 })
+})
+
+test('an agent that exits without a word about its turn fails it, with what it wrote', async (t) => {
+  const silent = await conversation(t, claudeCli({ command: program(t, '') }))
+  t.match((await silent.say()).at(-1), { reason: 'failed', error: { code: 'COMMAND_FAILED', message: /exited in the middle of its turn\.$/ } })
+  const speaking = await conversation(t, codexCli({ command: program(t, 'Please run codex login.\n', 'process.exit(1)') }))
+  t.match((await speaking.say()).at(-1), { reason: 'failed', exitCode: 1, error: { code: 'COMMAND_FAILED', message: /Please run codex login\.$/ } })
+})

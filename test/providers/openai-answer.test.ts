@@ -58,6 +58,14 @@ for (const [what, deltas] of Object.entries({
   'that all have the same index': [call({ index: 0, id: 'a', function: { name: 'look', arguments: '{"n":1}' } }), call({ index: 0, id: 'b', function: { name: 'look', arguments: '{"n":2}' } })],
   'that repeat their id': [call({ index: 0, id: 'a', function: { name: 'look', arguments: '{"n":' } }), call({ index: 0, id: 'a', function: { arguments: '1}' } }), call({ index: 1, id: 'b', function: { name: 'look', arguments: '{"n":2}' } })],
   'without ids': [call({ index: 0, function: { name: 'look', arguments: '{"n":1}' } }), call({ index: 1, id: '', function: { name: 'look', arguments: '{"n":2}' } })],
+  'whose index is null': [call({ index: null, id: 'a', function: { name: 'look', arguments: '{"n":1}' } }), call({ index: null, id: 'b', function: { name: 'look', arguments: '{"n":2}' } })],
+  'that are all whole, without an index and an id': [{ tool_calls: [{ function: { name: 'look', arguments: '{"n":1}' } }, { function: { name: 'look', arguments: '{"n":2}' } }] }],
+  'in pieces, all of the same index': [call({ index: 0, id: 'a', function: { name: 'look', arguments: '' } }), call({ index: 0, function: { arguments: '{"n":1}' } }), call({ index: 0, id: 'b', function: { name: 'look', arguments: '' } }), call({ index: 0, function: { arguments: '{"n":2}' } })],
+  'that get a new id with each piece': [call({ index: 0, id: 'a', function: { name: 'look', arguments: '{"n"' } }), call({ index: 0, id: 'a2', function: { arguments: ':1}' } }), call({ index: 1, id: 'b', function: { name: 'look', arguments: '{"n"' } }), call({ index: 1, id: 'b2', function: { arguments: ':2}' } })],
+  'whose name comes with each piece': [call({ index: 0, id: 'a', function: { name: 'look', arguments: '{"n"' } }), call({ index: 0, id: 'a', function: { name: 'look', arguments: ':1}' } }), call({ index: 1, id: 'b', function: { name: 'look', arguments: '{"n":2}' } }), call({ index: 1, id: 'b', function: { name: 'look', arguments: '' } })],
+  'whose id and name come late, and the name in pieces': [call({ index: 0, function: { arguments: '' } }), call({ index: 0, id: 'a', function: { name: 'lo' } }), call({ index: 0, function: { name: 'ok', arguments: '{"n":1}' } }), call({ index: 1, id: 'b', function: { name: 'look', arguments: '{"n":2}' } })],
+  'that come again whole at the end': [call({ index: 0, id: 'a', function: { name: 'look', arguments: '{"n":1}' } }), call({ index: 1, id: 'b', function: { name: 'look', arguments: '{"n":2}' } }), { tool_calls: [{ index: 0, id: 'a', function: { name: 'look', arguments: '{"n":1}' } }, { index: 1, id: 'b', function: { name: 'look', arguments: '{"n":2}' } }] }],
+  'with an empty one behind them': [call({ index: 0, id: 'a', function: { name: 'look', arguments: '{"n":1}' } }), call({ index: 1, id: 'b', function: { name: 'look', arguments: '{"n":2}' } }), call({ index: 2, id: 'c', function: { arguments: '' } })],
   'whose arguments are no text': [call({ index: 0, id: 'a', function: { name: 'look', arguments: { n: 1 } } }), call({ index: 1, id: 'b', function: { name: 'look', arguments: { n: 2 } } })]
 })) {
   test(`calls ${what} are told apart, also where the service says that it just stopped`, async (t) => {
@@ -113,6 +121,39 @@ test('the key of the environment is for those who give none; who gives an empty 
   for await (const event of openai(none).run({ content: 'go', options: {}, history: async function * () {}, signal: new AbortController().signal } as never)) t.ok(event.kind)
   t.equal(model.last.headers.authorization, 'Bearer of-the-environment')
 })
+
+test('a call without a name, or with arguments that are no object, is never made', async (t) => {
+  let made = 0
+  const tools = { look: { description: 'Looks.', parameters: { type: 'object' }, execute: () => { made++ } } }
+  const { baseUrl, bodies } = await serviceOf(t, [[call({ index: 0, id: 'a', function: { arguments: '{"n":1}' } }), call({ index: 1, id: 'b', function: { name: 'look', arguments: '[1]' } }), call({ index: 2, id: 'c', function: { name: 'look', arguments: 'null' } })], done])
+  await eventsOf({ baseUrl, tools })
+  t.equal(made, 0)
+  t.strictSame(bodies[1].messages.slice(2).map(({ content }: Delta) => content), ['There is no tool "".', 'The arguments are not the JSON of an object.', 'The arguments are not the JSON of an object.'])
+  t.ok(bodies[1].messages[1].tool_calls.every(({ function: { name } }: { function: { name: string } }) => name !== ''), 'services refuse a call without a name')
+})
+
+test('reasoning details go back as they came, put together from their pieces', async (t) => {
+  const detail = (more: Delta) => ({ reasoning_details: [{ type: 'reasoning.text', index: 0, format: 'x', ...more }] })
+  const { baseUrl, bodies } = await serviceOf(t, [[detail({ text: 'Let me ' }), detail({ text: 'look.' }), detail({ signature: 's1' }), { reasoning_details: [{ type: 'reasoning.encrypted', index: 1, data: 'zzz' }] }, call({ index: 0, id: 'a', function: { name: 'look', arguments: '{}' } })], done])
+  const events = await eventsOf({ baseUrl })
+  t.equal(events.map((event) => event.kind === 'thinking_delta' ? event.content : '').join(''), 'Let me look.')
+  t.strictSame(bodies[1].messages[1].reasoning_details, [{ type: 'reasoning.text', index: 0, format: 'x', text: 'Let me look.', signature: 's1' }, { type: 'reasoning.encrypted', index: 1, data: 'zzz' }])
+})
+
+for (const [what, deltas, thought, text] of [
+  ['between tags', ['<thi', 'nk>\nLet me', ' see.\n</th', 'ink>\n\nIt is ', '4.'], 'Let me see.', 'It is 4.'],
+  ['between tags that never close', ['<think>Let me', ' see </thin'], 'Let me see </thin', ''],
+  ['nowhere, though the text looks like it', ['<th', 'e>', ' <think> is a tag'], '', '<the> <think> is a tag'],
+  ['in parts', [[{ type: 'thinking', thinking: [{ type: 'text', text: 'Hm.' }] }], [{ type: 'text', text: 'It is ' }], [{ type: 'text', text: '4.' }]], 'Hm.', 'It is 4.']
+] as Array<[string, unknown[], string, string]>) {
+  test(`thoughts ${what} are told apart from the text`, async (t) => {
+    const { baseUrl } = await serviceOf(t, [deltas.map((content) => ({ content }))])
+    const events = await eventsOf({ baseUrl })
+    const said = (wanted: string): string => events.map((event) => event.kind === wanted ? (event as { content: string }).content : '').join('')
+    t.equal(said('thinking_delta'), thought)
+    t.equal(said('stream_delta'), text)
+  })
+}
 
 test('a service whose calls never end fails the run: no event says how long they are', async (t) => {
   const piece = 'x'.repeat(1024 * 1024)

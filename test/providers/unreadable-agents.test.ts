@@ -1,55 +1,14 @@
 /* Agents that send what no protocol knows: at worst their run fails. What is thrown outside of a run would fail the test. */
-import { test, type Test } from 'tap'
-import type { Event, Provider } from '../../index.ts'
+import { test } from 'tap'
+import type { Provider } from '../../index.ts'
 import { acp } from '../../providers/acp/index.ts'
 import { claude } from '../../providers/claude/index.ts'
 import type { SdkMessage } from '../../providers/claude/sdk.ts'
 import { claudeCli } from '../../providers/command/claude-cli.ts'
 import { codexCli } from '../../providers/command/codex-cli.ts'
 import { ProcessGroup } from '../../providers/process/process-group.ts'
-import { buildApp } from '../helpers/build-app.ts'
 import { latch } from '../helpers/latch.ts'
-
-/** Runs a message; its events without the message itself. A second message shows that the server is still there. */
-async function world (t: Test, provider: Provider) {
-  const app = await buildApp(t, { providers: { agent: provider }, store: ':memory:' })
-  return {
-    app,
-    async say (content = 'hello', onEvent = async (_: Event): Promise<void> => {}): Promise<Event[]> {
-      const { cursor } = await app.agentRuns.startRun({ sessionId: 's', content })
-      const events: Event[] = []
-      for await (const event of app.agentRuns.subscribe('s', { after: cursor + 1 })) {
-        if (!('seq' in event)) continue
-        events.push(event)
-        await onEvent(event)
-        if (event.kind === 'complete') break
-      }
-      return events
-    }
-  }
-}
-
-interface AcpScript {
-  onInitialize?: string
-  onNew?: string
-  onPrompt?: string
-}
-
-function acpAgent ({ onInitialize = 'answer({ protocolVersion: 1, agentCapabilities: {} })', onNew = 'answer({ sessionId: "native-0123" })', onPrompt = 'answer({ stopReason: "end_turn" })' }: AcpScript): Provider {
-  return acp({
-    command: process.execPath,
-    args: ['-e', `
-      const write = (value) => process.stdout.write(typeof value === 'string' ? value + '\\n' : JSON.stringify({ jsonrpc: '2.0', ...value }) + '\\n')
-      require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
-        const { id, method } = JSON.parse(line)
-        const answer = (result) => write({ id, result })
-        if (method === 'initialize') { ${onInitialize} }
-        if (method === 'session/new') { ${onNew} }
-        if (method === 'session/prompt') { ${onPrompt} }
-      })
-    `]
-  })
-}
+import { acpScript, type AcpScript, conversation } from '../helpers/scripted-acp.ts'
 
 const update = (update: unknown): object => ({ method: 'session/update', params: { sessionId: 'native-0123', update } })
 const asking = (params: object): object => ({ id: 1, method: 'session/request_permission', params: { sessionId: 'native-0123', ...params } })
@@ -66,7 +25,7 @@ const GARBAGE: unknown[] = [
 ]
 
 test('acp: what is no message of the protocol is left out, and the run goes on', async (t) => {
-  const { say } = await world(t, acpAgent({ onPrompt: `for (const each of ${JSON.stringify(GARBAGE)}) write(each); write(${JSON.stringify(update({ sessionUpdate: 'agent_message_chunk', content: text }))}); answer({ stopReason: 'end_turn' })` }))
+  const { say } = await conversation(t, acpScript({ 'session/prompt': `for (const each of ${JSON.stringify(GARBAGE)}) write(each); write(${JSON.stringify(update({ sessionUpdate: 'agent_message_chunk', content: text }))}); answer({ stopReason: 'end_turn' })` }))
   for (let i = 0; i < 2; i++) {
     const events = await say()
     t.match(events.at(-1), { kind: 'complete', reason: 'finished' })
@@ -75,30 +34,30 @@ test('acp: what is no message of the protocol is left out, and the run goes on',
 })
 
 test('acp: an agent that can do null is one that can do nothing more', async (t) => {
-  const { say } = await world(t, acpAgent({ onInitialize: 'answer({ protocolVersion: 1, agentCapabilities: null })' }))
+  const { say } = await conversation(t, acpScript({ 'initialize': 'answer({ protocolVersion: 1, agentCapabilities: null })' }))
   t.match((await say()).at(-1), { kind: 'complete', reason: 'finished' })
 })
 
 for (const [what, script, error] of [
-  ['opens a session without an id', { onNew: 'answer({})' }, { code: 'AGENT_INCOMPATIBLE' }],
-  ['opens a session whose id is no text', { onNew: 'answer({ sessionId: { a: 1 } })' }, { code: 'AGENT_INCOMPATIBLE' }],
-  ['says hello with nothing', { onInitialize: 'answer(null)' }, { code: String }],
-  ['stops for no reason', { onPrompt: 'answer({})' }, { code: 'AGENT_FAILED' }],
-  ['stops for a reason that is no word', { onPrompt: 'answer({ stopReason: "<b>" })' }, { code: 'AGENT_FAILED' }],
-  ['stops for an object', { onPrompt: 'answer({ stopReason: { a: 1 } })' }, { code: 'AGENT_FAILED' }],
-  ['answers with nothing', { onPrompt: 'answer(null)' }, { code: String }],
-  ['answers with neither a result nor an error', { onPrompt: 'write({ id })' }, { code: 'AGENT_FAILED' }],
-  ['fails with many words', { onPrompt: 'write({ id, error: { code: 1, message: "x".repeat(1e6) } })' }, { code: 'AGENT_FAILED', message: /^x{4096}$/ }],
-  ['stops to read and to write', { onPrompt: 'process.stdin.destroy(); write("no JSON"); write("no JSON"); process.stdout.end()' }, { code: 'AGENT_EXITED' }]
+  ['opens a session without an id', { 'session/new': 'answer({})' }, { code: 'AGENT_INCOMPATIBLE' }],
+  ['opens a session whose id is no text', { 'session/new': 'answer({ sessionId: { a: 1 } })' }, { code: 'AGENT_INCOMPATIBLE' }],
+  ['says hello with nothing', { 'initialize': 'answer(null)' }, { code: String }],
+  ['stops for no reason', { 'session/prompt': 'answer({})' }, { code: 'AGENT_FAILED' }],
+  ['stops for a reason that is no word', { 'session/prompt': 'answer({ stopReason: "<b>" })' }, { code: 'AGENT_FAILED' }],
+  ['stops for an object', { 'session/prompt': 'answer({ stopReason: { a: 1 } })' }, { code: 'AGENT_FAILED' }],
+  ['answers with nothing', { 'session/prompt': 'answer(null)' }, { code: String }],
+  ['answers with neither a result nor an error', { 'session/prompt': 'write({ id })' }, { code: 'AGENT_FAILED' }],
+  ['fails with many words', { 'session/prompt': 'write({ id, error: { code: 1, message: "x".repeat(1e6) } })' }, { code: 'AGENT_FAILED', message: /^x{4096}$/ }],
+  ['stops to read and to write', { 'session/prompt': 'process.stdin.destroy(); write("no JSON"); write("no JSON"); process.stdout.end()' }, { code: 'AGENT_EXITED' }]
 ] as Array<[string, AcpScript, object]>) {
   test(`acp: an agent that ${what} fails its run, also the next time`, async (t) => {
-    const { say } = await world(t, acpAgent(script))
+    const { say } = await conversation(t, acpScript(script))
     for (let i = 0; i < 2; i++) t.match((await say()).at(-1), { kind: 'complete', reason: 'failed', error })
   })
 }
 
 test('acp: a path that no program can be given is an agent that cannot be started', async (t) => {
-  const { say } = await world(t, acp({ command: 'true', cwd: () => '/tmp/a\0b' }))
+  const { say } = await conversation(t, acp({ command: 'true', cwd: () => '/tmp/a\0b' }))
   t.match(await say(), [{ kind: 'complete', error: { code: 'AGENT_NOT_STARTED' } }])
 })
 
@@ -125,21 +84,21 @@ test('claude: a message that cannot be read fails the run', async (t) => {
     null, { type: 'assistant' }, { type: 'assistant', message: { content: 7 } }, { type: 'assistant', message: { content: [{}] } }, { type: 'user', message: null },
     { type: 'stream_event' }, { type: 'stream_event', event: { type: 'content_block_start', index: 0 } }, { ...SUCCESS, errors: { toString: 1 } }
   ]) {
-    const { say } = await world(t, sayingClaude([message]))
+    const { say } = await conversation(t, sayingClaude([message]))
     t.match(await say(), [{ kind: 'complete', reason: 'failed', error: { code: 'AGENT_INCOMPATIBLE' } }], JSON.stringify(message))
   }
 })
 
 test('claude: a result that says less than it should ends the run all the same', async (t) => {
   for (const [result, reason] of [[{ ...SUCCESS, usage: null }, 'finished'], [{ ...SUCCESS, usage: 7, errors: 7 }, 'finished'], [{ type: 'result' }, 'failed'], [{ ...SUCCESS, is_error: true, errors: 'x' }, 'failed']] as const) {
-    const { say } = await world(t, sayingClaude([INIT, result]))
+    const { say } = await conversation(t, sayingClaude([INIT, result]))
     t.match((await say()).at(-1), { kind: 'complete', reason }, JSON.stringify(result))
   }
 })
 
 test('claude: an SDK that throws when it is to interrupt does no harm', async (t) => {
   const { promise: after, open } = latch()
-  const { say, app } = await world(t, sayingClaude([INIT, { type: 'system', subtype: 'status', status: 'requesting' }], { after, interrupt: () => { throw new Error('closed') } }))
+  const { say, app } = await conversation(t, sayingClaude([INIT, { type: 'system', subtype: 'status', status: 'requesting' }], { after, interrupt: () => { throw new Error('closed') } }))
   t.match((await say('hello', async ({ kind }) => { if (kind === 'status') await app.agentRuns.abortRun({ sessionId: 's' }) })).at(-1), { kind: 'complete', reason: 'aborted' })
   open()
 })
@@ -147,7 +106,7 @@ test('claude: an SDK that throws when it is to interrupt does no harm', async (t
 test('claude: a session id that could be taken for an option is not resumed', async (t) => {
   for (const id of ['--dangerously-skip-permissions', 'a\0b']) {
     const asked: unknown[] = []
-    const { say } = await world(t, sayingClaude([{ ...INIT, session_id: id }, SUCCESS], { asked }))
+    const { say } = await conversation(t, sayingClaude([{ ...INIT, session_id: id }, SUCCESS], { asked }))
     for (let i = 0; i < 2; i++) t.match((await say()).at(-1), { reason: 'finished' })
     t.strictSame(asked, [undefined, undefined])
   }
@@ -159,7 +118,7 @@ for (const [name, create, garbage] of [
 ] as const) {
   test(`${name}: lines that cannot be read do no harm`, async (t) => {
     const script = `console.log(${JSON.stringify(garbage.join('\n'))}); process.stdin.resume()`
-    const { say } = await world(t, create({ command: 'sh', args: ['-c', 'exec "$0" -e "$1"', process.execPath, script] }))
+    const { say } = await conversation(t, create({ command: 'sh', args: ['-c', 'exec "$0" -e "$1"', process.execPath, script] }))
     for (let i = 0; i < 2; i++) t.equal((await say()).filter(({ kind }) => kind === 'complete').length, 1)
   })
 }

@@ -1,0 +1,68 @@
+/* Where a turn of an ACP agent begins and ends: what comes late stays in its own run, or out of all. */
+import { test } from 'tap'
+import { acpScript, conversation, NATIVE, textOf } from '../helpers/scripted-acp.ts'
+
+test('updates behind the response belong to the run, before its end', async (t) => {
+  const { say } = await conversation(t, acpScript({
+    'session/prompt': 'say("one "); answer({ stopReason: "end_turn" }); say("two "); setTimeout(() => say("three"), 30)'
+  }))
+  const events = await say()
+  t.equal(textOf(events), 'one two three')
+  t.equal(events.at(-1)!.kind, 'complete')
+  t.equal(textOf(await say()), 'one two three', 'the next run has its own')
+})
+
+test('an agent that never falls silent ends its turn all the same', async (t) => {
+  const { say } = await conversation(t, acpScript({ 'session/prompt': 'answer({ stopReason: "end_turn" }); setInterval(() => say("tick "), 10)' }))
+  t.match((await say()).at(-1), { kind: 'complete', reason: 'finished' })
+})
+
+test('calls and messages of an old turn do not enter a new one; an id that opens a call again does', async (t) => {
+  const { say } = await conversation(t, acpScript({
+    'session/prompt': `
+      if (turn === 1) { update({ sessionUpdate: 'tool_call', toolCallId: 'old', title: 'Old', status: 'pending' }); say('first', { messageId: 'm1' }) }
+      if (turn === 2) { update({ sessionUpdate: 'tool_call_update', toolCallId: 'old', status: 'completed', rawOutput: 'late' }); say('late', { messageId: 'm1' }); say('second', { messageId: 'm2' }) }
+      if (turn === 3) { update({ sessionUpdate: 'tool_call', toolCallId: 'old', title: 'New', status: 'completed', rawOutput: 'now' }); say('third') }
+      answer({ stopReason: 'end_turn' })`
+  }))
+  t.equal(textOf(await say()), 'first')
+  const second = await say()
+  t.equal(textOf(second), 'second')
+  t.notOk(second.some(({ kind }) => kind.startsWith('tool_')))
+  t.match((await say()).filter(({ kind }) => kind.startsWith('tool_')), [{ kind: 'tool_use', toolName: 'New' }, { kind: 'tool_result', toolResult: { content: 'now' } }])
+})
+
+test('a session that is loaded first and replayed afterwards stays out of the new answer', async (t) => {
+  const { say } = await conversation(t, acpScript({
+    'initialize': 'answer({ protocolVersion: 1, agentCapabilities: { loadSession: true } })',
+    'session/load': `answer({}); let n = 0; const replay = setInterval(() => { say('OLD ' + n++); if (n === 10) clearInterval(replay) }, 20)`,
+    'session/prompt': `say(process.pid + ' new'); answer({ stopReason: 'end_turn' })`
+  }, { idleMs: 0 }))
+  const first = textOf(await say())
+  const second = textOf(await say())
+  t.match(second, /^\d+ new$/)
+  t.not(second, first, 'another process')
+})
+
+test('banners and escape sequences on the lines of the protocol are left out', async (t) => {
+  const { say } = await conversation(t, acpScript({
+    'initialize': `
+      process.stdout.write('Update available! 1.2 -> 1.3\\n\\u001b[2J\\u001b[33m{ warning }\\u001b[0m\\n')
+      process.stdout.write('\\u001b]0;title\\u0007\\u001b[0m' + JSON.stringify({ jsonrpc: '2.0', id, result: { protocolVersion: 1 } }) + '\\u001b[0m\\r\\n')`,
+    'session/prompt': `process.stdout.write('\\ufeff'); say('fine'); answer({ stopReason: 'end_turn' })`
+  }))
+  const events = await say()
+  t.equal(textOf(events), 'fine')
+  t.match(events.at(-1), { reason: 'finished' })
+})
+
+test('the commands of an agent are told once, for clients that come later too', async (t) => {
+  const { say, app } = await conversation(t, acpScript({
+    'session/new': `answer({ sessionId: '${NATIVE}' }); update({ sessionUpdate: 'available_commands_update', availableCommands: [{ name: 'review', description: 'Reviews.' }] })`
+  }))
+  const commands = [{ kind: 'custom', name: 'available_commands_update', data: { availableCommands: [{ name: 'review', description: 'Reviews.' }] } }]
+  t.match((await say()).filter(({ kind }) => kind === 'custom'), commands)
+  t.strictSame((await say()).filter(({ kind }) => kind === 'custom'), [], 'not again')
+  const { events } = await app.agentRuns.history('s')
+  t.match(events.filter(({ kind }) => kind === 'custom'), commands)
+})
