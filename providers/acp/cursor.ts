@@ -40,10 +40,10 @@ async function askPlan (asking: Asking, { toolCallId, ...plan }: { toolCallId?: 
 
 /** Takes Cursor's requests; `asking` tells who is asked in the turn that is under way, null if there is none. */
 export function withCursorMethods (app: ClientApp, asking: (signal: AbortSignal) => Asking | null): ClientApp {
-  const answer = <T extends object>(method: string, reply: (asking: Asking, params: T) => Promise<CursorOutcome>): void => {
-    app.onRequest<T, CursorOutcome>(method, (params) => params as T, async ({ params, signal }) => {
+  const answer = (method: string, reply: (asking: Asking, params: never) => Promise<CursorOutcome>): void => {
+    app.onRequest<object, CursorOutcome>(method, (params) => params as object, async ({ params, signal }) => {
       const asked = asking(signal)
-      return asked === null ? { outcome: { outcome: 'cancelled' } } : reply(asked, params)
+      return asked === null ? { outcome: { outcome: 'cancelled' } } : reply(asked, params as never)
     })
   }
   answer('cursor/ask_question', askQuestions)

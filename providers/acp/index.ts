@@ -73,7 +73,17 @@ export function acp (options: AcpOptions): Provider {
     const sdk = await loadPeer(load, '@agentclientprotocol/sdk', 'acp') as typeof Sdk
     const place = typeof cwd === 'function' ? cwd(context) : cwd
     const { agent, isNew } = await agents.take(session.id, providerSessionId, () => new Agent(sdk, {
-      command, args, cwd: place, env: environmentOf(options), allowUrl, authMethod, log, startTimeoutMs, quietMs, cancelGraceMs, killGraceMs,
+      command,
+      args,
+      cwd: place,
+      env: environmentOf(options),
+      allowUrl,
+      authMethod,
+      log,
+      startTimeoutMs,
+      quietMs,
+      cancelGraceMs,
+      killGraceMs,
       mcpServers: typeof mcpServers === 'function' ? mcpServers(context) : mcpServers
     }))
     const queue = eventQueue()

@@ -1,6 +1,6 @@
 /* Claude Code by its Agent SDK: one process for each message, one native session for each of ours. */
 import '../../lib/common/node-version.ts'
-import Type from 'typebox'
+import Type, { type TSchema } from 'typebox'
 import type { Provider, ProviderEvent, RunContext } from '../../lib/provider/provider.ts'
 import { idArgument } from '../process/arguments.ts'
 import type { UrlOptions } from '../common/client-url.ts'
@@ -9,6 +9,7 @@ import { claudeEnvironment } from './environment.ts'
 import { loadPeer } from '../common/load-peer.ts'
 import { lookAfterStrays, type OrphanOptions } from '../process/strays.ts'
 import type { Sdk } from './sdk.ts'
+import { type Standing, StandingPermissions } from './standing-permissions.ts'
 import { Turn } from './turn.ts'
 
 /** As a variable, so that neither compilers nor bundlers look for what may not be there. */
@@ -18,6 +19,8 @@ const CLOSE_GRACE_MS = 500
 
 /** What an option may be told by. */
 type Run = Pick<RunContext, 'session' | 'context'>
+
+type PermissionMode = 'default' | 'acceptEdits' | 'plan' | 'dontAsk' | 'auto' | 'bypassPermissions'
 
 export interface ClaudeOptions extends EnvironmentOptions, OrphanOptions, UrlOptions {
   /**
@@ -32,7 +35,9 @@ export interface ClaudeOptions extends EnvironmentOptions, OrphanOptions, UrlOpt
   /** As the SDK has it: text, or `{ type: 'preset', preset: 'claude_code', append }`. Default: the SDK's. */
   systemPrompt?: string | Record<string, unknown>
   /** Default `default`: what is not allowed otherwise is asked for. `bypassPermissions` asks for nothing. */
-  permissionMode?: 'default' | 'acceptEdits' | 'plan' | 'dontAsk' | 'auto' | 'bypassPermissions'
+  permissionMode?: PermissionMode
+  /** Modes that clients may choose by `options.permissionMode` of a message. Default none. */
+  permissionModes?: ReadonlyArray<PermissionMode>
   /** Tools that run without being asked for. Default none. */
   allowedTools?: readonly string[]
   /** Tools that it does not get. Default none. */
@@ -56,12 +61,13 @@ export interface ClaudeOptions extends EnvironmentOptions, OrphanOptions, UrlOpt
 
 /**
  * A provider that runs Claude Code. Tools that ask for permission become approvals. The agent and all that it started end with the
- * run. Clients can only choose among `models`; their words reach the model as they are, `/` and `@` are nothing special in
+ * run. Clients can only choose among `models` and `permissionModes`; their words reach the model as they are, `/` and `@` are nothing special in
  * them. Needs the package `@anthropic-ai/claude-agent-sdk`.
  */
 export function claude (options: ClaudeOptions = {}): Provider {
-  const { cwd = process.cwd(), allowUrl, models = [], killGraceMs = 1_000, sdk: load = () => import(PACKAGE) } = options
+  const { cwd = process.cwd(), allowUrl, models = [], permissionModes = [], killGraceMs = 1_000, sdk: load = () => import(PACKAGE) } = options
   const turns = new Set<Turn>()
+  const standing = new StandingPermissions()
   lookAfterStrays(options)
   /** When the last turn of a session has written it to the end. */
   const settled = new Map<string, Promise<void>>()
@@ -73,7 +79,7 @@ export function claude (options: ClaudeOptions = {}): Provider {
     const turn = async function * (resume: string | null): AsyncGenerator<ProviderEvent, boolean> {
       signal.throwIfAborted()
       const turn = new Turn(sdk, context, {
-        resume, options: sdkOptions(options, context), cwd: typeof cwd === 'function' ? cwd(context) : cwd, env: claudeEnvironment(options), allowUrl, killGraceMs
+        resume, options: sdkOptions(options, context, standing.of(session.id)), cwd: typeof cwd === 'function' ? cwd(context) : cwd, env: claudeEnvironment(options), allowUrl, standing, killGraceMs
       })
       turns.add(turn)
       const gone = turn.ended.then(() => {
@@ -100,7 +106,9 @@ export function claude (options: ClaudeOptions = {}): Provider {
 
   return {
     run,
-    optionsSchema: Type.Object(models.length === 0 ? {} : { model: Type.Optional(Type.Union(models.map((model) => Type.Literal(model)))) }, { additionalProperties: false }),
+    optionsSchema: Type.Object({ ...(models.length > 0 && { model: choice(models) }), ...(permissionModes.length > 0 && { permissionMode: choice(permissionModes) }) }, { additionalProperties: false }),
+    abilities: () => ({ images: true, files: true, resume: true, approvals: true }),
+    endSession: async (sessionId) => standing.forget(sessionId),
     async close () {
       const limits = { exitMs: CLOSE_GRACE_MS, killGraceMs: Math.min(killGraceMs, CLOSE_GRACE_MS) }
       await Promise.all([...turns].map((turn) => turn.stop(limits)))
@@ -108,9 +116,16 @@ export function claude (options: ClaudeOptions = {}): Provider {
   }
 }
 
-function sdkOptions (options: ClaudeOptions, context: RunContext): Record<string, unknown> {
-  const { systemPrompt, permissionMode = 'default', allowedTools, disallowedTools, mcpServers, settingSources = [], maxTurns, sdkOptions } = options
+function choice (values: readonly string[]): TSchema {
+  return Type.Optional(Type.Union(values.map((value) => Type.Literal(value))))
+}
+
+function sdkOptions (options: ClaudeOptions, context: RunContext, standing: Standing): Record<string, unknown> {
+  const { systemPrompt, disallowedTools, mcpServers, settingSources = [], maxTurns, sdkOptions } = options
   const model = context.options['model'] ?? options.model
+  const permissionMode = context.options['permissionMode'] ?? standing.mode ?? options.permissionMode ?? 'default'
+  const allowedTools = [...options.allowedTools ?? listIn(sdkOptions, 'allowedTools'), ...standing.allowedTools]
+  const additionalDirectories = [...listIn(sdkOptions, 'additionalDirectories'), ...standing.directories]
   return {
     // Clients are not those at the keyboard: `@/any/file` would hand them files that nobody was asked for, `/model` a model.
     verbatimPrompts: true,
@@ -124,9 +139,14 @@ function sdkOptions (options: ClaudeOptions, context: RunContext): Record<string
     ...(permissionMode === 'bypassPermissions' && { allowDangerouslySkipPermissions: true }),
     ...(model !== undefined && { model }),
     ...(systemPrompt !== undefined && { systemPrompt }),
-    ...(allowedTools && { allowedTools }),
+    ...(allowedTools.length > 0 && { allowedTools }),
+    ...(additionalDirectories.length > 0 && { additionalDirectories }),
     ...(disallowedTools && { disallowedTools }),
     ...(mcpServers && { mcpServers: typeof mcpServers === 'function' ? mcpServers(context) : mcpServers }),
     ...(maxTurns !== undefined && { maxTurns })
   }
+}
+
+function listIn (sdkOptions: Record<string, unknown> | undefined, name: string): string[] {
+  return sdkOptions?.[name] as string[] | undefined ?? []
 }

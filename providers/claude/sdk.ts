@@ -3,6 +3,7 @@
  * package, and the agent of some hundred megabytes that comes with it, a dependency of everyone who compiles this.
  */
 import type { Readable, Writable } from 'node:stream'
+import type { PermissionUpdate } from './standing-permissions.ts'
 
 export interface Sdk {
   query (params: { prompt: AsyncIterable<UserMessage>, options: Record<string, unknown> }): Query
@@ -109,8 +110,10 @@ type Listen = (event: 'exit' | 'error', listener: (...args: any[]) => void) => u
 export interface ToolAsking {
   signal: AbortSignal
   toolUseID: string
+  /** What could be allowed from now on. */
+  suggestions?: PermissionUpdate[]
 }
 
 export type PermissionResult =
-  | { behavior: 'allow', updatedInput: Record<string, unknown> }
+  | { behavior: 'allow', updatedInput: Record<string, unknown>, updatedPermissions?: PermissionUpdate[] }
   | { behavior: 'deny', message: string, interrupt?: boolean }

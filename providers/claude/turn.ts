@@ -11,6 +11,7 @@ import { endingOf, saysForgotten } from './ending.ts'
 import { MessageMapper } from './messages.ts'
 import { askPermission } from './permission.ts'
 import { promptOf } from './prompt.ts'
+import type { StandingPermissions } from './standing-permissions.ts'
 import type { Query, ResultMessage, Sdk, SdkMessage, SpawnedProcess, SpawnRequest, ToolAsking, UserMessage } from './sdk.ts'
 
 export interface TurnOptions {
@@ -21,6 +22,8 @@ export interface TurnOptions {
   cwd: string
   env: Record<string, string | undefined>
   allowUrl: AllowUrl | undefined
+  /** What may be allowed from now on. */
+  standing: StandingPermissions
   killGraceMs: number
 }
 
@@ -157,7 +160,7 @@ export class Turn {
       env,
       ...(resume !== null && { resume }),
       includePartialMessages: true,
-      canUseTool: (toolName: string, input: Record<string, unknown>, asking: ToolAsking) => askPermission(this.#context, this.#queue, this.#mapper, toolName, input, asking),
+      canUseTool: (toolName: string, input: Record<string, unknown>, asking: ToolAsking) => askPermission({ context: this.#context, queue: this.#queue, mapper: this.#mapper, standing: this.#given.standing }, toolName, input, asking),
       spawnClaudeCodeProcess: (request: SpawnRequest) => this.#spawn(request)
     }
   }

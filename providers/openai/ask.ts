@@ -20,6 +20,8 @@ interface AskOptions {
   signal: AbortSignal
   /** How long the model may be silent, in ms. */
   timeoutMs: number
+  /** Further fields of the request; `undefined` takes one out. */
+  more: Record<string, unknown>
   log: Logger
 }
 
@@ -29,14 +31,14 @@ type Sdk = typeof OpenAI
  * Yields what the model says; answers all of it. The SDK asks again as long as nothing was said. Throws a ProviderError for
  * what goes wrong at the service, and the reason of `signal` when that aborts.
  */
-export async function * ask (sdk: Sdk, client: OpenAI, request: Request, { signal, timeoutMs, log }: AskOptions): AsyncGenerator<ProviderEvent, Answer> {
+export async function * ask (sdk: Sdk, client: OpenAI, request: Request, { signal, timeoutMs, more, log }: AskOptions): AsyncGenerator<ProviderEvent, Answer> {
   // Timers know no longer times.
   const patience = Math.min(timeoutMs, 2 ** 31 - 1)
   const silence = new Silence()
   const answer = new Answer(new Set(request.tools?.map(({ function: { name } }) => name)))
   let begun = false
   try {
-    const body = { ...request, stream: true as const, stream_options: { include_usage: true } }
+    const body = { ...request, stream: true as const, stream_options: { include_usage: true }, ...more }
     const { data, response } = await silence.within(client.chat.completions.create(body, { signal: AbortSignal.any([signal, silence.signal]), timeout: patience }).withResponse(), patience)
     begun = true
     const chunks = chunksOf(response, data)

@@ -1,7 +1,7 @@
 /* Models behind any endpoint that speaks OpenAI's Chat Completions API, with the session's log as their memory. */
 import '../../lib/common/node-version.ts'
 import type OpenAI from 'openai'
-import Type from 'typebox'
+import Type, { type TSchema } from 'typebox'
 import { type Provider, ProviderError, type ProviderEvent, type RunContext } from '../../lib/provider/provider.ts'
 import type { UrlOptions } from '../common/client-url.ts'
 import { conversationOf } from '../common/conversation.ts'
@@ -33,6 +33,13 @@ export interface OpenAiOptions extends UrlOptions {
   system?: string
   /** What the model may call, by name. Default nothing. */
   tools?: Record<string, Tool>
+  /**
+   * Further fields of each request, such as `{ temperature: 0, max_tokens: 4096 }`; `undefined` takes one out that is sent otherwise,
+   * such as `stream_options`. Default none.
+   */
+  body?: Record<string, unknown>
+  /** Which of these fields clients may set by `options.body` of a message: the JSON schema of each, by its name. Default none. */
+  clientBody?: Record<string, TSchema | Record<string, unknown>>
   /** How often the model may be asked in one run: once, and again after each round of calls. Default 8. */
   maxSteps?: number
   /** What the endpoint takes besides text. Default: images. */
@@ -43,14 +50,18 @@ export interface OpenAiOptions extends UrlOptions {
   timeoutMs?: number
 }
 
+/** Fields of a request that are never a client's. */
+const OURS = ['model', 'messages', 'tools', 'stream', 'stream_options']
+
 /**
  * A provider that asks a model over Chat Completions, streaming, and calls tools of the app's own for it. The model is sent
- * the session's whole conversation each time. Clients can choose one of `models`, and nothing else. Needs the package `openai`.
+ * the session's whole conversation each time. Clients can choose one of `models` and set what `clientBody` names, nothing else. Needs the package `openai`.
  * Fails with MODEL_UNAUTHORIZED, MODEL_RATE_LIMITED, MODEL_QUOTA_EXCEEDED, MODEL_NOT_FOUND, MODEL_UNREACHABLE, MODEL_CONTEXT_TOO_LONG, MODEL_FAILED,
  * MODEL_CUT, MODEL_LENGTH, MODEL_CONTENT_FILTER, MODEL_TOO_MANY_STEPS, and UNSUPPORTED_CONTENT.
  */
 export function openai (options: OpenAiOptions): Provider {
-  const { model, models = [], system, tools = {}, maxSteps = 8, accepts = ['image'], messages: trim = (messages) => messages, timeoutMs = 600_000, allowUrl } = options
+  const { model, models = [], system, tools = {}, body, clientBody = {}, maxSteps = 8, accepts = ['image'], messages: trim = (messages) => messages, timeoutMs = 600_000, allowUrl } = options
+  for (const field of OURS) if (Object.hasOwn(clientBody, field)) throw new TypeError(`clients cannot set "${field}" of a request to a model`)
   const accepted = new Set(accepts)
   const described = Object.entries(tools).map(([name, { description, parameters }]) => ({ type: 'function' as const, function: { name, description, parameters } }))
   let loading: Promise<Connection> | undefined
@@ -76,7 +87,8 @@ export function openai (options: OpenAiOptions): Provider {
       if (system !== undefined) messages.unshift({ role: 'system', content: system })
       for (let step = 1; ; step++) {
         const request = { model: chosen, messages: await trim([...messages]), ...(described.length > 0 && { tools: described }) }
-        const answer: Answer = yield * ask(sdk, client, request, { signal, timeoutMs, log: context.log })
+        const more = { ...body, ...context.options['body'] as Record<string, unknown> | undefined }
+        const answer: Answer = yield * ask(sdk, client, request, { signal, timeoutMs, more, log: context.log })
         usage = sum(usage, answer.usage)
         const problem = stopError(answer.finishReason ?? '')
         if (problem !== null) throw new ProviderError(problem.message, { code: problem.code })
@@ -98,9 +110,14 @@ export function openai (options: OpenAiOptions): Provider {
   }
 
   const choice = [...new Set([model, ...models])].map((name) => Type.Literal(name))
+  const fields = Object.entries(clientBody).map(([name, schema]) => [name, Type.Optional(schema as TSchema)] as const)
   return {
     run,
-    optionsSchema: Type.Object(models.length === 0 ? {} : { model: Type.Optional(Type.Union(choice)) }, { additionalProperties: false })
+    optionsSchema: Type.Object({
+      ...(models.length > 0 && { model: Type.Optional(Type.Union(choice)) }),
+      ...(fields.length > 0 && { body: Type.Optional(Type.Object(Object.fromEntries(fields), { additionalProperties: false })) })
+    }, { additionalProperties: false }),
+    abilities: () => ({ images: accepted.has('image'), files: accepted.has('file'), resume: false, approvals: Object.values(tools).some(({ needsApproval }) => needsApproval !== undefined && needsApproval !== false) })
   }
 }
 

@@ -27,7 +27,7 @@ export class Reasoning {
     // Some send both.
     const field = nonEmpty(delta.reasoning_content) ? 'reasoning_content' : 'reasoning'
     const said = delta[field]
-    if (!nonEmpty(said)) return details.map((detail) => String(detail['text'] ?? detail['summary'] ?? '')).join('')
+    if (!nonEmpty(said)) return details.map((detail) => textIn(detail['text']) || textIn(detail['summary'])).join('')
     this.#field = field
     this.#text += said
     return said
@@ -40,7 +40,7 @@ export class Reasoning {
   }
 
   #grow (detail: Detail): void {
-    for (const field of GROWING) this.#detailsLength += String(detail[field] ?? '').length
+    for (const field of GROWING) this.#detailsLength += textIn(detail[field]).length
     if (this.#detailsLength > MAX_DETAILS) return
     const last = this.#details.at(-1)
     if (last === undefined || last['type'] !== detail['type'] || last['index'] !== detail['index']) {
@@ -49,9 +49,13 @@ export class Reasoning {
     }
     for (const [field, value] of Object.entries(detail)) {
       if (value == null) continue
-      last[field] = GROWING.some((growing) => growing === field) ? `${String(last[field] ?? '')}${String(value)}` : value
+      last[field] = GROWING.some((growing) => growing === field) ? textIn(last[field]) + textIn(value) : value
     }
   }
+}
+
+function textIn (value: unknown): string {
+  return typeof value === 'string' ? value : ''
 }
 
 export function nonEmpty (value: unknown): value is string {

@@ -12,7 +12,7 @@ export type AcpScript = Record<string, string>
 
 export function acpScript (on: AcpScript, options: Partial<AcpOptions> = {}): Provider {
   const script: AcpScript = {
-    'initialize': 'answer({ protocolVersion: 1, agentCapabilities: {} })',
+    initialize: 'answer({ protocolVersion: 1, agentCapabilities: {} })',
     'session/new': `answer({ sessionId: '${NATIVE}' })`,
     'session/prompt': 'answer({ stopReason: "end_turn" })',
     ...on

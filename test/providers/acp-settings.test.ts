@@ -48,8 +48,8 @@ test('a choice that the agent does not offer fails the run, and says what there 
 })
 
 const LOCKED = {
-  'initialize': `answer({ protocolVersion: 1, agentCapabilities: {}, authMethods: [{ id: 'api-key', name: 'Use a key' }, { id: 'oauth', name: 'Log in' }] })`,
-  'authenticate': 'globalThis.as = params.methodId; answer({})',
+  initialize: 'answer({ protocolVersion: 1, agentCapabilities: {}, authMethods: [{ id: \'api-key\', name: \'Use a key\' }, { id: \'oauth\', name: \'Log in\' }] })',
+  authenticate: 'globalThis.as = params.methodId; answer({})',
   'session/new': `globalThis.as === undefined ? fail(-32000, 'Authentication required') : answer({ sessionId: '${NATIVE}' })`,
   'session/prompt': 'say("as " + as); answer({ stopReason: "end_turn" })'
 }

@@ -34,9 +34,9 @@ test('calls and messages of an old turn do not enter a new one; an id that opens
 
 test('a session that is loaded first and replayed afterwards stays out of the new answer', async (t) => {
   const { say } = await conversation(t, acpScript({
-    'initialize': 'answer({ protocolVersion: 1, agentCapabilities: { loadSession: true } })',
-    'session/load': `answer({}); let n = 0; const replay = setInterval(() => { say('OLD ' + n++); if (n === 10) clearInterval(replay) }, 20)`,
-    'session/prompt': `say(process.pid + ' new'); answer({ stopReason: 'end_turn' })`
+    initialize: 'answer({ protocolVersion: 1, agentCapabilities: { loadSession: true } })',
+    'session/load': 'answer({}); let n = 0; const replay = setInterval(() => { say(\'OLD \' + n++); if (n === 10) clearInterval(replay) }, 20)',
+    'session/prompt': 'say(process.pid + \' new\'); answer({ stopReason: \'end_turn\' })'
   }, { idleMs: 0 }))
   const first = textOf(await say())
   const second = textOf(await say())
@@ -46,10 +46,10 @@ test('a session that is loaded first and replayed afterwards stays out of the ne
 
 test('banners and escape sequences on the lines of the protocol are left out', async (t) => {
   const { say } = await conversation(t, acpScript({
-    'initialize': `
+    initialize: `
       process.stdout.write('Update available! 1.2 -> 1.3\\n\\u001b[2J\\u001b[33m{ warning }\\u001b[0m\\n')
       process.stdout.write('\\u001b]0;title\\u0007\\u001b[0m' + JSON.stringify({ jsonrpc: '2.0', id, result: { protocolVersion: 1 } }) + '\\u001b[0m\\r\\n')`,
-    'session/prompt': `process.stdout.write('\\ufeff'); say('fine'); answer({ stopReason: 'end_turn' })`
+    'session/prompt': 'process.stdout.write(\'\\ufeff\'); say(\'fine\'); answer({ stopReason: \'end_turn\' })'
   }))
   const events = await say()
   t.equal(textOf(events), 'fine')

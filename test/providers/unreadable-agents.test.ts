@@ -34,14 +34,14 @@ test('acp: what is no message of the protocol is left out, and the run goes on',
 })
 
 test('acp: an agent that can do null is one that can do nothing more', async (t) => {
-  const { say } = await conversation(t, acpScript({ 'initialize': 'answer({ protocolVersion: 1, agentCapabilities: null })' }))
+  const { say } = await conversation(t, acpScript({ initialize: 'answer({ protocolVersion: 1, agentCapabilities: null })' }))
   t.match((await say()).at(-1), { kind: 'complete', reason: 'finished' })
 })
 
 for (const [what, script, error] of [
   ['opens a session without an id', { 'session/new': 'answer({})' }, { code: 'AGENT_INCOMPATIBLE' }],
   ['opens a session whose id is no text', { 'session/new': 'answer({ sessionId: { a: 1 } })' }, { code: 'AGENT_INCOMPATIBLE' }],
-  ['says hello with nothing', { 'initialize': 'answer(null)' }, { code: String }],
+  ['says hello with nothing', { initialize: 'answer(null)' }, { code: String }],
   ['stops for no reason', { 'session/prompt': 'answer({})' }, { code: 'AGENT_FAILED' }],
   ['stops for a reason that is no word', { 'session/prompt': 'answer({ stopReason: "<b>" })' }, { code: 'AGENT_FAILED' }],
   ['stops for an object', { 'session/prompt': 'answer({ stopReason: { a: 1 } })' }, { code: 'AGENT_FAILED' }],
