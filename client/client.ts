@@ -1,7 +1,7 @@
 /* The client of one server: everything that the routes and the WebSocket offer. */
 import type { CompleteEvent, Event } from '../lib/protocol/event.ts'
 import type { Metadata, SessionState } from '../lib/protocol/session.ts'
-import type { MessageContent, PermissionDecision, RunDetails, RunState, StartedRun } from '../lib/protocol/words.ts'
+import type { MessageContent, PermissionDecision, ProviderView, RunDetails, RunState, StartedRun } from '../lib/protocol/words.ts'
 import { assertOptions } from './assert-options.ts'
 import { RunsClientError } from './errors.ts'
 import { followLog } from './following.ts'
@@ -44,6 +44,8 @@ export interface NewSession {
   provider?: string
   title?: string
   metadata?: Metadata
+  /** A session that the provider's agent has kept, to go on with; where the server allows it. */
+  providerSession?: { provider: string, id: string }
 }
 
 /** What is not given stays. */
@@ -75,6 +77,8 @@ export interface RunsClient {
   updateSession (sessionId: string, changes: SessionChanges, options?: CallOptions): Promise<SessionView>
   /** For good. Also resolves if somebody else has deleted it. */
   deleteSession (sessionId: string, options?: CallOptions): Promise<void>
+  /** What there is to run, with what each can do and which options it takes. */
+  listProviders (options?: CallOptions): Promise<ProviderView[]>
   /** Newest first. */
   listRuns (sessionId: string, options?: CallOptions & { limit?: number }): Promise<RunState[]>
   /** A run, with the message that it answers, or waits to answer. Null if there is none. */
@@ -174,6 +178,10 @@ class Client implements RunsClient {
       // What came of it the first time may have been lost.
       if (!(error instanceof RunsClientError && error.code === 'SESSION_DELETED')) throw error
     }
+  }
+
+  async listProviders ({ signal }: CallOptions = {}): Promise<ProviderView[]> {
+    return assertList((await this.#get<{ providers: ProviderView[] }>(['providers'], {}, signal)).providers)
   }
 
   async listRuns (sessionId: string, { limit, signal }: CallOptions & { limit?: number } = {}): Promise<RunState[]> {

@@ -1,5 +1,4 @@
 /* The registry, decorated as `fastify.agentRuns`: all that routes and apps do with sessions and runs. */
-import { randomUUID } from 'node:crypto'
 import { atMost } from './common/at-most.ts'
 import { inTime } from './common/in-time.ts'
 import { guardedLogger, type Logger } from './common/logger.ts'
@@ -9,11 +8,13 @@ import { type CompleteEvent, type Event, type EventOf, parseEvent } from './prot
 import type { Frame } from './protocol/frames.ts'
 import { MAX_PAGE_BYTES } from './protocol/limits.ts'
 import { assertMetadata, assertSessionId, assertTitle, checkedId, checkedLimit, ownerOf } from './protocol/session-input.ts'
-import { ANONYMOUS, type Metadata, type Owner, type SessionState } from './protocol/session.ts'
-import type { PendingStop, RunMessage, RunningRun, RunState, StartedRun } from './protocol/words.ts'
+import type { Owner, SessionState } from './protocol/session.ts'
+import type { KeptSession, PendingStop, ProviderView, RunMessage, RunningRun, RunState, StartedRun } from './protocol/words.ts'
+import { keptSessions, providerViews } from './provider/provider-list.ts'
 import type { Provider } from './provider/provider.ts'
 import { found, type History, type OwnerOption, type RunsPage, runsPage } from './registry-answers.ts'
 import type { RegistryOptions } from './registry-options.ts'
+import { checkedSession, type SessionInput } from './registry-sessions.ts'
 import { answerPermission, type PermissionAnswerRequest, type PermissionView, viewPermission } from './runs/permission-answers.ts'
 import { Recovery } from './runs/recovery.ts'
 import { Retention } from './runs/retention.ts'
@@ -24,13 +25,11 @@ import { withDeadlines } from './store/deadlines.ts'
 import type { EventsPage, HistoryPage, SessionPatch, SessionsPage, Store } from './store/store.ts'
 import { IterableSink } from './streams/iterable-sink.ts'
 import { retainedEvents } from './streams/log-reader.ts'
+import { reconnectDelay } from './streams/reconnect-delay.ts'
 import { type Opening, type SubscriptionRequest, Subscriptions } from './streams/subscriptions.ts'
 
 /** How long a shutdown waits for providers to end what they still run. */
 const PROVIDER_GRACE_MS = 750
-/** A reconnecting client waits between these, so that a restart is not met by all of them at once. */
-const RETRY_MIN_MS = 1_000
-const RETRY_SPREAD_MS = 2_000
 
 // A store knows its instance, a registry the runs that it drives: two on one would take each other's for abandoned.
 const storesInUse = new WeakSet<Store>()
@@ -43,6 +42,7 @@ const storesInUse = new WeakSet<Store>()
 export class RunRegistry {
   readonly #store: Store
   readonly #given: Store
+  readonly #providerViews: () => ProviderView[]
   readonly #providers: ReadonlyMap<string, Provider>
   readonly #closeGraceMs: number
   readonly #subscriptions: Subscriptions
@@ -67,6 +67,7 @@ export class RunRegistry {
     this.#store = store
     this.#given = given
     this.#providers = providers
+    this.#providerViews = () => providerViews(providers, defaultProvider)
     this.#closeGraceMs = closeGraceMs
     this.#subscriptions = subscriptions
     this.#retention = retention
@@ -99,30 +100,29 @@ export class RunRegistry {
     this.#recovery.close()
     this.#stopWatching()
     this.#retention.close()
-    this.#subscriptions.finish(() => RETRY_MIN_MS + Math.round(Math.random() * RETRY_SPREAD_MS))
+    this.#subscriptions.finish(reconnectDelay)
     if (this.#opened) storesInUse.delete(this.#given)
     this.#opened = false
     const closed = Promise.allSettled([...this.#providers.values()].map(async (provider) => provider.close?.()))
     await Promise.all([atMost(PROVIDER_GRACE_MS, closed), deliver()])
   }
 
-  /** Creates a session, under a random id unless one is given. Rejects with SESSION_EXISTS, UNSUPPORTED_PROVIDER. */
-  async createSession (session: {
-    id?: string | undefined
-    owner?: string
-    provider?: string | undefined
-    title?: string | undefined
-    metadata?: Metadata | undefined
-  } = {}): Promise<SessionState> {
-    const { id = randomUUID(), provider = null, title = null, metadata = {}, ...options } = session
-    const owner = ownerOf(options) ?? ANONYMOUS
-    assertSessionId(id)
-    assertTitle(title)
-    if (provider !== null && !this.#providers.has(provider)) throw runsError('UNSUPPORTED_PROVIDER', [`There is no provider "${provider}".`])
-    assertMetadata(metadata)
-    const created = await this.#store.createSession({ id, owner, provider, title, metadata })
-    if (created === null) throw runsError('SESSION_EXISTS', [id])
+  /** Creates a session: a new one, or one that goes on with what an agent has kept. Rejects with SESSION_EXISTS, UNSUPPORTED_PROVIDER, PROVIDER_SESSION_TAKEN. */
+  async createSession (session: SessionInput = {}): Promise<SessionState> {
+    const checked = checkedSession(session, (provider) => this.#providers.has(provider))
+    const created = await this.#store.createSession(checked)
+    if (created === null) throw runsError('SESSION_EXISTS', [checked.id])
     return created
+  }
+
+  /** What there is to run, in the order of registration. */
+  listProviders (): ProviderView[] {
+    return this.#providerViews()
+  }
+
+  /** What an agent has kept and no session goes on with, newest first; `limit` is 1 to 500. Rejects with UNSUPPORTED_PROVIDER, PROVIDER_UNAVAILABLE. */
+  async listKeptSessions (provider: string, { limit = 50 }: { limit?: number } = {}): Promise<KeptSession[]> {
+    return keptSessions(this.#providers, this.#store, checkedId('provider', provider), checkedLimit(limit))
   }
 
   /** The session, or null. */

@@ -9,6 +9,7 @@ import { messageRoutes } from '../routes/messages.ts'
 import { permissionRoutes } from '../routes/permissions.ts'
 import { streamReplies } from '../routes/reply-with-stream.ts'
 import { runRoutes } from '../routes/runs.ts'
+import { providerRoutes } from '../routes/providers.ts'
 import { sessionRoutes } from '../routes/sessions.ts'
 import { streamRoutes } from '../routes/stream.ts'
 import { SseConnections } from '../transports/sse/connections.ts'
@@ -91,6 +92,7 @@ async function mountRoutes (scope: FastifyInstance, { sse, sockets }: { sse: Sse
   scope.register(streamRoutes)
   scope.register(runRoutes)
   scope.register(permissionRoutes)
+  scope.register(providerRoutes)
   mountDialects(scope, dialects, limits)
   if (websocket) scope.register(mountWebSocket, { sockets, maxPayload: limits.socketMessageBytes })
 }

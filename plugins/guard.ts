@@ -18,11 +18,11 @@ export interface Identity {
 export type Identify = (request: FastifyRequest) => Identity | string | null | undefined | Promise<Identity | string | null | undefined>
 
 /** What a route or a message of a WebSocket does; each names one. */
-export type RunsAction = 'create' | 'list' | 'read' | 'update' | 'delete' | 'send' | 'abort' | 'approve' | 'connect'
+export type RunsAction = 'create' | 'list' | 'read' | 'update' | 'delete' | 'send' | 'abort' | 'approve' | 'connect' | 'adopt'
 
 /**
  * Says whether a request may do something; anything but true is no. `session` is the requester's own; null where there is
- * none: for `create`, `list` and `connect` (a WebSocket, whose messages are each asked about in turn), and before a message that would create it or a stream that would wait for it.
+ * none: for `create`, `list`, `adopt` (to go on with a session that an agent has kept) and `connect` (a WebSocket, whose messages are each asked about in turn), and before a message that would create it or a stream that would wait for it.
  */
 export type Authorize = (request: FastifyRequest, what: { action: RunsAction, session: SessionState | null }) => boolean | Promise<boolean>
 
@@ -36,6 +36,8 @@ export interface GuardOptions {
   identify: Identify | null
   /** Null: owners may do everything with what is theirs. */
   authorize: Authorize | null
+  /** Whether anybody may take over sessions that agents have kept. */
+  adoptSessions: boolean
   /** When `identify` is asked: before the body is read, or behind the host's own `preHandler` hooks. */
   identifyIn: 'onRequest' | 'preHandler'
   onRequest: GuardHook[]
@@ -52,6 +54,8 @@ export interface GuardedRequest {
   admit: Admit | null
   /** Asks `authorize` about a message of a WebSocket; answers what `admit` is. Rejects with FORBIDDEN, SESSION_NOT_FOUND. */
   authorize: (action: RunsAction, sessionId: string) => Promise<Admit | null>
+  /** Asks `authorize` whether the requester may take over sessions that agents have kept. Rejects with FORBIDDEN. */
+  authorizeAdoption: () => Promise<void>
 }
 
 declare module 'fastify' {
@@ -73,14 +77,17 @@ const BEFORE_THE_SESSION: ReadonlySet<RunsAction> = new Set(['read', 'send'])
  * Guards every route that is added to the scope from here on. A request without an identity that holds gets
  * UNAUTHENTICATED, one that may not FORBIDDEN. What is not the requester's is left to the route, to which it does not exist.
  */
-export function guardRoutes (scope: FastifyInstance, { identify, identifyIn, authorize, onRequest, preHandler }: GuardOptions): void {
+export function guardRoutes (scope: FastifyInstance, { identify, identifyIn, authorize, adoptSessions, onRequest, preHandler }: GuardOptions): void {
   scope.decorateRequest('agentRuns')
   scope.addHook('onRequest', async (request) => {
     request.agentRuns = {
       owner: ANONYMOUS,
       hasEnded: () => false,
       admit: null,
-      authorize: async (action, sessionId) => authorize === null ? null : authorizeSession(request, authorize, action, sessionId)
+      authorize: async (action, sessionId) => authorize === null ? null : authorizeSession(request, authorize, action, sessionId),
+      authorizeAdoption: async () => {
+        if (!adoptSessions || (authorize !== null && await authorize(request, { action: 'adopt', session: null }) !== true)) throw runsError('FORBIDDEN')
+      }
     }
   })
   for (const hook of onRequest) scope.addHook('onRequest', hook as onRequestHookHandler)

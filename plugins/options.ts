@@ -36,6 +36,9 @@ export const OPTIONS = Type.Object({
   createOnMessage: Type.Boolean({
     description: 'Whether a message creates a session that does not exist.', default: true
   }),
+  adoptSessions: Type.Boolean({
+    description: 'Whether clients may list sessions that agents have kept, and go on with them. Whoever may sees all that the agents\' user has; `authorize` is asked for `adopt`.', default: false
+  }),
   durability: Type.Union([Type.Literal('normal'), Type.Literal('full')], {
     description: 'What a commit survives, in the built-in store: the death of the process, or a power loss too (slower).', default: 'normal'
   }),
@@ -120,7 +123,7 @@ export interface AgentRunsOptions extends Partial<Omit<Written, 'retention' | 'l
 }
 
 /** Options with their defaults. */
-export interface ResolvedOptions extends Omit<Written, 'defaultProvider'> {
+export interface ResolvedOptions extends Omit<Written, 'defaultProvider' | 'adoptSessions'> {
   providers: Record<string, Provider>
   store: string | Store
   defaultProvider: string | null
@@ -136,7 +139,7 @@ export function resolveOptions ({ providers, store = './agent-runs.db', dialects
   assertOrigins(written.allowedOrigins)
   if (store === '' || (typeof store !== 'string' && typeof store?.append !== 'function')) invalid('"store" must be the path of a SQLite file or a store.')
   const names = Object.keys(providers)
-  const { defaultProvider = names.length === 1 ? names[0]! : null, ...rest } = written
+  const { defaultProvider = names.length === 1 ? names[0]! : null, adoptSessions, ...rest } = written
   if (defaultProvider !== null && !Object.hasOwn(providers, defaultProvider)) {
     invalid(`"defaultProvider" is "${defaultProvider}", but the providers are ${names.map((name) => `"${name}"`).join(', ')}.`)
   }
@@ -144,6 +147,7 @@ export function resolveOptions ({ providers, store = './agent-runs.db', dialects
     identify: optionalFunction('identify', identify),
     identifyIn: phase(identifyIn, identify !== undefined && preHandler !== undefined),
     authorize: optionalFunction('authorize', authorize),
+    adoptSessions,
     onRequest: functions('onRequest', onRequest),
     preHandler: functions('preHandler', preHandler)
   }

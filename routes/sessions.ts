@@ -14,8 +14,9 @@ export const sessionRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
 
   fastify.post('/sessions', {
     config: { runsAction: 'create' },
-    schema: { operationId: 'createSession', summary: 'Create a session', body: Type.Union([NewSession, Type.Null()]), response: answers({ 201: Session }, 'SESSION_EXISTS', 'UNSUPPORTED_PROVIDER', ...BODY_ERRORS) }
+    schema: { operationId: 'createSession', summary: 'Create a session', body: Type.Union([NewSession, Type.Null()]), response: answers({ 201: Session }, 'SESSION_EXISTS', 'PROVIDER_SESSION_TAKEN', 'UNSUPPORTED_PROVIDER', ...BODY_ERRORS) }
   }, async (request, reply) => {
+    if (request.body?.providerSession !== undefined) await request.agentRuns.authorizeAdoption()
     const session = await runs.createSession({ ...request.body, owner: request.agentRuns.owner })
     reply.code(201).header('location', `${fastify.prefix}/sessions/${session.id}`)
     return shown(session)

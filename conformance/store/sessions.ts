@@ -46,6 +46,20 @@ export function sessions (test: StoreTest): void {
     assert.deepEqual(await sessionOf(stores[0]!), winners[0])
   })
 
+  test('a session goes on with a native one that no session has or had, of many who want it one', async (bench) => {
+    const [one, other] = [await bench.open(), await bench.open()]
+    const adopting = (id: string, providerSessionId: string, provider = 'echo') => newSession(id, { provider, providerSessionId })
+    const outcomes = await Promise.allSettled(Array.from({ length: 10 }, (_, i) => (i % 2 === 0 ? one : other).createSession(adopting(`s${i}`, 'native-1'))))
+    const winners = outcomes.flatMap((outcome) => outcome.status === 'fulfilled' && outcome.value !== null ? outcome.value.id : [])
+    assert.equal(winners.length, 1)
+    await rejects('PROVIDER_SESSION_TAKEN', other.createSession(adopting('late', 'native-1')))
+    assert.equal(await one.getSession('late', null), null, 'nothing of a refused session is kept')
+    assert.ok(await one.createSession(adopting('elsewhere', 'native-1', 'other')), 'another provider has sessions of its own')
+    assert.deepEqual(await other.knownProviderSessions('echo', ['native-0', 'native-1', 'native-2']), ['native-1'])
+    const { claimed } = await drive(one, 'r', { sessionId: winners[0]!, provider: 'echo' })
+    assert.deepEqual([claimed.providerSessionId, claimed.providerSessionIds], ['native-1', ['native-1']])
+  })
+
   test('a message creates the session only if it may, and for its owner', async (bench) => {
     const store = await bench.open()
     await rejects('SESSION_NOT_FOUND', store.startRun(newRun('r', { createSession: false })))

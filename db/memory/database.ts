@@ -105,7 +105,14 @@ export class MemoryDatabase {
     return [...this.runs.values()].filter((run) => run.session === session)
   }
 
-  createSession ({ metadata, ...session }: NewSession): MemorySession {
+  /** Whether a session has or had the native id. */
+  isKnown (provider: string, id: string): boolean {
+    return [...this.sessions.values()].some(({ providerSessionIds }) => providerSessionIds.some((known) => known.provider === provider && known.id === id))
+  }
+
+  /** Throws PROVIDER_SESSION_TAKEN. */
+  createSession ({ metadata, providerSessionId = null, ...session }: NewSession): MemorySession {
+    if (providerSessionId !== null && this.isKnown(session.provider!, providerSessionId)) throw runsError('PROVIDER_SESSION_TAKEN')
     const now = Date.now()
     const created: MemorySession = {
       ...session,
@@ -118,7 +125,7 @@ export class MemoryDatabase {
       events: [],
       running: null,
       queue: [],
-      providerSessionIds: []
+      providerSessionIds: providerSessionId === null ? [] : [{ provider: session.provider!, id: providerSessionId }]
     }
     this.sessions.set(created.id, created)
     return created

@@ -14,6 +14,7 @@ import { keepProviderSessionId, MemoryDatabase, type MemoryRun, type MemorySessi
 import { MemoryLeases } from './leases.ts'
 import { appendGroup, claimAgain, closeRunning, compactRun, promote, readEvents, readHistory, standstill } from './log.ts'
 import { answerPermission, answersFor, permissionState } from './permissions.ts'
+import { isOf, listSessions } from './sessions.ts'
 import { startRun } from './start.ts'
 import { stopMessage } from './stops.ts'
 import { claimOf, toRunningRun, toRunState, toSessionState } from './states.ts'
@@ -56,23 +57,16 @@ class MemoryStore implements Store {
     return this.#write((database) => database.sessions.has(session.id) ? null : toSessionState(database.createSession(session)))
   }
 
+  async knownProviderSessions (provider: string, ids: readonly string[]): Promise<string[]> {
+    return this.#read((database) => ids.filter((id) => database.isKnown(provider, id)))
+  }
+
   async getSession (sessionId: string, owner: Owner): Promise<SessionState | null> {
     return this.#onSession(sessionId, owner, toSessionState)
   }
 
-  async listSessions (owner: Owner, { rows, bytes, before }: PageLimit & { before: string | null }): Promise<SessionsPage> {
-    return this.#read((database) => {
-      const oldestFirst = [...database.sessions.values()].filter((session) => isOf(session, owner))
-      const end = before === null ? oldestFirst.length : oldestFirst.findIndex(({ id }) => id === before)
-      const newestFirst = oldestFirst.slice(0, Math.max(end, 0)).reverse().filter((session) => !session.deleted)
-      const sessions: SessionState[] = []
-      for (let size = 0; sessions.length < newestFirst.length && sessions.length < rows && size < bytes;) {
-        const session = toSessionState(newestFirst[sessions.length]!)
-        size += JSON.stringify(session).length
-        sessions.push(session)
-      }
-      return { sessions, hasMore: sessions.length < newestFirst.length }
-    })
+  async listSessions (owner: Owner, page: PageLimit & { before: string | null }): Promise<SessionsPage> {
+    return this.#read((database) => listSessions(database, owner, page))
   }
 
   async updateSession (sessionId: string, owner: Owner, patch: SessionPatch): Promise<SessionState | null> {
@@ -278,10 +272,6 @@ class MemoryStore implements Store {
     if (!this.#database.instances.has(this.instanceId)) throw runsError('STORE_UNAVAILABLE')
     return work(this.#database)
   }
-}
-
-function isOf (session: MemorySession, owner: Owner): boolean {
-  return owner === null || owner === session.owner
 }
 
 /** What follows a run in a list; nothing if the run is not there, everything for null. */

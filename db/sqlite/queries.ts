@@ -238,6 +238,8 @@ export function prepareQueries (connection: Database) {
     providerSessionIds: db.select({ provider: providerSessions.provider, id: providerSessions.providerSessionId }).from(providerSessions)
       .where(sql`${providerSessions}."key" IN (SELECT k.key FROM (SELECT n.key, row_number() OVER (PARTITION BY n.provider ORDER BY n.key DESC) AS place FROM ${providerSessions} AS n WHERE n.session_key = ${p('sessionKey')} AND length(n.provider_session_id) <= ${sql.raw(String(MAX_NATIVE_ID_LENGTH))}) AS k WHERE k.place <= ${sql.raw(String(NATIVE_IDS_KEPT))})`)
       .orderBy(asc(providerSessions.key)).prepare(),
+    knownProviderSession: db.select({ id: providerSessions.providerSessionId }).from(providerSessions)
+      .where(and(eq(providerSessions.providerSessionId, p('providerSessionId')), eq(providerSessions.provider, p('provider')))).limit(1).prepare(),
     deleteOldProviderSessions: db.delete(providerSessions).where(and(
       eq(providerSessions.sessionKey, p('sessionKey')), eq(providerSessions.provider, p('provider')),
       sql`${providerSessions}."key" NOT IN (SELECT n.key FROM ${providerSessions} AS n WHERE n.session_key = ${p('sessionKey')} AND n.provider = ${p('provider')} ORDER BY n.key DESC LIMIT ${sql.raw(String(NATIVE_IDS_KEPT))})`

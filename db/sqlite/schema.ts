@@ -126,7 +126,8 @@ export const providerSessions = sqliteTable('agent_runs_provider_sessions', {
   provider: text().notNull(),
   providerSessionId: text('provider_session_id').notNull()
 }, (table) => [
-  uniqueIndex('agent_runs_provider_sessions_id').on(table.sessionKey, table.provider, table.providerSessionId)
+  uniqueIndex('agent_runs_provider_sessions_id').on(table.sessionKey, table.provider, table.providerSessionId),
+  index('agent_runs_provider_sessions_native').on(table.providerSessionId, table.provider)
 ])
 
 /** Who drives runs: the counter moves while the instance lives. */

@@ -40,8 +40,19 @@ export function insertSession (queries: Queries, { metadata, ...session }: NewSe
 }
 
 /** See `Store.createSession`. */
-export function createSession (queries: Queries, session: NewSession): SessionState | null {
-  return insertSession(queries, session) ? toSessionState(queries.session.get({ id: session.id })!) : null
+export function createSession (queries: Queries, { providerSessionId = null, ...session }: NewSession): SessionState | null {
+  if (!insertSession(queries, session)) return null
+  const row = queries.session.get({ id: session.id })!
+  if (providerSessionId !== null) {
+    if (isKnown(queries, session.provider!, providerSessionId)) throw runsError('PROVIDER_SESSION_TAKEN')
+    queries.insertProviderSession.run({ sessionKey: row.key, provider: session.provider!, providerSessionId })
+  }
+  return toSessionState(row)
+}
+
+/** Whether a session has or had the native id. */
+export function isKnown (queries: Queries, provider: string, providerSessionId: string): boolean {
+  return queries.knownProviderSession.get({ provider, providerSessionId }) !== undefined
 }
 
 /** See `Store.updateSession`. */

@@ -24,7 +24,7 @@ import { purgeSlice } from './purge.ts'
 import type { Queries, SessionRow } from './queries.ts'
 import { toRunningRun, toRunState, toSessionState } from './rows.ts'
 import { claimOf, closeRun, promote, takeIn } from './runs.ts'
-import { beginDeletion, createSession, insertSession, isIdle, keepProviderSessionId, listSessions, owned, ownedHead, updateSession } from './sessions.ts'
+import { beginDeletion, createSession, insertSession, isIdle, isKnown, keepProviderSessionId, listSessions, owned, ownedHead, updateSession } from './sessions.ts'
 import { hasOldStops, isStopped, stopMessage } from './stops.ts'
 import type { SqliteStoreOptions } from './options.ts'
 
@@ -86,6 +86,10 @@ class SqliteStore implements Store {
 
   async createSession (session: NewSession): Promise<SessionState | null> {
     return this.#write((queries) => createSession(queries, session))
+  }
+
+  async knownProviderSessions (provider: string, ids: readonly string[]): Promise<string[]> {
+    return this.#read((queries) => ids.filter((id) => isKnown(queries, provider, id)))
   }
 
   async getSession (sessionId: string, owner: Owner): Promise<SessionState | null> {

@@ -209,6 +209,42 @@ export interface SessionView {
   updatedAt: string
 }
 
+/** What a provider can do. What is left out is not known. */
+export interface Abilities {
+  /** Whether it takes images in a message. */
+  images?: boolean
+  /** Whether it takes other files in a message. */
+  files?: boolean
+  /** Whether its agent keeps the conversation itself, and goes on with it in the next message. */
+  resume?: boolean
+  /** Whether it may ask for approvals. */
+  approvals?: boolean
+  /** Whether it can list the sessions that its agent has kept. */
+  keptSessions: boolean
+}
+
+/** A provider that messages can name. */
+export interface ProviderView {
+  /** What messages and sessions call it. */
+  name: string
+  /** Whether it answers messages and sessions that name none. */
+  isDefault: boolean
+  /** The JSON schema of a message's `options`: models, modes and whatever else clients may choose. */
+  options: Record<string, unknown>
+  /** What a provider can do. What is left out is not known. */
+  abilities: Abilities
+}
+
+/** A session that an agent has kept. */
+export interface KeptSession {
+  /** The agent's own id of it. */
+  id: string
+  title?: string
+  /** Where it worked. */
+  cwd?: string
+  updatedAt?: string
+}
+
 /** What a provider asks an approval for. */
 export interface PermissionRequest {
   /** The tool call that waits for it. */

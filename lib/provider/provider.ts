@@ -3,7 +3,7 @@ import type { TSchema } from 'typebox'
 import type { Logger } from '../common/logger.ts'
 import type { Event, EventKind } from '../protocol/event.ts'
 import type { Metadata } from '../protocol/session.ts'
-import type { EventKinds, MessageContent, PermissionDecision, PermissionRequest, RunError } from '../protocol/words.ts'
+import type { Abilities, EventKinds, KeptSession, MessageContent, PermissionDecision, PermissionRequest, RunError } from '../protocol/words.ts'
 
 /** What a provider may leave out is filled in by the run. */
 interface ProviderFields {
@@ -55,16 +55,7 @@ export interface RunContext {
 }
 
 /** What a provider can do, for people who build pages. What is left out is not known. */
-export interface ProviderAbilities {
-  /** Whether it takes images in a message. */
-  images?: boolean
-  /** Whether it takes other files in a message. */
-  files?: boolean
-  /** Whether its agent keeps the conversation itself, and goes on with it in the next message. */
-  resume?: boolean
-  /** Whether it may ask for permission. */
-  approvals?: boolean
-}
+export type ProviderAbilities = Omit<Abilities, 'keptSessions'>
 
 /** An adapter that runs an agent. It knows nothing of HTTP, seqs or the store. */
 export interface Provider {
@@ -77,6 +68,8 @@ export interface Provider {
   optionsSchema?: TSchema
   /** What it can do now; it may learn more of its agent in time. */
   abilities? (): ProviderAbilities
+  /** Sessions that its agent has kept, newest first, at most `limit`. Throws a ProviderError if the agent cannot tell. */
+  listSessions? (options: { limit: number }): Promise<KeptSession[]>
   /** Frees what the provider holds for a session. */
   endSession? (sessionId: string): Promise<void>
   /** Ends everything that still runs; called when the server closes. Idempotent. */

@@ -31,6 +31,8 @@ export interface NewSession {
   provider: string | null
   title: string | null
   metadata: Metadata
+  /** The native session to go on with; its provider is `provider`. Default: a new one. */
+  providerSessionId?: string | null
 }
 
 export interface SessionPatch {
@@ -149,8 +151,13 @@ export interface Store {
   /** Releases everything. Idempotent. */
   close (): Promise<void>
 
-  /** Creates a session; null if the id is taken, or was, by any owner. Again: null. */
+  /**
+   * Creates a session; null if the id is taken, or was, by any owner. With a `providerSessionId` that another session has
+   * or had of that provider: rejects with PROVIDER_SESSION_TAKEN. Again: null.
+   */
   createSession (session: NewSession): Promise<SessionState | null>
+  /** Which of these native ids sessions have or had; at most 500 of them. */
+  knownProviderSessions (provider: string, providerSessionIds: readonly string[]): Promise<string[]>
   getSession (sessionId: string, owner: Owner): Promise<SessionState | null>
   /** The owner's sessions, newest first; after the session `before`, if given. */
   listSessions (owner: Owner, options: PageLimit & { before: string | null }): Promise<SessionsPage>

@@ -2,6 +2,7 @@
 import '../../lib/common/node-version.ts'
 import type * as Sdk from '@agentclientprotocol/sdk'
 import Type, { type TSchema } from 'typebox'
+import { type Logger, silentLogger } from '../../lib/common/logger.ts'
 import { eventQueue } from '../../lib/provider/event-queue.ts'
 import type { Provider, ProviderEvent, RunContext } from '../../lib/provider/provider.ts'
 import type { UrlOptions } from '../common/client-url.ts'
@@ -67,25 +68,16 @@ export function acp (options: AcpOptions): Provider {
   let abilities: Agent['abilities'] | undefined
   lookAfterStrays(options)
 
+  const start = async (place: string, servers: readonly unknown[], log: Logger): Promise<() => Agent> => {
+    const sdk = await loadPeer(load, '@agentclientprotocol/sdk', 'acp') as typeof Sdk
+    return () => new Agent(sdk, { command, args, cwd: place, env: environmentOf(options), allowUrl, authMethod, mcpServers: servers, log, startTimeoutMs, quietMs, cancelGraceMs, killGraceMs })
+  }
+
   async function * run (context: RunContext): AsyncGenerator<ProviderEvent> {
     const { session, signal, providerSessionId, log } = context
     signal.throwIfAborted()
-    const sdk = await loadPeer(load, '@agentclientprotocol/sdk', 'acp') as typeof Sdk
-    const place = typeof cwd === 'function' ? cwd(context) : cwd
-    const { agent, isNew } = await agents.take(session.id, providerSessionId, () => new Agent(sdk, {
-      command,
-      args,
-      cwd: place,
-      env: environmentOf(options),
-      allowUrl,
-      authMethod,
-      log,
-      startTimeoutMs,
-      quietMs,
-      cancelGraceMs,
-      killGraceMs,
-      mcpServers: typeof mcpServers === 'function' ? mcpServers(context) : mcpServers
-    }))
+    const create = await start(typeof cwd === 'function' ? cwd(context) : cwd, typeof mcpServers === 'function' ? mcpServers(context) : mcpServers, log)
+    const { agent, isNew } = await agents.take(session.id, providerSessionId, create)
     const queue = eventQueue()
     let turn: Promise<void> | null = null
     let given = false
@@ -120,6 +112,15 @@ export function acp (options: AcpOptions): Provider {
     run,
     optionsSchema: optionsSchema(options),
     abilities: () => ({ approvals: true, ...abilities }),
+    async listSessions ({ limit }) {
+      // Where it works does not matter: it tells of all places.
+      const agent = (await start(typeof cwd === 'function' ? process.cwd() : cwd, [], silentLogger))()
+      try {
+        return await agent.list(limit)
+      } finally {
+        void agent.end()
+      }
+    },
     endSession: (sessionId) => {
       told.forget(sessionId)
       return agents.end(sessionId)

@@ -1,10 +1,10 @@
 /* Claude Code by its Agent SDK: one process for each message, one native session for each of ours. */
 import '../../lib/common/node-version.ts'
 import Type, { type TSchema } from 'typebox'
-import type { Provider, ProviderEvent, RunContext } from '../../lib/provider/provider.ts'
+import { type Provider, ProviderError, type ProviderEvent, type RunContext } from '../../lib/provider/provider.ts'
 import { idArgument } from '../process/arguments.ts'
 import type { UrlOptions } from '../common/client-url.ts'
-import type { EnvironmentOptions } from '../process/environment.ts'
+import { environmentOf, type EnvironmentOptions } from '../process/environment.ts'
 import { claudeEnvironment } from './environment.ts'
 import { loadPeer } from '../common/load-peer.ts'
 import { lookAfterStrays, type OrphanOptions } from '../process/strays.ts'
@@ -108,6 +108,14 @@ export function claude (options: ClaudeOptions = {}): Provider {
     run,
     optionsSchema: Type.Object({ ...(models.length > 0 && { model: choice(models) }), ...(permissionModes.length > 0 && { permissionMode: choice(permissionModes) }) }, { additionalProperties: false }),
     abilities: () => ({ images: true, files: true, resume: true, approvals: true }),
+    async listSessions ({ limit }) {
+      const environment = environmentOf(options)
+      // It is read by this process, where this process' own agent would keep it.
+      if (['HOME', 'CLAUDE_CONFIG_DIR'].some((name) => environment[name] !== process.env[name])) throw new ProviderError('its agent keeps its sessions in another place than the server\'s own.')
+      const { listSessions } = await loadPeer(load, PACKAGE, 'claude') as Sdk
+      const kept = await listSessions({ limit, ...(typeof cwd === 'string' && { dir: cwd }) })
+      return kept.map(({ sessionId: id, summary: title, cwd: place, lastModified }) => ({ id, title, updatedAt: new Date(lastModified).toISOString(), ...(place !== undefined && { cwd: place }) }))
+    },
     endSession: async (sessionId) => standing.forget(sessionId),
     async close () {
       const limits = { exitMs: CLOSE_GRACE_MS, killGraceMs: Math.min(killGraceMs, CLOSE_GRACE_MS) }

@@ -7,6 +7,8 @@ import type { PermissionUpdate } from './standing-permissions.ts'
 
 export interface Sdk {
   query (params: { prompt: AsyncIterable<UserMessage>, options: Record<string, unknown> }): Query
+  /** The sessions that the agent has kept, newest first; those of one directory with `dir`. */
+  listSessions (options: { dir?: string, limit: number }): Promise<Array<{ sessionId: string, summary: string, lastModified: number, cwd?: string }>>
 }
 
 export interface Query extends AsyncIterable<SdkMessage> {

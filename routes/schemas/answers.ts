@@ -3,7 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import Type, { type TSchema } from 'typebox'
 import { type ErrorCode, runsError } from '../../lib/protocol/errors.ts'
 import { AnyEvent, eventOf } from '../../lib/protocol/schemas/events.ts'
-import { Run, RunningRun, Session, StartedRun } from '../../lib/protocol/schemas/sessions.ts'
+import { KeptSession, ProviderView, Run, RunningRun, Session, StartedRun } from '../../lib/protocol/schemas/sessions.ts'
 
 /** What an answer means, where that is not what its schema describes. */
 const SAYS = 'x-response-description'
@@ -19,6 +19,12 @@ export const ResolvedAnswer = { ...eventOf('permission_resolved'), [SAYS]: 'The 
 
 /** Sessions, newest first. */
 export const SessionsAnswer = Type.Object({ sessions: Type.Array(Session), hasMore: HasMore }, { description: 'A page of sessions.' })
+
+/** The providers, in the order in which they were registered. */
+export const ProvidersAnswer = Type.Object({ providers: Type.Array(ProviderView) }, { description: 'The providers.' })
+
+/** Sessions that an agent has kept, newest first. */
+export const KeptSessionsAnswer = Type.Object({ sessions: Type.Array(KeptSession) }, { description: 'Sessions that the agent has kept.' })
 
 /** A session's runs. */
 export const RunsAnswer = Type.Object({ runs: Type.Array(Run), hasMore: HasMore }, { description: 'Runs, newest first.' })

@@ -1,6 +1,6 @@
 /* What requests must look like, shared between routes. */
 import Type from 'typebox'
-import { MAX_METADATA_BYTES, MAX_TITLE_LENGTH } from '../../lib/protocol/limits.ts'
+import { MAX_METADATA_BYTES, MAX_NATIVE_ID_LENGTH, MAX_TITLE_LENGTH } from '../../lib/protocol/limits.ts'
 import { abortProperties, messageProperties, PermissionDecision } from '../../lib/protocol/schemas/requests.ts'
 import { IDEMPOTENCY_KEY_PATTERN, SessionId } from '../../lib/protocol/schemas/values.ts'
 
@@ -20,7 +20,10 @@ export const NewSession = Type.Object({
   id: Type.Optional(SessionId),
   provider: Type.Optional(Type.String({ description: 'Who answers messages that name no provider; else the default provider.' })),
   title: Type.Optional(Title),
-  metadata: Type.Optional(Metadata)
+  metadata: Type.Optional(Metadata),
+  providerSession: Type.Optional(Type.Object({ provider: Type.String(), id: Type.String({ minLength: 1, maxLength: MAX_NATIVE_ID_LENGTH, description: 'The agent\'s own id.' }) }, {
+    ...closed, description: 'A session that the provider\'s agent has kept, to go on with; where the server allows it.'
+  }))
 }, { ...closed, examples: [{ title: 'My session' }] })
 
 export const SessionPatch = Type.Object({ title: Type.Optional(Type.Union([Title, Type.Null()])), metadata: Type.Optional(Metadata) }, closed)

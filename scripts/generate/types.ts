@@ -3,7 +3,7 @@ import type { TSchema } from 'typebox'
 import { ENVELOPE, EVENTS, permissionProperties, PermissionOption } from '../../lib/protocol/schemas/events.ts'
 import { FRAMES } from '../../lib/protocol/schemas/frames.ts'
 import { PermissionDecision } from '../../lib/protocol/schemas/requests.ts'
-import { PendingStop, Run, RunDetails, RunMessage, RunningRun, Session, StartedRun, WaitingMessage } from '../../lib/protocol/schemas/sessions.ts'
+import { Abilities, KeptSession, PendingStop, ProviderView, Run, RunDetails, RunMessage, RunningRun, Session, StartedRun, WaitingMessage } from '../../lib/protocol/schemas/sessions.ts'
 import { MessageContent, MessagePart, Reason, RunError } from '../../lib/protocol/schemas/values.ts'
 
 /** A schema as JSON Schema has it. */
@@ -21,7 +21,7 @@ export interface JsonSchema {
 }
 
 const ALIASES = [Reason, MessagePart, MessageContent]
-const INTERFACES = [RunError, PermissionOption, PermissionDecision, Run, RunMessage, RunDetails, RunningRun, StartedRun, PendingStop, WaitingMessage, Session]
+const INTERFACES = [RunError, PermissionOption, PermissionDecision, Run, RunMessage, RunDetails, RunningRun, StartedRun, PendingStop, WaitingMessage, Session, Abilities, ProviderView, KeptSession]
 const NAMES = new Set([...ALIASES, ...INTERFACES].map(({ title }: TSchema & { title?: string }) => title).concat('ErrorCode'))
 const EVENT_KINDS = new Map(Object.keys(EVENTS).map((kind) => [kind, kind]))
 

@@ -29,4 +29,5 @@ UPDATE `agent_runs_runs` SET `waiting` = json_object(
 	'messageId', coalesce(json_extract(`message`, '$.messageId'), ''),
 	'preview', CASE json_type(`message`, '$.content') WHEN 'text' THEN substr(json_extract(`message`, '$.content'), 1, 200) ELSE '' END,
 	'createdAt', strftime('%Y-%m-%dT%H:%M:%fZ', `created_at` / 1000.0, 'unixepoch')
-) WHERE `status` = 'queued' AND `aborted` IS NOT 1 AND json_valid(`message`);
+) WHERE `status` = 'queued' AND `aborted` IS NOT 1 AND json_valid(`message`);--> statement-breakpoint
+CREATE INDEX `agent_runs_provider_sessions_native` ON `agent_runs_provider_sessions` (`provider_session_id`,`provider`);

@@ -49,6 +49,28 @@ export const RunMessage = Type.Object({
 
 export const RunDetails = Type.Object({ ...Run.properties, message: RunMessage }, { title: 'RunDetails', description: 'One run, with its message.' })
 
+export const Abilities = Type.Object({
+  images: Type.Optional(Type.Boolean({ description: 'Whether it takes images in a message.' })),
+  files: Type.Optional(Type.Boolean({ description: 'Whether it takes other files in a message.' })),
+  resume: Type.Optional(Type.Boolean({ description: 'Whether its agent keeps the conversation itself, and goes on with it in the next message.' })),
+  approvals: Type.Optional(Type.Boolean({ description: 'Whether it may ask for approvals.' })),
+  keptSessions: Type.Boolean({ description: 'Whether it can list the sessions that its agent has kept.' })
+}, { title: 'Abilities', description: 'What a provider can do. What is left out is not known.' })
+
+export const ProviderView = Type.Object({
+  name: Type.String({ description: 'What messages and sessions call it.' }),
+  isDefault: Type.Boolean({ description: 'Whether it answers messages and sessions that name none.' }),
+  options: Type.Record(Type.String(), Type.Unknown(), { description: 'The JSON schema of a message\'s `options`: models, modes and whatever else clients may choose.' }),
+  abilities: Abilities
+}, { title: 'ProviderView', description: 'A provider that messages can name.' })
+
+export const KeptSession = Type.Object({
+  id: Type.String({ description: 'The agent\'s own id of it.' }),
+  title: Type.Optional(Type.String()),
+  cwd: Type.Optional(Type.String({ description: 'Where it worked.' })),
+  updatedAt: Type.Optional(Time())
+}, { title: 'KeptSession', description: 'A session that an agent has kept.' })
+
 export const RunningRun = Type.Object({
   runId: Type.String(), sessionId: Type.String(), provider: Type.String(), startedAt: Time(), lastSeq: Type.Integer({ minimum: 0, description: 'The seq of the session\'s newest event.' })
 }, { title: 'RunningRun', description: 'A running run, as listed.' })
