@@ -122,7 +122,7 @@ export class RunRegistry {
 
   /** What an agent has kept and no session goes on with, newest first; `limit` is 1 to 500. Rejects with UNSUPPORTED_PROVIDER, PROVIDER_UNAVAILABLE. */
   async listKeptSessions (provider: string, { limit = 50 }: { limit?: number } = {}): Promise<KeptSession[]> {
-    return keptSessions(this.#providers, this.#store, checkedId('provider', provider), checkedLimit(limit))
+    return keptSessions(this.#providers, (name, ids) => this.#store.knownProviderSessions(name, ids), checkedId('provider', provider), checkedLimit(limit))
   }
 
   /** The session, or null. */

@@ -1,97 +1,40 @@
 /* Which agents the standalone server runs: one by flags, or several by a file. */
 import { readFileSync } from 'node:fs'
-import Type, { type Static } from 'typebox'
 import { Value } from 'typebox/value'
 import type { Provider } from '../index.ts'
 import { problemOf } from '../lib/protocol/validation-problem.ts'
 import { acp } from '../providers/acp/index.ts'
 import { claude, type ClaudeOptions } from '../providers/claude/index.ts'
+import { claudeCli } from '../providers/command/claude-cli.ts'
+import { codexCli } from '../providers/command/codex-cli.ts'
 import { command } from '../providers/command/command.ts'
 import { echo } from '../providers/echo/echo.ts'
-import { openai } from '../providers/openai/index.ts'
+import { openai, type OpenAiOptions } from '../providers/openai/index.ts'
 import { BASE_ENVIRONMENT } from '../providers/process/base-environment.ts'
-import { VARIABLES, variablesNamed } from '../providers/process/environment.ts'
+import { variablesNamed } from '../providers/process/environment.ts'
+import { type AgentConfig, AGENTS, type AgentType, CONFIG } from './agents.ts'
 import { OWN_PREFIX, type Settings, UsageError } from './flags.ts'
-
-const closed = { additionalProperties: false }
-const text = (description: string) => Type.Optional(Type.String({ description }))
-const texts = (description: string) => Type.Optional(Type.Array(Type.String(), { description }))
-const map = (description: string) => Type.Optional(Type.Record(Type.String(), Type.String(), { description }))
-const count = (description: string) => Type.Optional(Type.Integer({ description, minimum: 1 }))
-const ms = (description: string) => Type.Optional(Type.Integer({ description, minimum: 0, maximum: 2 ** 31 - 1 }))
-
-const program = {
-  command: Type.String({ description: 'The program, found by PATH; never passed to a shell.', minLength: 1 }),
-  args: texts('Its arguments.'),
-  cwd: text('Where it works, as an absolute path. Default: where the server does.'),
-  env: map('Variables that are added to what it gets of the server\'s environment.'),
-  inheritEnv: Type.Optional(Type.Array(Type.String({ pattern: VARIABLES }), { description: 'Variables of the server\'s environment that it gets besides PATH, HOME and their like, and those of --inherit-env. PREFIX_* = all that start so, * = all but the server\'s own settings (AGENT_RUNS_…).' })),
-  killGraceMs: ms('How long it may take to end after SIGTERM.')
-}
-
-/** What a file may say of one agent. */
-const AGENTS = {
-  echo: Type.Object({ type: Type.Literal('echo'), delayMs: ms('The pause between two deltas.') }, closed),
-  command: Type.Object({
-    type: Type.Literal('command'),
-    ...program,
-    allowLeadingDash: Type.Optional(Type.Boolean({ description: 'Whether a message that begins with "-" may take the place of the argument {message}. Only behind "--", with a program that knows it.' }))
-  }, closed),
-  acp: Type.Object({
-    type: Type.Literal('acp'),
-    ...program,
-    mcpServers: Type.Optional(Type.Array(Type.Unknown(), { description: 'MCP servers, as the Agent Client Protocol has them.' })),
-    idleMs: ms('How long an agent is kept for its session\'s next message; 0 = not at all.'),
-    maxAgents: count('How many agents may be there at once.'),
-    startTimeoutMs: ms('How long it may take to start.'),
-    cancelGraceMs: ms('How long it may take to hear that it is to stop.')
-  }, closed),
-  openai: Type.Object({
-    type: Type.Literal('openai'),
-    model: Type.String({ minLength: 1 }),
-    models: texts('Models that clients may choose.'),
-    baseUrl: text('The endpoint. Default: that of OpenAI.'),
-    apiKeyEnv: text('The variable that holds the key. Default: OPENAI_API_KEY.'),
-    headers: map('Headers of every request.'),
-    system: text('What the model is told before everything else.')
-  }, closed),
-  claude: Type.Object({
-    type: Type.Literal('claude'),
-    model: text('The model.'),
-    models: texts('Models that clients may choose.'),
-    cwd: program.cwd,
-    env: program.env,
-    inheritEnv: program.inheritEnv,
-    systemPrompt: text('What the agent is told before everything else.'),
-    permissionMode: Type.Optional(Type.Union(['default', 'acceptEdits', 'plan', 'dontAsk', 'auto', 'bypassPermissions'].map((mode) => Type.Literal(mode)))),
-    allowedTools: texts('Tools that run without being asked for.'),
-    disallowedTools: texts('Tools that it does not get.'),
-    settingSources: Type.Optional(Type.Array(Type.Union(['user', 'project', 'local'].map((source) => Type.Literal(source))))),
-    maxTurns: count('How often it may turn to the model for one message.'),
-    killGraceMs: program.killGraceMs
-  }, closed)
-}
-
-type AgentType = keyof typeof AGENTS
-type AgentConfig = { [T in AgentType]: Static<typeof AGENTS[T]> }[AgentType]
-
-/** The file of `--config`. It is its own JSON schema: `docs/config.schema.json`. */
-export const CONFIG = Type.Object({
-  $schema: Type.Optional(Type.String()),
-  providers: Type.Record(Type.String({ minLength: 1 }), Type.Union(Object.values(AGENTS)), { description: 'The agents, by the name under which messages ask for them.', minProperties: 1 }),
-  defaultProvider: text('Who answers messages and sessions that name none. With a single provider, that one.')
-}, closed)
+import { AGENT_NAMES, CLAUDE_VARIABLES, PRESETS } from './presets.ts'
 
 /** The agents that settings ask for, and which of them answers by default. Throws UsageError. */
 export function readProviders ({ values, inheritEnv, command: argv }: Settings): { providers: Record<string, Provider>, defaultProvider?: string } {
-  const { config, provider, baseUrl, model, defaultProvider } = values as Record<string, string | undefined>
+  const { config, agent, baseUrl, model, defaultProvider } = values as Record<string, string | undefined>
+  const provider = typeOf(agent, values['provider'] as string | undefined)
   if (config !== undefined) {
-    if (provider !== undefined || argv.length > 0 || baseUrl !== undefined || model !== undefined) throw new UsageError('--config says what runs: it goes with no --provider, --model, --base-url, nor a command.')
+    if (provider !== undefined || argv.length > 0 || baseUrl !== undefined || model !== undefined) throw new UsageError('--config says what runs: it goes with no --provider, --agent, --model, --base-url, nor a command.')
     return { ...fromFile(config, inheritEnv), ...(defaultProvider !== undefined && { defaultProvider }) }
   }
   const type = provider ?? (argv.length > 0 ? 'command' : 'echo')
   if (inheritEnv.length > 0 && (type === 'echo' || type === 'openai')) throw new UsageError(`The provider "${type}" takes no --inherit-env.`)
-  return { providers: { [type]: create(fromFlags(type, argv, baseUrl, model), inheritEnv) } }
+  return { providers: { [type]: create(fromFlags(type, argv, baseUrl, model), [...inheritEnv, ...agent === 'claude' ? CLAUDE_VARIABLES : []]) } }
+}
+
+/** What runs, by the name of an agent or of a provider. */
+function typeOf (agent: string | undefined, provider: string | undefined): string | undefined {
+  if (agent === undefined) return provider
+  if (provider !== undefined) throw new UsageError('--agent and --provider both say what runs: leave one out.')
+  if (!AGENT_NAMES.includes(agent)) throw new UsageError(`There is no agent "${agent}", only ${AGENT_NAMES.map((name) => `"${name}"`).join(', ')}. Others run by --provider acp or --provider command.`)
+  return agent
 }
 
 function fromFlags (type: string, [program, ...args]: string[], baseUrl: string | undefined, model: string | undefined): AgentConfig {
@@ -99,7 +42,7 @@ function fromFlags (type: string, [program, ...args]: string[], baseUrl: string 
   const takesCommand = type === 'command' || type === 'acp'
   if (!takesCommand && program !== undefined) throw new UsageError(`The provider "${type}" takes no command after --.`)
   if (type !== 'openai' && baseUrl !== undefined) throw new UsageError(`The provider "${type}" takes no --base-url.`)
-  if (type !== 'openai' && type !== 'claude' && model !== undefined) throw new UsageError(`The provider "${type}" takes no --model.`)
+  if (!['openai', 'claude', 'acp', ...Object.keys(PRESETS)].includes(type) && model !== undefined) throw new UsageError(`The provider "${type}" takes no --model.`)
   if (type === 'openai' && model === undefined) throw new UsageError('The provider "openai" needs a --model.')
   if (takesCommand && program === undefined) throw new UsageError(`The provider "${type}" needs a command: … --provider ${type} -- my-agent --flag`)
   return { type, ...(program !== undefined && { command: program, args }), ...(baseUrl !== undefined && { baseUrl }), ...(model !== undefined && { model }) } as AgentConfig
@@ -150,11 +93,27 @@ function create (config: AgentConfig, inheritEnv: string[]): Provider {
       const { type, ...options } = config
       return acp({ ...options, ...started(options) })
     }
+    case 'codex':
+    case 'gemini':
+    case 'opencode':
+    case 'cursor': {
+      const { type, ...options } = config
+      const { variables, ...preset } = PRESETS[type]
+      return acp({ ...preset, ...options, ...started({ inheritEnv: [...variables, ...options.inheritEnv ?? []] }) })
+    }
+    case 'claudeCli': {
+      const { type, ...options } = config
+      return claudeCli({ ...options, ...started(options) })
+    }
+    case 'codexCli': {
+      const { type, ...options } = config
+      return codexCli({ ...options, ...started(options) })
+    }
     case 'openai': {
       const { type, apiKeyEnv, ...options } = config
       const apiKey = apiKeyEnv === undefined ? undefined : process.env[apiKeyEnv]
       if (apiKeyEnv !== undefined && apiKey === undefined) throw new UsageError(`The variable ${apiKeyEnv}, which is to hold a key, is not set.`)
-      return openai({ ...options, ...(apiKey !== undefined && { apiKey }) })
+      return openai({ ...options as OpenAiOptions, ...(apiKey !== undefined && { apiKey }) })
     }
     case 'claude': {
       const { type, ...options } = config

@@ -1,8 +1,11 @@
 /* What providers there are, for people who build pages. */
 import { runsError } from '../protocol/errors.ts'
 import type { KeptSession, ProviderView } from '../protocol/words.ts'
-import type { Store } from '../store/store.ts'
+import { MAX_NATIVE_ID_LENGTH } from '../protocol/limits.ts'
 import { type Provider, providerFailure } from './provider.ts'
+
+/** Of what an agent says of a session, in characters. */
+const MAX_TEXT = 512
 
 /** The providers, in the order in which they were registered. */
 export function providerViews (providers: ReadonlyMap<string, Provider>, defaultProvider: string | null): ProviderView[] {
@@ -15,13 +18,17 @@ export function providerViews (providers: ReadonlyMap<string, Provider>, default
 }
 
 /** What a provider's agent has kept and no session goes on with. Rejects with UNSUPPORTED_PROVIDER, PROVIDER_UNAVAILABLE. */
-export async function keptSessions (providers: ReadonlyMap<string, Provider>, store: Pick<Store, 'knownProviderSessions'>, name: string, limit: number): Promise<KeptSession[]> {
+export async function keptSessions (
+  providers: ReadonlyMap<string, Provider>, known: (name: string, ids: string[]) => Promise<string[]>, name: string, limit: number
+): Promise<KeptSession[]> {
   const provider = providers.get(name)
   if (provider === undefined) throw runsError('UNSUPPORTED_PROVIDER', [`There is no provider "${name}".`])
   if (provider.listSessions === undefined) throw runsError('UNSUPPORTED_PROVIDER', [`The provider "${name}" does not list its sessions.`])
   const kept = await provider.listSessions({ limit }).catch((error: unknown) => {
     throw runsError('PROVIDER_UNAVAILABLE', [providerFailure(error)?.message ?? 'it failed.'], { cause: error })
   })
-  const known = new Set(await store.knownProviderSessions(name, kept.slice(0, limit).map(({ id }) => id)))
-  return kept.slice(0, limit).filter(({ id }) => !known.has(id))
+  // One that could not be adopted is none.
+  const usable = kept.slice(0, limit).filter(({ id }) => id !== '' && id.length <= MAX_NATIVE_ID_LENGTH)
+  const taken = new Set(await known(name, usable.map(({ id }) => id)))
+  return usable.filter(({ id }) => !taken.has(id)).map(({ title, cwd, ...session }) => ({ ...session, ...(title && { title: title.slice(0, MAX_TEXT) }), ...(cwd && { cwd: cwd.slice(0, MAX_TEXT) }) }))
 }

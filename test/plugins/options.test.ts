@@ -63,7 +63,7 @@ test('with a provider and nothing else, every option has its documented default'
       requestBytesPerOwner: 0,
       answerBytesPerOwner: 0
     },
-    guard: { identify: null, identifyIn: 'onRequest', authorize: null, onRequest: [], preHandler: [] }
+    guard: { identify: null, identifyIn: 'onRequest', authorize: null, adoptSessions: false, onRequest: [], preHandler: [] }
   })
   t.end()
 })
@@ -91,7 +91,7 @@ test('what is given is kept, and undefined is not given', (t) => {
   const hooks = { identifyIn: 'preHandler' as const, identify: () => 'me', authorize: () => true, onRequest: async () => {}, preHandler: [async () => {}, async () => {}] }
   const { guard, dialects, ...rest } = resolveOptions({ ...given, ...hooks, dialects: { mine, 'ag-ui': false } })
   t.strictSame(rest, given)
-  t.strictSame(guard, { ...hooks, onRequest: [hooks.onRequest] }, 'one hook is as good as an array of one')
+  t.strictSame(guard, { ...hooks, adoptSessions: false, onRequest: [hooks.onRequest] }, 'one hook is as good as an array of one')
   t.strictSame(Object.keys(dialects), ['ai-sdk', 'mine'])
   t.equal(dialects['mine'], mine)
   t.equal(resolveOptions(given).store, store, 'a store is not copied')

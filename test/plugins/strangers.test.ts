@@ -28,6 +28,9 @@ const SUBJECTS: Record<string, Subject> = {
   'POST /sessions': { action: 'create' },
   'GET /sessions': { action: 'list' },
   'GET /runs': { action: 'list' },
+  'GET /providers': { action: 'list' },
+  // Of the agents' user, not of a session's owner: see routes/providers.test.ts.
+  'GET /providers/:name/sessions': { action: 'list' },
   'GET /sessions/:id': { action: 'read', on: (id) => ({ method: 'GET', url: `/sessions/${id}` }) },
   'PATCH /sessions/:id': { action: 'update', on: (id) => ({ method: 'PATCH', url: `/sessions/${id}`, payload: { title: 'mine now' } }) },
   'DELETE /sessions/:id': { action: 'delete', on: (id) => ({ method: 'DELETE', url: `/sessions/${id}` }) },

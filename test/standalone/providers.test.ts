@@ -1,8 +1,9 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test, type Test } from 'tap'
 import { readSettings, UsageError } from '../../standalone/flags.ts'
-import { CONFIG, inheritedVariables, readProviders } from '../../standalone/providers.ts'
+import { CONFIG } from '../../standalone/agents.ts'
+import { inheritedVariables, readProviders } from '../../standalone/providers.ts'
 import { buildStandalone } from '../helpers/build-standalone.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
 
@@ -32,7 +33,10 @@ test('one agent is said by flags', (t) => {
     [['--provider', 'command', '--', 'my-agent'], 'command'],
     [['--provider', 'acp', '--', 'npx', 'some-agent', '--acp'], 'acp'],
     [['--provider', 'openai', '--model', 'm', '--base-url', 'http://127.0.0.1:11434/v1'], 'openai'],
-    [['--provider', 'claude', '--model', 'm'], 'claude']
+    [['--provider', 'claude', '--model', 'm'], 'claude'],
+    [['--provider', 'claudeCli'], 'claudeCli'],
+    [['--provider', 'codexCli'], 'codexCli'],
+    ...['claude', 'codex', 'gemini', 'opencode', 'cursor'].map((name) => [['--agent', name, '--model', 'm'], name])
   ] as Array<[string[], string]>) {
     const { providers } = read(args)
     t.strictSame(Object.keys(providers), [name])
@@ -42,7 +46,11 @@ test('one agent is said by flags', (t) => {
 })
 
 test('flags that do not go together are refused in words', (t) => {
-  t.equal(problemOf(['--provider', 'gpt']), 'There is no provider "gpt", only "echo", "command", "acp", "openai", "claude".')
+  t.equal(problemOf(['--provider', 'gpt']), 'There is no provider "gpt", only "echo", "command", "acp", "codex", "gemini", "opencode", "cursor", "openai", "claude", "claudeCli", "codexCli".')
+  t.equal(problemOf(['--agent', 'aider']), 'There is no agent "aider", only "claude", "codex", "gemini", "opencode", "cursor". Others run by --provider acp or --provider command.')
+  t.match(problemOf(['--agent', 'codex', '--provider', 'acp']), /leave one out/)
+  t.match(problemOf(['--agent', 'codex', '--', 'x']), /takes no command/)
+  t.match(problemOf(['--provider', 'claudeCli', '--model', 'm']), /takes no --model/)
   t.match(problemOf(['--provider', 'acp']), /needs a command/)
   t.match(problemOf(['--provider', 'echo', '--', 'x']), /takes no command/)
   t.match(problemOf(['--provider', 'openai']), /needs a --model/)
@@ -81,8 +89,8 @@ test('what is wrong with a file is said with the place', (t) => {
   const problem = (content: unknown): string => problemOf(['--config', configFile(t, content)]).replace(/^.*agents\.json:? ?/, '')
   t.match(problem('{'), /^cannot be read as JSON/)
   t.match(problemOf(['--config', '/no/such/file']), /cannot be read/)
-  t.equal(problem({ providers: { a: { type: 'gpt' } } }), 'the provider "a" must have a "type": echo, command, acp, openai, claude.')
-  t.equal(problem({ providers: { a: null } }), 'the provider "a" must have a "type": echo, command, acp, openai, claude.')
+  t.equal(problem({ providers: { a: { type: 'gpt' } } }), 'the provider "a" must have a "type": echo, command, acp, codex, gemini, opencode, cursor, openai, claude, claudeCli, codexCli.')
+  t.equal(problem({ providers: { a: null } }), 'the provider "a" must have a "type": echo, command, acp, codex, gemini, opencode, cursor, openai, claude, claudeCli, codexCli.')
   t.match(problem({ providers: { a: { type: 'openai' } } }), /the provider "a".*model/)
   t.match(problem({ providers: { a: { type: 'acp', command: 'x', shell: true } } }), /the provider "a".*"shell"/)
   t.match(problem({ providers: { a: { type: 'acp', command: 'x', idleMs: -1 } } }), /the provider "a"\/idleMs/)
@@ -161,4 +169,29 @@ test('each agent of the server gets what flags and its part of the file say, and
   const two = await found(['--config', config, '--inherit-env', 'TEST_API_KEY'], 'two')
   t.strictSame(ours(Object.keys(two)), [...BASE, 'TEST_API_KEY', 'TEST_MORE_A', 'TEST_MORE_B'].sort())
   t.match(two, { ADDED: '1', HOME: '/elsewhere', TEST_API_KEY: 'secret' })
+})
+
+test('an agent by its name gets its program, its variables and what the file says beside that', async (t) => {
+  const home = tempDir(t)
+  const program = join(home, 'gemini')
+  writeFileSync(program, `#!${process.execPath}
+    require('node:readline').createInterface({ input: process.stdin }).on('line', (line) => {
+      const { id, method } = JSON.parse(line)
+      const write = (message) => console.log(JSON.stringify({ jsonrpc: '2.0', ...message }))
+      if (method === 'initialize') write({ id, result: { protocolVersion: 1 } })
+      if (method === 'session/new') write({ id, result: { sessionId: 'native-0123' } })
+      if (method !== 'session/prompt') return
+      const text = [process.argv.slice(2).join(' '), process.env.GEMINI_API_KEY, process.env.OTHER_KEY, process.env.MINE].join()
+      write({ method: 'session/update', params: { sessionId: 'native-0123', update: { sessionUpdate: 'agent_message_chunk', content: { type: 'text', text } } } })
+      write({ id, result: { stopReason: 'end_turn' } })
+    })`)
+  chmodSync(program, 0o755)
+  const before = { ...process.env }
+  t.teardown(() => { process.env = before })
+  Object.assign(process.env, { GEMINI_API_KEY: 'key', OTHER_KEY: 'secret', MINE: 'mine', PATH: `${home}:${process.env['PATH']}` })
+  const config = configFile(t, { providers: { gemini: { type: 'gemini', inheritEnv: ['MINE'], models: ['pro'] } } })
+  const { app } = await buildStandalone(t, ['--config', config])
+  await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
+  for await (const event of app.agentRuns.subscribe('s')) if (event.kind === 'complete') break
+  t.match((await app.agentRuns.history('s')).events[1], { kind: 'text', content: '--acp,key,,mine' })
 })
