@@ -1,12 +1,10 @@
 import { streamText } from 'ai6'
 import { t, test } from 'tap'
 import { providerSuite } from '../../conformance/index.ts'
-import { acp } from '../../providers/acp/index.ts'
 import { aiSdk } from '../../providers/ai-sdk/index.ts'
 import { command } from '../../providers/command/command.ts'
 import { echo } from '../../providers/echo/echo.ts'
 import { openai } from '../../providers/openai/index.ts'
-import { testAgent } from '../helpers/acp-app.ts'
 import { modelV3 } from '../helpers/ai-models.ts'
 import { FakeModel } from '../helpers/fake-model.ts'
 
@@ -30,13 +28,6 @@ providerSuite((name, work) => test(`command: ${name}`, work), {
   content: 'Say this back.',
   saying: (word) => word,
   longContent: 'stay'
-})
-
-providerSuite((name, work) => test(`acp: ${name}`, work), {
-  create: () => acp({ ...testAgent(), cancelGraceMs: 500, killGraceMs: 500 }),
-  content: 'Say this back.',
-  saying: (word) => word,
-  longContent: 'wait'
 })
 
 const model = await FakeModel.open()

@@ -1,5 +1,3 @@
-import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import Fastify from 'fastify'
 import { test } from 'tap'
 import agentRuns from '../../index.ts'
@@ -7,8 +5,6 @@ import { serveApp } from '../helpers/build-app.ts'
 import { latch } from '../helpers/latch.ts'
 import { postJson, SseClient } from '../helpers/read-sse.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
-import { spawnModule } from '../helpers/spawn-script.ts'
-import { tempDir } from '../helpers/temp-dir.ts'
 
 test('close lets runs finish in their grace, and each stream ends behind the terminal', async (t) => {
   const agent = scriptedProvider()
@@ -114,41 +110,4 @@ test('a stream that is being opened while the server closes ends too', async (t)
   opening.start({ format: { encode: () => '' }, events: () => true, frame: ({ kind }) => { written.push(kind) }, end: () => ended.open() })
   await ended.promise
   t.strictSame(written, ['chat_subscribed', 'stream_closing'])
-})
-
-test('SIGTERM: the standalone server exits with 0 although a peer is stuck; a second signal exits at once', async (t) => {
-  const start = async () => {
-    const server = spawnModule(t, 'standalone/server.ts', ['--port', '0', '--db', join(tempDir(t), 'runs.db'), '--log-level', 'silent', '--close-grace-ms', '500'])
-    const [url] = (await server.line('fastify-agent-runs is listening')).match(/http:[^ ]*\d/)!
-    return { server, url }
-  }
-  const first = await start()
-  await postJson(`${first.url}/sessions/s/messages`, { content: '{"demo":{"mode":"hang","n":200,"at":200,"size":100000}}' })
-  const stalled = await SseClient.open(`${first.url}/sessions/s/stream`)
-  stalled.stall()
-  const client = await SseClient.open(`${first.url}/sessions/s/stream`)
-  await client.until(({ seqs }) => seqs.includes(201))
-  t.equal(await first.server.kill('SIGTERM'), 0)
-  await client.ended()
-  t.strictSame(client.kinds.slice(-2), ['complete', 'stream_closing'])
-  stalled.cut()
-
-  const second = await start()
-  await postJson(`${second.url}/sessions/s/messages`, { content: '{"demo":{"mode":"ignoreAbort","n":1}}' })
-  second.server.process.kill('SIGTERM')
-  await second.server.line('Closing')
-  t.equal(await second.server.kill('SIGTERM'), 1)
-})
-
-test('SIGTERM while the server starts ends it, and the next one finds everything in order', async (t) => {
-  const database = join(tempDir(t), 'runs.db')
-  const start = () => spawnModule(t, 'standalone/server.ts', ['--port', '0', '--db', database, '--log-level', 'silent'])
-  const first = start()
-  // In the middle of creating and migrating it.
-  while (!existsSync(database)) await new Promise((resolve) => { setImmediate(resolve) })
-  const second = start()
-  t.ok(['SIGTERM', 0].includes(await first.kill('SIGTERM')), 'at once, or in order')
-  const [url] = (await second.line('fastify-agent-runs is listening')).match(/http:[^ ]*\d/)!
-  t.equal((await postJson(`${url}/sessions/s/messages`, { content: 'hi' })).status, 202)
-  t.equal(await second.kill('SIGTERM'), 0)
 })

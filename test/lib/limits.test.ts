@@ -1,36 +1,10 @@
-import fc from 'fast-check'
-import { test, type Test } from 'tap'
 import Database from 'better-sqlite3'
+import { test } from 'tap'
 import { sqliteStore } from '../../db/sqlite/store.ts'
-import { type Event, type Limits, type Provider, ProviderError, type ProviderEvent } from '../../index.ts'
+import { type Provider, ProviderError, type ProviderEvent } from '../../index.ts'
+import { delta, run, shown } from '../helpers/limited-run.ts'
 import { LIMITS } from '../helpers/limits.ts'
 import { openRegistry } from '../helpers/open-registry.ts'
-
-/** The events of a run whose provider yields these. */
-async function run (t: Test, yielded: Iterable<ProviderEvent>, limits: Partial<Limits>): Promise<Event[]> {
-  const agent: Provider = { async * run () { yield * yielded } }
-  const registry = await openRegistry(t, agent, sqliteStore({ path: ':memory:' }), { limits: { ...LIMITS, ...limits } })
-  await registry.startRun({ sessionId: 's', content: 'go' })
-  const events: Event[] = []
-  for await (const item of registry.subscribe('s', { after: 1 })) {
-    if ('seq' in item) events.push(item)
-    if (item.kind === 'complete') break
-  }
-  await registry.close()
-  return events
-}
-
-/** Each message as a client shows it that keeps the rules of the protocol. */
-function shown (events: Event[]): string[] {
-  const messages = new Map<string, string>()
-  for (const event of events) {
-    if (event.kind === 'text') messages.set(event.messageId, event.content as string)
-    if (event.kind === 'stream_delta') messages.set(event.messageId, (messages.get(event.messageId) ?? '') + event.content)
-  }
-  return [...messages.values()]
-}
-
-const delta = (content: string, messageId?: string): ProviderEvent => ({ kind: 'stream_delta', content, ...messageId !== undefined && { messageId } })
 
 test('an event above its limit ends the run as failed, with what came before', async (t) => {
   const events = await run(t, [delta('before'), { kind: 'custom', name: 'big', data: 'x'.repeat(1_000) }, delta('after')], { eventBytes: 1_000 })
@@ -134,22 +108,6 @@ test('the whole of a message that was sealed goes on where the seal was, though 
   const whole: ProviderEvent = { kind: 'text', content: words.join(''), messageId: 'm' }
   const events = await run(t, [{ kind: 'session_created', newSessionId: id }, ...words.map((word) => delta(word, 'm')), whole], { messageBytes: 6 })
   t.equal(shown(events).join(''), 'one s two s three')
-})
-
-test('however it is streamed and sealed, the words are those that were said', async (t) => {
-  await fc.assert(fc.asyncProperty(
-    fc.array(fc.record({ name: fc.constantFrom(undefined, 'a', 'b'), content: fc.string({ maxLength: 12 }) }), { maxLength: 30 }),
-    fc.integer({ min: 1, max: 40 }), fc.boolean(),
-    async (parts, messageBytes, withWhole) => {
-      const said = new Map<string | undefined, string>()
-      const name = parts[0]?.name
-      // One message at a time, as its whole belongs to it alone.
-      for (const { content } of parts) said.set(name, (said.get(name) ?? '') + content)
-      const whole: ProviderEvent[] = withWhole && said.size > 0 ? [{ kind: 'text', content: said.get(name)!, ...name !== undefined && { messageId: name } }] : []
-      const events = await run(t, [...parts.map(({ content }) => delta(content, name)), ...whole], { messageBytes })
-      return shown(events).join('') === (said.get(name) ?? '') && shown(events.filter(({ kind }) => kind === 'text')).join('') === (said.get(name) ?? '')
-    }
-  ), { numRuns: 150 })
 })
 
 test('a complete is bounded: too much usage costs the run its success, a long error is cut', async (t) => {

@@ -4,6 +4,7 @@ import { test, type Test } from 'tap'
 import { sqliteStore } from '../../db/sqlite/store.ts'
 import type { PermissionAnswerRequest, PermissionDecision, RunRegistry } from '../../index.ts'
 import { logOf, settledOf, startAsking, story, TOOL, untilAsked, untilEvent } from '../helpers/approvals.ts'
+import { type Failure, FailingStore } from '../helpers/failing-store.ts'
 import { latch } from '../helpers/latch.ts'
 import { openRegistry } from '../helpers/open-registry.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
@@ -179,4 +180,32 @@ test('the run of an instance that is dead cannot take an answer: the client hear
   t.match(await answered, refusedWith('PERMISSION_ALREADY_RESOLVED', 409))
   await untilEvent(other, 'complete')
   t.strictSame(story(await logOf(other)), ['user go', 'asks 1', 'cancelled 1 interrupted', 'complete interrupted'])
+})
+
+test('an answer whose execution failed can be given again; one whose answer was lost holds, and is taken by the next look', async (t) => {
+  stayAlive(t)
+  const failing = new FailingStore(sqliteStore({ path: ':memory:', leaseMs: 60 }))
+  const { registry, ask, end } = await startAsking(t, {}, { store: failing.store })
+  const answer = (requestId: string, decision: PermissionDecision): Promise<unknown> => settledOf(registry.answerPermission({ sessionId: 's', requestId, ...decision }))
+  const failAt = (failure: Failure): void => {
+    failing.fails = (_, method) => {
+      if (method !== 'answerPermission') return null
+      failing.fails = () => null
+      return failure
+    }
+  }
+  const first = ask(TOOL)
+  const [one] = await untilAsked(registry)
+  failAt('before')
+  t.match(await answer(one!, { allow: true }), { error: { code: 'STORE_UNAVAILABLE', statusCode: 503 } })
+  t.match(await answer(one!, { allow: false }), { value: { kind: 'permission_resolved', allow: false } })
+  t.strictSame(await first, { allow: false })
+
+  const second = ask(TOOL)
+  const [, two] = await untilAsked(registry, 2)
+  failAt('after')
+  t.match(await answer(two!, { allow: true }), { error: { code: 'STORE_UNAVAILABLE', statusCode: 503 } })
+  t.match(await answer(two!, { allow: false }), { error: { code: 'PERMISSION_ALREADY_RESOLVED' } })
+  t.strictSame(await second, { allow: true }, 'though nobody tells of it')
+  t.strictSame(await end(), ['user go', 'asks 1', 'resolved 1 false', 'asks 2', 'resolved 2 true', 'complete finished'])
 })

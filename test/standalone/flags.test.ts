@@ -1,6 +1,6 @@
 import { test } from 'tap'
 import { OPTIONS } from '../../plugins/options.ts'
-import { SETTINGS, UsageError, readSettings, variableOf } from '../../standalone/flags.ts'
+import { readSettings, SETTINGS, UsageError, variableOf } from '../../standalone/flags.ts'
 import { usage } from '../../standalone/words.ts'
 
 /** The settings that differ from their defaults. */
@@ -25,6 +25,7 @@ test('without flags and environment every setting has its default, and nothing i
       host: '127.0.0.1',
       db: './agent-runs.db',
       provider: undefined,
+      agent: undefined,
       model: undefined,
       baseUrl: undefined,
       config: undefined,
@@ -38,6 +39,7 @@ test('without flags and environment every setting has its default, and nothing i
       routes: true,
       websocket: true,
       createOnMessage: true,
+      adoptSessions: false,
       durability: 'normal',
       heartbeatMs: 15_000,
       stallTimeoutMs: 30_000,
@@ -143,5 +145,20 @@ test('flags that do not exist, lack their value or are no flags are usage errors
   t.match(problemOf(['agent']), /agent/)
   t.match(problemOf(['--help=yes']), /--help/)
   t.notMatch(['--prot', '--port', 'agent', '--help=yes'].map((arg) => problemOf([arg])).join(' '), /not a UsageError/)
+  t.end()
+})
+
+const NAMES = ['subscribersPerOwner', 'waitingSubscribersPerOwner', 'socketsPerOwner', 'requestBytesPerOwner', 'answerBytesPerOwner']
+
+function limitsOf (args: string[], env: NodeJS.ProcessEnv = {}): unknown[] {
+  const limits = readSettings(args, env).values['limits'] as Record<string, unknown>
+  return NAMES.map((name) => limits[name])
+}
+
+test('a server with tokens limits each owner, unless it is told otherwise; one without does not', (t) => {
+  t.strictSame(limitsOf([]), [0, 0, 0, 0, 0])
+  t.strictSame(limitsOf(['--tokens', 'tokens.json']), [1_000, 100, 100, 67_108_864, 67_108_864])
+  t.strictSame(limitsOf([], { AGENT_RUNS_TOKENS: 'tokens.json' }), [1_000, 100, 100, 67_108_864, 67_108_864])
+  t.strictSame(limitsOf(['--tokens', 'tokens.json', '--sockets-per-owner', '0', '--subscribers-per-owner', '7']), [7, 100, 0, 67_108_864, 67_108_864])
   t.end()
 })

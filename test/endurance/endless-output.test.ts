@@ -7,7 +7,7 @@ import { acp } from '../../providers/acp/index.ts'
 import { claude } from '../../providers/claude/index.ts'
 import type { SpawnedProcess, SpawnRequest } from '../../providers/claude/sdk.ts'
 import { command } from '../../providers/command/command.ts'
-import { MAX_LINE_BYTES, ProtocolLines } from '../../providers/process/protocol-lines.ts'
+import { MAX_LINE_BYTES } from '../../providers/process/protocol-lines.ts'
 import { ProcessGroup } from '../../providers/process/process-group.ts'
 import { buildApp } from '../helpers/build-app.ts'
 import { gone } from '../helpers/processes.ts'
@@ -111,19 +111,6 @@ test('claude: a line without an end fails the run, and no more than its limit is
   })
   t.match(await run(t, claude({ sdk })), [{ kind: 'complete', reason: 'failed', error: { code: 'AGENT_LINE_TOO_LONG' } }])
   t.ok(handed > MAX_LINE_BYTES - CHUNK && handed <= MAX_LINE_BYTES, `${handed} bytes of it were read`)
-})
-
-test('lines of the longest length are taken, wherever they are cut', (t) => {
-  const limit = new ProtocolLines(() => {})
-  const bytes = (length: number, end = ''): Buffer => Buffer.from('x'.repeat(length) + end)
-  limit.take(bytes(MAX_LINE_BYTES))
-  limit.take(bytes(0, '\n'))
-  limit.take(bytes(MAX_LINE_BYTES - 1))
-  limit.take(bytes(1, '\nab\nc'))
-  limit.take(bytes(MAX_LINE_BYTES - 1))
-  t.throws(() => limit.take(bytes(1)), { code: 'AGENT_LINE_TOO_LONG' })
-  t.throws(() => new ProtocolLines(() => {}).take(bytes(MAX_LINE_BYTES + 1, '\n')), { code: 'AGENT_LINE_TOO_LONG' })
-  t.end()
 })
 
 test('of standard error without a line break its end is kept', async (t) => {

@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { test, type Test } from 'tap'
 import { sqliteStore } from '../../db/sqlite/store.ts'
-import type { EventOf, PermissionDecision, Provider, RunRegistry, Store } from '../../index.ts'
+import type { EventOf, Provider, RunRegistry, Store } from '../../index.ts'
 import { isRunsError, wireCode } from '../../lib/protocol/errors.ts'
 import { logOf, settledOf, startAsking, story, TOOL, untilAsked, untilEvent } from '../helpers/approvals.ts'
 import { eachCall, type Failure, FailingStore } from '../helpers/failing-store.ts'
@@ -130,34 +130,6 @@ test('every store call fails that approvals make, one after the other, in every 
       t.equal(told.length, 2, 'the agent came to its end')
     }
   }
-})
-
-test('an answer whose execution failed can be given again; one whose answer was lost holds, and is taken by the next look', async (t) => {
-  stayAlive(t)
-  const failing = new FailingStore(sqliteStore({ path: ':memory:', leaseMs: 60 }))
-  const { registry, ask, end } = await startAsking(t, {}, { store: failing.store })
-  const answer = (requestId: string, decision: PermissionDecision): Promise<unknown> => settledOf(registry.answerPermission({ sessionId: 's', requestId, ...decision }))
-  const failAt = (failure: Failure): void => {
-    failing.fails = (_, method) => {
-      if (method !== 'answerPermission') return null
-      failing.fails = () => null
-      return failure
-    }
-  }
-  const first = ask(TOOL)
-  const [one] = await untilAsked(registry)
-  failAt('before')
-  t.match(await answer(one!, { allow: true }), { error: { code: 'STORE_UNAVAILABLE', statusCode: 503 } })
-  t.match(await answer(one!, { allow: false }), { value: { kind: 'permission_resolved', allow: false } })
-  t.strictSame(await first, { allow: false })
-
-  const second = ask(TOOL)
-  const [, two] = await untilAsked(registry, 2)
-  failAt('after')
-  t.match(await answer(two!, { allow: true }), { error: { code: 'STORE_UNAVAILABLE', statusCode: 503 } })
-  t.match(await answer(two!, { allow: false }), { error: { code: 'PERMISSION_ALREADY_RESOLVED' } })
-  t.strictSame(await second, { allow: true }, 'though nobody tells of it')
-  t.strictSame(await end(), ['user go', 'asks 1', 'resolved 1 false', 'asks 2', 'resolved 2 true', 'complete finished'])
 })
 
 test('an answer that its run does not take in time is one of which nothing is known yet', async (t) => {

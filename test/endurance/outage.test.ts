@@ -93,36 +93,3 @@ test('what the store does not answer in time is STORE_UNAVAILABLE, for every cal
   await t.rejects(registry.startRun({ sessionId: 's', content: 'go' }), { code })
   await t.rejects(registry.abortRun({ sessionId: 's' }), { code })
 })
-
-test('an agent whose run was ended elsewhere is stopped before the streams are looked after, and nothing is asked for it but its terminal', async (t) => {
-  const alive = setInterval(() => {}, 1e6)
-  t.teardown(() => clearInterval(alive))
-  const path = join(tempDir(t), 'runs.db')
-  const agent = scriptedProvider()
-  const inner = sqliteStore({ path })
-  await inner.open()
-  const failing = new FailingStore(inner)
-  const driver = await openRegistry(t, agent, failing.store)
-  const other = await openRegistry(t, scriptedProvider(), sqliteStore({ path }))
-  await driver.startRun({ sessionId: 's', content: 'go' })
-  const run = await agent.next()
-  const heads = latch()
-  const lastSeqs = inner.lastSeqs.bind(inner)
-  inner.lastSeqs = async (ids) => {
-    await heads.promise
-    return lastSeqs(ids)
-  }
-  failing.calls.length = 0
-  const follower = driver.subscribe('s')
-  await follower.next()
-  const aborted = await other.abortRun({ sessionId: 's' })
-  await run.stopped.promise
-  heads.open()
-  for await (const event of follower) {
-    if (event.kind !== 'complete') continue
-    t.strictSame(event, aborted)
-    break
-  }
-  t.strictSame(failing.calls.filter((call) => call === 'append' || call === 'closeRun'), [])
-  await driver.close()
-})

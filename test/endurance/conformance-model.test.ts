@@ -4,8 +4,8 @@ import { test } from 'tap'
 import type { StoreHarness } from '../../conformance/index.ts'
 import type { Store } from '../../lib/store/store.ts'
 import { memoryHarness, sqliteHarness } from '../helpers/store-harnesses.ts'
-import { type Command, commandArbitrary } from './commands.ts'
-import { perform } from './perform.ts'
+import { type Command, commandArbitrary } from '../conformance/commands.ts'
+import { perform } from '../conformance/perform.ts'
 
 const RUNS = Number(process.env['MODEL_RUNS'] ?? 60)
 
