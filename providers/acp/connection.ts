@@ -128,11 +128,18 @@ export class Connection {
 
   #refusal (error: acp.RequestError): ProviderError {
     this.#options.log.warn({ err: error, data: error.data, stderr: this.#group.stderrTail }, 'the agent refused a request')
-    if (error.code !== -32_000) return new ProviderError(error.message.slice(0, ERROR_LENGTH), { code: 'AGENT_FAILED', cause: error })
+    if (error.code !== -32_000) return new ProviderError(wordsOf(error).slice(0, ERROR_LENGTH), { code: 'AGENT_FAILED', cause: error })
     const methods = this.authMethods.map(({ id, name }) => `"${id}" (${name})`).join(', ')
     const how = methods === '' ? 'Log in to it on the server' : `Log in to it on the server, or set authMethod to one of ${methods}`
     return new ProviderError(`The agent wants somebody to log in. ${how}.`.slice(0, ERROR_LENGTH), { code: 'AGENT_NOT_AUTHENTICATED', cause: error })
   }
+}
+
+/** What an agent says of an error: many say "Internal error", and what is wrong in its data. */
+function wordsOf ({ message, data }: acp.RequestError): string {
+  const { details, message: more } = Object(data) as { details?: unknown, message?: unknown }
+  const said = [data, details, more].find((each) => typeof each === 'string' && each !== '' && !message.includes(each))
+  return said === undefined ? message : `${message}: ${String(said)}`
 }
 
 export function hasCode (error: unknown, code: string): boolean {

@@ -77,6 +77,33 @@ test('what is refused is not done, and the agent hears why; what is changed is d
   await world.assertSecret(t)
 })
 
+test('what is allowed from now on is not asked for again, though the next message has another process', { skip }, async (t) => {
+  const world = await ClaudeWorld.open(t)
+  await world.say(bash('npm run build --if-present'))
+  const { requestId, options } = await world.event('permission_request')
+  t.match(options, [{ optionId: 'once' }, { optionId: 'always', name: /^Yes, and from now on: .*npm run/ }, { optionId: 'no' }])
+  await world.post(`permissions/${requestId}`, { allow: true, optionId: 'always' })
+  await world.event('complete')
+  await world.say(bash('npm run build --if-present'))
+  await world.event('complete', 2)
+  t.equal(world.of('permission_request').length, 1)
+  t.equal(world.of('tool_result').length, 2)
+  t.notOk(existsSync(join(world.home, '.claude')), 'no settings were written')
+  await world.gone(t)
+})
+
+test('a question of the agent is answered by an option', { skip }, async (t) => {
+  const world = await ClaudeWorld.open(t)
+  const question = { question: 'Which colour?', header: 'Colour', options: [{ label: 'Red', description: 'Warm.' }, { label: 'Green', description: 'Cool.' }], multiSelect: false }
+  await world.say(`USE_TOOL:AskUserQuestion ${JSON.stringify({ questions: [question] })}`)
+  const { requestId, options } = await world.event('permission_request')
+  t.match(options, [{ optionId: 'Red' }, { optionId: 'Green' }])
+  await world.post(`permissions/${requestId}`, { allow: true, optionId: 'Green' })
+  await world.event('complete')
+  t.match(world.lines.at(-2), /^assistant: The tool said: .*Which colour\?.*Green/s)
+  await world.gone(t)
+})
+
 test('a client chooses among the models that it may, and nothing else', { skip }, async (t) => {
   const world = await ClaudeWorld.open(t, { model: 'claude-one', models: ['claude-one', 'claude-two'] })
   await world.say('hello', { options: { model: 'claude-two' } })

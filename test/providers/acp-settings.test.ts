@@ -66,6 +66,13 @@ test('without a method the error names those that there are; one that fails is n
   t.match((await failing.say()).at(-1), { error: { code: 'AGENT_NOT_AUTHENTICATED' } })
 })
 
+test('what an agent says of an error is in the error, wherever it says it', async (t) => {
+  for (const data of ['"the model is gone"', '{ details: "the model is gone" }', '{ message: "the model is gone" }']) {
+    const { say } = await conversation(t, acpScript({ 'session/prompt': `write({ id, error: { code: -32603, message: 'Internal error', data: ${data} } })` }))
+    t.match((await say()).at(-1), { error: { code: 'AGENT_FAILED', message: 'Internal error: the model is gone' } })
+  }
+})
+
 test('MCP servers are told by the run', async (t) => {
   const { say } = await conversation(t, acpScript({
     'session/new': `globalThis.servers = params.mcpServers; answer({ sessionId: '${NATIVE}' })`,

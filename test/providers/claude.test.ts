@@ -1,14 +1,14 @@
 /* Without the SDK: its messages as they were recorded, and an SDK that does as the test says. test/agents has the real one. */
 import { createInterface } from 'node:readline'
-import { test, type Test } from 'tap'
-import type { Event, MessageContent } from '../../index.ts'
+import { test } from 'tap'
+import type { MessageContent } from '../../index.ts'
 import { silentLogger } from '../../lib/common/logger.ts'
 import type { RunContext } from '../../lib/provider/provider.ts'
-import { claude, type ClaudeOptions } from '../../providers/claude/index.ts'
+import { claude } from '../../providers/claude/index.ts'
 import { MessageMapper } from '../../providers/claude/messages.ts'
 import { promptOf } from '../../providers/claude/prompt.ts'
-import type { PermissionResult, SdkMessage, SpawnedProcess, SpawnRequest, ToolAsking } from '../../providers/claude/sdk.ts'
-import { buildApp } from '../helpers/build-app.ts'
+import type { PermissionResult, SdkMessage, SpawnedProcess } from '../../providers/claude/sdk.ts'
+import { type ClaudeSdkOptions as Options, fakeClaude as world } from '../helpers/fake-claude.ts'
 import { latch } from '../helpers/latch.ts'
 
 const start: SdkMessage = { type: 'stream_event', event: { type: 'message_start' } }
@@ -94,35 +94,6 @@ test('text, images and PDFs are what a message may hold', (t) => {
   }
   t.end()
 })
-
-interface Options {
-  canUseTool: (name: string, input: Record<string, unknown>, asking: ToolAsking) => Promise<PermissionResult>
-  spawnClaudeCodeProcess: (request: SpawnRequest) => SpawnedProcess
-  resume?: string
-  [option: string]: unknown
-}
-
-/** An app with an SDK in the hands of the test. */
-async function world (t: Test, query: (options: Options) => AsyncIterable<SdkMessage>, more: ClaudeOptions = {}) {
-  const asked: Options[] = []
-  const sdk = async () => ({
-    query ({ options }: { options: Options }) {
-      asked.push(options)
-      return Object.assign(query(options), { interrupt: async () => {} })
-    }
-  })
-  const app = await buildApp(t, { providers: { claude: claude({ sdk, ...more }) }, store: ':memory:' })
-  const run = async (): Promise<Event[]> => {
-    const { cursor } = await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
-    const events: Event[] = []
-    for await (const event of app.agentRuns.subscribe('s', { after: cursor })) {
-      if ('seq' in event) events.push(event)
-      if (event.kind === 'complete') break
-    }
-    return events
-  }
-  return { app, asked, run }
-}
 
 function contextOf (signal = new AbortController().signal): RunContext {
   const session = { id: 's', owner: '', metadata: {} }
@@ -219,6 +190,8 @@ test('an agent that cannot be started, and a package that is not there, are fail
   t.match((await nowhere.run()).at(-1), { exitCode: 127, error: { code: 'AGENT_NOT_STARTED' } })
   const broken = await world(t, () => { throw new Error('no binary for this platform at /home/me/secret') })
   t.match((await broken.run()).at(-1), { exitCode: 127, error: { code: 'AGENT_NOT_STARTED', message: 'The agent cannot be started.' } })
+  const placeless = await world(t, (options) => { options.spawnClaudeCodeProcess({ command: process.execPath, args: [], cwd: '/no/such/place', env: {} }); throw new Error('gone') }, { cwd: '/no/such/place' })
+  t.match((await placeless.run()).at(-1), { exitCode: 127, error: { code: 'AGENT_NOT_STARTED', message: 'The agent cannot be started: its working directory "/no/such/place" does not exist.' } })
   const missing = await world(t, () => { throw new Error('unreachable') }, { sdk: () => import('@anthropic-ai/claude-agent-sdk' as string) })
   t.match((await missing.run()).at(-1), { error: { code: 'PROVIDER_NOT_INSTALLED', message: /npm install @anthropic-ai\/claude-agent-sdk/ } })
 })
