@@ -193,3 +193,19 @@ test('a long history comes page by page; a session that is deleted says so', asy
   await chat.until(() => chat.status === 'error')
   t.match(chat.error, { code: 'SESSION_DELETED' })
 })
+
+test('thousands of deltas that are replayed are shown in a few turns, not one by one', async (t) => {
+  const { app, agent, open } = await serve(t)
+  await app.agentRuns.startRun({ sessionId: 's', content: 'go' })
+  const run = await agent.next()
+  for (let number = 0; number < 4_000; number++) await run.emit({ kind: 'stream_delta', messageId: 'm', content: `${number} ` })
+  const { chat, said } = open(6)
+  let shown = 0
+  await chat.until(() => {
+    shown++
+    return said()[1]?.endsWith('3999 ') === true
+  })
+  t.ok(shown < 400, `the page changed ${shown} times for 4,000 deltas`)
+  run.end()
+  await chat.until(() => chat.status === 'ready')
+})

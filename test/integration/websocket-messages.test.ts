@@ -167,6 +167,21 @@ test('an abort is answered with the end that holds, whichever run it means, and 
   t.strictSame(client.seqs, [1, 2, 3, 4])
 })
 
+test('an abort that names its message stops that and no other, also before it comes', async (t) => {
+  const { agent, client } = await serve(t)
+  client.send({ type: 'chat.send', sessionId: 's', content: 'one', messageId: 'm1', idempotencyKey: 'k1' })
+  const one = await agent.next()
+  client.send({ type: 'chat.abort', sessionId: 's', messageId: 'm2', requestId: 'early' })
+  t.match(await client.frame('chat_aborted'), { requestId: 'early', runId: null, complete: null, expiresAt: String })
+  client.send({ type: 'chat.send', sessionId: 's', content: 'two', messageId: 'm2', onBusy: 'queue' })
+  await client.frame('chat_accepted', 's', 2)
+  t.equal(one.context.signal.aborted, false, 'the running one is another')
+  client.send({ type: 'chat.abort', sessionId: 's', idempotencyKey: 'k1', requestId: 'late' })
+  t.match(await client.frame('chat_aborted', 's', 2), { requestId: 'late', complete: { runId: one.context.runId, reason: 'aborted' } })
+  await client.frame('complete', 's', 2)
+  t.match(client.events.map((event) => [event.kind, 'content' in event ? event.content : 'reason' in event && event.reason]), [['text', 'one'], ['complete', 'aborted'], ['text', 'two'], ['complete', 'aborted']])
+})
+
 test('messages are served in the order in which they were sent, however long one takes', async (t) => {
   const { agent, client } = await serve(t, { authorize: (_request, { action }) => action !== 'send' || new Promise((resolve) => { setImmediate(resolve, true) }) })
   const names = Array.from({ length: 30 }, (_, i) => `n${i}`)
