@@ -14,6 +14,7 @@ import { askForm, type Asking } from './questions.ts'
 import { Quiet } from './quiet.ts'
 import { type OpenedSession, SessionSettings, type Settings } from './settings.ts'
 import { UpdateMapper } from './updates.ts'
+import { usageOf } from './usage.ts'
 
 /** How many calls and messages of former turns are known, so that what comes late of them is dropped. */
 const PAST_IDS = 1_000
@@ -120,7 +121,7 @@ export class Agent {
   }
 
   /** Takes one turn: what the agent does goes to `queue`; resolves with why it stopped, once it has fallen silent. */
-  async prompt (context: RunContext, queue: EventQueue, settings: Settings): Promise<{ stopReason: acp.StopReason, usage: Record<string, unknown> | undefined }> {
+  async prompt (context: RunContext, queue: EventQueue, settings: Settings): Promise<{ stopReason: acp.StopReason, failed: boolean, usage: Record<string, unknown> | undefined }> {
     const prompt = promptOf(context.content, this.#capabilities.promptCapabilities ?? {}, this.#options.allowUrl)
     await this.#quiet.wait(this.#options.quietMs)
     const turn: Turn = { context, queue, mapper: new UpdateMapper(this.#past), answered: null }
@@ -130,11 +131,12 @@ export class Agent {
       context.signal.throwIfAborted()
       const answer = this.#connection.request(this.#sdk.methods.agent.session.prompt, { sessionId: this.#nativeId!, prompt })
       turn.answered = answer
-      const { stopReason } = await answer
+      const response = await answer
       // What comes behind the answer belongs to it.
       this.#quiet.heard()
       await this.#quiet.wait(this.#options.quietMs)
-      return { stopReason, usage: turn.mapper.usage }
+      const usage = { ...turn.mapper.usage, ...usageOf(response) }
+      return { stopReason: response.stopReason, failed: turn.mapper.failed, usage: Object.keys(usage).length === 0 ? undefined : usage }
     } finally {
       this.#turn = null
       this.#past = [...this.#past, ...turn.mapper.ids].slice(-PAST_IDS)

@@ -138,8 +138,8 @@ export class Connection {
 /** What an agent says of an error: many say "Internal error", and what is wrong in its data. */
 function wordsOf ({ message, data }: acp.RequestError): string {
   const { details, message: more } = Object(data) as { details?: unknown, message?: unknown }
-  const said = [data, details, more].find((each) => typeof each === 'string' && each !== '' && !message.includes(each))
-  return said === undefined ? message : `${message}: ${String(said)}`
+  const said = [data, details, more].find((each): each is string => typeof each === 'string' && each !== '' && !message.includes(each))
+  return said === undefined ? message : `${message}: ${said}`
 }
 
 export function hasCode (error: unknown, code: string): boolean {

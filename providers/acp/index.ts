@@ -11,6 +11,7 @@ import { loadPeer } from '../common/load-peer.ts'
 import { lookAfterStrays, type OrphanOptions } from '../process/strays.ts'
 import { Agent } from './agent.ts'
 import { ToldCommands } from './commands.ts'
+import { hasCode } from './connection.ts'
 import type { Settings } from './settings.ts'
 import { WarmAgents } from './warm-agents.ts'
 
@@ -56,6 +57,10 @@ export interface AcpOptions extends EnvironmentOptions, OrphanOptions, UrlOption
   sdk?: () => Promise<unknown>
 }
 
+const FORGOT: ProviderEvent = { kind: 'error', code: 'AGENT_FORGOT', message: 'The agent does not have the session any more, and starts anew.' }
+/** How agents say that a session which they have opened is not there. */
+const FORGETS = /(thread|session|conversation|rollout)[^.]{0,60} (not found|does not exist)|no (rollout|conversation|session)[^.]{0,60} found/i
+
 /**
  * A provider that runs an agent which speaks the Agent Client Protocol over its standard input and output, one process for
  * each session. What it starts in its process group ends with it. Its permission requests and questions become approvals. Clients
@@ -74,10 +79,17 @@ export function acp (options: AcpOptions): Provider {
   }
 
   async function * run (context: RunContext): AsyncGenerator<ProviderEvent> {
-    const { session, signal, providerSessionId, log } = context
+    if (!(yield * attempt(context, context.providerSessionId))) return
+    yield FORGOT
+    yield * attempt(context, null)
+  }
+
+  /** Takes one turn in the native session; answers whether the agent has said that it does not have it any more, and nothing else. */
+  async function * attempt (context: RunContext, nativeId: string | null): AsyncGenerator<ProviderEvent, boolean> {
+    const { session, signal, log } = context
     signal.throwIfAborted()
     const create = await start(typeof cwd === 'function' ? cwd(context) : cwd, typeof mcpServers === 'function' ? mcpServers(context) : mcpServers, log)
-    const { agent, isNew } = await agents.take(session.id, providerSessionId, create)
+    const { agent, isNew } = await agents.take(session.id, nativeId, create)
     const queue = eventQueue()
     let turn: Promise<void> | null = null
     let given = false
@@ -91,21 +103,30 @@ export function acp (options: AcpOptions): Provider {
       give(turn === null ? agent.end() : agent.cancel(turn))
     }
     signal.addEventListener('abort', stop, { once: true })
+    let said = 0
     try {
-      if (isNew) yield * open(agent, providerSessionId)
+      if (isNew) yield * open(agent, nativeId)
       abilities = agent.abilities
       yield * told.news(session.id, agent.commands)
       signal.throwIfAborted()
-      turn = agent.prompt(context, queue, settingsOf(options, context)).then(({ stopReason, usage }) => {
+      turn = agent.prompt(context, queue, settingsOf(options, context)).then(({ stopReason, failed, usage }) => {
         for (const event of told.news(session.id, agent.commands)) queue.push(event)
-        queue.push({ kind: 'complete', ...ending(stopReason), ...(usage && { usage }) })
+        queue.push({ kind: 'complete', ...ending(stopReason, failed), ...(usage && { usage }) })
         queue.end()
       }).catch((error: unknown) => queue.fail(error))
-      yield * queue
+      for await (const event of queue) {
+        if (!('transient' in event)) said++
+        yield event
+      }
+    } catch (error) {
+      // Some open a session whose conversation is gone, and say so only then.
+      if (nativeId !== null && agent.nativeId === nativeId && said === 0 && hasCode(error, 'AGENT_FAILED') && FORGETS.test((error as Error).message)) return true
+      throw error
     } finally {
       signal.removeEventListener('abort', stop)
       give(turn === null ? agent.end() : Promise.resolve())
     }
+    return false
   }
 
   return {
@@ -153,12 +174,13 @@ function optionsSchema ({ model, models = [], mode, modes = [], configChoices = 
 
 async function * open (agent: Agent, providerSessionId: string | null): AsyncGenerator<ProviderEvent> {
   const outcome = await agent.open(providerSessionId)
-  if (outcome === 'lost') yield { kind: 'error', code: 'AGENT_FORGOT', message: 'The agent does not have the session any more, and starts anew.' }
+  if (outcome === 'lost') yield FORGOT
   if (outcome !== 'resumed') yield { kind: 'session_created', newSessionId: agent.nativeId! }
 }
 
 /** Why the agent stopped, as the end of a run. */
-function ending (stopReason: unknown): { exitCode: number, error?: { code: string, message: string } } {
+function ending (stopReason: unknown, failed: boolean): { exitCode: number, error?: { code: string, message: string } } {
+  if (failed) return { exitCode: 1, error: { code: 'AGENT_FAILED', message: 'The agent failed; it says why in its answer.' } }
   if (stopReason === 'end_turn') return { exitCode: 0 }
   // An agent may give any text, or none.
   const reason = typeof stopReason === 'string' && /^[a-z_]{1,40}$/.test(stopReason) ? stopReason : 'failed'

@@ -10,7 +10,8 @@ export async function askPermission (asking: Asking, tool: { toolName: string, t
   const decision = await ask(asking, {
     toolId: toolCall.toolCallId,
     toolName: toolCall.name ?? tool?.toolName ?? toolCall.title ?? 'tool',
-    input: toolCall.rawInput ?? tool?.toolInput ?? null,
+    // Gemini CLI says only in words what it is about.
+    input: toolCall.rawInput ?? tool?.toolInput ?? (toolCall.content?.length ? { content: toolCall.content } : null),
     options: options.map(({ optionId, name, kind }) => ({ optionId, name, kind }))
   })
   // Without a decision the run has ended, or the agent has taken its request back.

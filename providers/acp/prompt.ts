@@ -20,7 +20,13 @@ function blockOf (part: MessagePart, { image = false, embeddedContext = false }:
   }
   if (part.type === 'image' && image) return { type: 'image', data: part.data, mimeType }
   if (part.type === 'file' && embeddedContext) {
-    return { type: 'resource', resource: { uri: `attachment:///${encodeURIComponent((name ?? 'file').toWellFormed())}`, mimeType, blob: part.data } }
+    const uri = `attachment:///${encodeURIComponent((name ?? 'file').toWellFormed())}`
+    // Some leave out what is not text, or show the model base64.
+    return { type: 'resource', resource: isText(mimeType) ? { uri, mimeType, text: Buffer.from(part.data, 'base64').toString() } : { uri, mimeType, blob: part.data } }
   }
   throw new ProviderError(`The agent takes no ${String(part.type)} in a message.`, { code: 'UNSUPPORTED_CONTENT' })
+}
+
+function isText (mimeType: string): boolean {
+  return /^text\/|[/+](json|xml|yaml|x-yaml|toml|javascript|typescript|x-sh|sql)\b/i.test(mimeType)
 }

@@ -50,25 +50,42 @@ export async function askForm (asking: Asking, request: CreateElicitationRequest
 }
 
 /** The form's answer; null if the decision leaves something out that has to be there. */
-function contentOf ({ properties = {}, required }: Form, { optionId, updatedInput, message }: PermissionDecision): Content | null {
+function contentOf (form: Form, { optionId, updatedInput, message }: PermissionDecision): Content | null {
+  const { properties = {}, required } = form
   const defaults = Object.fromEntries(Object.entries(properties).flatMap(([name, property]) => property.default == null ? [] : [[name, property.default]]))
-  const [only, ...others] = Object.keys(properties)
-  const said = optionId ?? message
-  const isOneText = only !== undefined && others.length === 0 && (properties[only]!.type ?? 'string') === 'string'
+  const [choice, text] = [choiceIn(form), textIn(form)]
   const content = {
     ...defaults,
-    ...(isOneText && said !== undefined && { [only]: said }),
+    ...(choice !== undefined && optionId !== undefined && { [choice]: optionId }),
+    ...(text !== undefined && message !== undefined && { [text]: message }),
     ...(typeof updatedInput === 'object' && updatedInput)
   } as Content
   return (required ?? []).every((name) => Object.hasOwn(content, name)) ? content : null
 }
 
-/** The choices of a form that asks for one of several texts. */
-function choicesOf ({ properties = {} }: Form): PermissionOption[] {
-  const [only, ...others] = Object.values(properties)
-  if (only === undefined || others.length > 0) return []
+/** The choices of a form that asks for one of several texts; it may have a field for other words beside them. */
+function choicesOf (form: Form): PermissionOption[] {
+  const choice = choiceIn(form)
+  if (choice === undefined) return []
+  const only = form.properties![choice]!
   const titled = only.oneOf ?? only.enum?.map((value) => ({ const: value, title: String(value) })) ?? []
   return titled.map(({ const: value, title }) => ({ optionId: String(value), name: title ?? String(value) }))
+}
+
+/** The field that is a choice, if nothing else has to be filled in. */
+function choiceIn ({ properties = {}, required }: Form): string | undefined {
+  const [choice, ...others] = Object.keys(properties).filter((name) => isChoice(properties[name]!))
+  return others.length === 0 && (required ?? []).every((name) => name === choice) ? choice : undefined
+}
+
+/** The one field for a text, or a choice that may be any text. */
+function textIn ({ properties = {} }: Form): string | undefined {
+  const [text, ...others] = Object.keys(properties).filter((name) => (properties[name]!.type ?? 'string') === 'string' && !isChoice(properties[name]!))
+  return others.length === 0 ? text : undefined
+}
+
+function isChoice (property: Property): boolean {
+  return property.oneOf !== undefined || property.enum !== undefined
 }
 
 /** The choices, and one that is none of them. */

@@ -68,6 +68,11 @@ export class SessionSettings {
     const offer = this.#find(name)
     if (offer === undefined) throw new ProviderError(`The agent does not let its ${name} be chosen.`, { code: 'AGENT_OPTION_UNKNOWN' })
     if (offer.current !== value) {
+      // Agents may offer what they began with no longer, such as a model of their own configuration.
+      if (chosen === undefined && !offer.values.includes(value)) {
+        this.#before.delete(name)
+        return
+      }
       if (!offer.values.includes(value)) throw new ProviderError(`The agent has no ${name} "${value}". It has: ${list(offer.values)}.`, { code: 'AGENT_OPTION_UNKNOWN' })
       if (chosen !== undefined && !this.#before.has(name)) this.#before.set(name, offer.current)
       await offer.set(value)

@@ -2,6 +2,9 @@
 import type { ContentBlock, SessionUpdate, ToolCall, ToolCallUpdate } from '@agentclientprotocol/sdk'
 import type { ProviderEvent } from '../../lib/provider/provider.ts'
 
+/** Of what a command has written, the end, in characters. */
+const MAX_OUTPUT = 256 * 1024
+
 /** A tool call as far as the agent has described it. */
 interface KnownTool {
   toolName: string
@@ -14,6 +17,10 @@ export class UpdateMapper {
   readonly #tools = new Map<string, KnownTool>()
   /** The message that the agent is in the middle of; undefined = none. */
   #speaking: { messageId?: string } | undefined
+  /** Whether the agent, which may say nothing of it in its answer, has failed. */
+  failed = false
+  /** What commands have written, by their call, where the agent tells that apart. */
+  readonly #output = new Map<string, string>()
   /** What the agent said last of tokens and cost. */
   usage: Record<string, unknown> | undefined
   readonly #messages = new Set<string>()
@@ -53,14 +60,21 @@ export class UpdateMapper {
       // The client wrote that, and has it.
       case 'user_message_chunk':
         return []
+      case 'session_info_update': {
+        const { codex } = (update._meta ?? {}) as { codex?: { threadStatus?: { type?: string } } }
+        if (codex?.threadStatus?.type !== undefined) this.failed = codex.threadStatus.type === 'systemError'
+        return this.#custom(update)
+      }
       // Kept for clients that come later, and told by whoever runs the agent.
       case 'available_commands_update':
         return []
-      default: {
-        const { sessionUpdate, _meta, ...data } = update
-        return [{ kind: 'custom', name: sessionUpdate, data, transient: true }]
-      }
+      default:
+        return this.#custom(update)
     }
+  }
+
+  #custom ({ sessionUpdate, _meta, ...data }: SessionUpdate): ProviderEvent[] {
+    return [{ kind: 'custom', name: sessionUpdate, data, transient: true }]
   }
 
   #said (kind: 'stream_delta' | 'thinking_delta', block: ContentBlock, named: string | null | undefined): ProviderEvent[] {
@@ -79,6 +93,14 @@ export class UpdateMapper {
     return message === undefined ? [] : [{ kind: 'stream_end', ...message }]
   }
 
+  /** What the call's command has written, once it is over. */
+  #written ({ toolCallId, status, _meta: meta }: ToolCall | ToolCallUpdate): string | undefined {
+    const { terminal_output_delta: delta, terminal_output: output } = (meta ?? {}) as TerminalMeta
+    const data = delta?.data ?? output?.data
+    if (typeof data === 'string') this.#output.set(toolCallId, ((this.#output.get(toolCallId) ?? '') + data).slice(-MAX_OUTPUT))
+    return status === 'completed' || status === 'failed' ? this.#output.get(toolCallId) : undefined
+  }
+
   #tool (call: Extract<SessionUpdate, { sessionUpdate: 'tool_call' | 'tool_call_update' }>): ProviderEvent[] {
     const { toolCallId: toolId, status } = call
     const known = this.#tools.get(toolId)
@@ -91,7 +113,7 @@ export class UpdateMapper {
       this.#tools.set(toolId, tool)
       events.push({ kind: 'tool_use', toolId, ...tool, ...(call.kind && { toolKind: call.kind }) })
     }
-    const content = call.content ?? call.rawOutput
+    const content = call.content ?? call.rawOutput ?? this.#written(call)
     if (status === 'completed' || status === 'failed') {
       events.push({ kind: 'tool_result', toolId, toolResult: { content: content ?? null, isError: status === 'failed' } })
     } else if (known !== undefined && (status || content !== undefined)) {
@@ -100,6 +122,9 @@ export class UpdateMapper {
     return events
   }
 }
+
+/** The protocol has terminals of the client's for this; agents that have their own tell of them beside it. */
+interface TerminalMeta { terminal_output_delta?: { data?: unknown }, terminal_output?: { data?: unknown } }
 
 function describe ({ name, title, rawInput }: ToolCall | ToolCallUpdate, known: KnownTool | undefined): KnownTool {
   return {

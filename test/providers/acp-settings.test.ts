@@ -40,6 +40,16 @@ test('agents that know modes and models, but no options, are told in their way',
   t.equal(textOf(await say()), 'bask')
 })
 
+test('what an agent began with and does not offer any more is not restored, and wedges nothing', async (t) => {
+  const { say } = await conversation(t, acpScript({
+    ...OPTIONS,
+    'session/set_config_option': `const option = options.find(({ id }) => id === params.configId)
+      option.currentValue = params.value; option.options = option.options.filter(({ value }) => value === params.value); answer({ configOptions: options })`
+  }, { models: ['large'] }))
+  await say('go', undefined, { model: 'large' })
+  for (let i = 0; i < 2; i++) t.match(textOf(await say()), /^large,/)
+})
+
 test('a choice that the agent does not offer fails the run, and says what there is', async (t) => {
   const unknown = await conversation(t, acpScript(OPTIONS, { model: 'huge' }))
   t.match((await unknown.say()).at(-1), { error: { code: 'AGENT_OPTION_UNKNOWN', message: 'The agent has no model "huge". It has: small, large.' } })
@@ -90,6 +100,8 @@ const CURSOR = { toolCallId: 't', title: 'Tests', questions: [{ id: 'q', prompt:
 for (const [what, method, params, request, decision, answer] of [
   ['a form of one choice', 'elicitation/create', FORM, { toolName: 'question', input: { message: 'Which one?' }, options: [{ optionId: 'r', name: 'Red' }, { optionId: 'g', name: 'Green' }, { name: 'None of these' }] }, { allow: true, optionId: 'g' }, { action: 'accept', content: { colour: 'g' } }],
   ['a form of several fields', 'elicitation/create', WORDS, { toolName: 'question' }, { allow: true, updatedInput: { name: 'Ada' } }, { action: 'accept', content: { age: 7, name: 'Ada' } }],
+  ['a choice with a field for other words', 'elicitation/create', { ...FORM, requestedSchema: { properties: { ...FORM.requestedSchema.properties, note: { type: 'string' } } } }, { options: [{ optionId: 'r' }, { optionId: 'g' }, {}] }, { allow: true, optionId: 'r' }, { action: 'accept', content: { colour: 'r' } }],
+  ['a choice, in other words', 'elicitation/create', { ...FORM, requestedSchema: { properties: { ...FORM.requestedSchema.properties, note: { type: 'string' } } } }, {}, { allow: true, message: 'Blue' }, { action: 'accept', content: { note: 'Blue' } }],
   ['a form without what it needs', 'elicitation/create', WORDS, {}, { allow: true }, { action: 'decline' }],
   ['a form of one text', 'elicitation/create', { ...FORM, requestedSchema: { properties: { name: { type: 'string' } } } }, {}, { allow: true, message: 'Ada' }, { action: 'accept', content: { name: 'Ada' } }],
   ['a form that is refused', 'elicitation/create', FORM, {}, { allow: false }, { action: 'decline' }],
@@ -115,4 +127,19 @@ test('a question is cancelled when its run is aborted', async (t) => {
   const { say, app } = await conversation(t, asking('elicitation/create', FORM))
   const events = await say('go', async ({ kind }) => { if (kind === 'permission_request') await app.agentRuns.abortRun({ sessionId: 's' }) })
   t.match(events.slice(-2), [{ kind: 'permission_cancelled', reason: 'aborted' }, { kind: 'complete', aborted: true }])
+})
+
+test('texts that are attached reach the agent as texts, other files as they are', async (t) => {
+  const { app } = await conversation(t, acpScript({
+    initialize: 'answer({ protocolVersion: 1, agentCapabilities: { promptCapabilities: { embeddedContext: true } } })',
+    'session/prompt': 'say(JSON.stringify(params.prompt.map(({ resource }) => resource))); answer({ stopReason: "end_turn" })'
+  }))
+  const file = (mimeType: string) => ({ type: 'file' as const, mimeType, name: 'a', data: Buffer.from('hä').toString('base64') })
+  await app.agentRuns.startRun({ sessionId: 's', content: ['text/csv', 'application/ld+json', 'application/pdf'].map(file) })
+  const events: Event[] = []
+  for await (const event of app.agentRuns.subscribe('s')) {
+    if ('seq' in event) events.push(event)
+    if (event.kind === 'complete') break
+  }
+  t.match(JSON.parse(textOf(events)), [{ text: 'hä' }, { text: 'hä' }, { blob: Buffer.from('hä').toString('base64') }])
 })

@@ -66,3 +66,52 @@ test('the commands of an agent are told once, for clients that come later too', 
   const { events } = await app.agentRuns.history('s')
   t.match(events.filter(({ kind }) => kind === 'custom'), commands)
 })
+
+test('a session that opens and is gone all the same is begun anew, once', async (t) => {
+  const { say } = await conversation(t, acpScript({
+    initialize: 'answer({ protocolVersion: 1, agentCapabilities: { sessionCapabilities: { resume: {} } } })',
+    'session/resume': 'globalThis.resumed = true; answer({})',
+    'session/prompt': `
+      update({ sessionUpdate: 'session_info_update', title: 'x' })
+      if (globalThis.resumed) write({ id, error: { code: -32603, message: 'Internal error', data: { details: 'thread not found: 01a2' } } })
+      else { say('hi'); answer({ stopReason: 'end_turn' }) }`
+  }, { idleMs: 0 }))
+  await say()
+  const events = await say()
+  t.match(events.filter(({ kind }) => kind !== 'custom' && !kind.startsWith('stream')), [{ kind: 'error', code: 'AGENT_FORGOT' }, { kind: 'text', content: 'hi' }, { kind: 'complete', reason: 'finished' }])
+})
+
+test('a failure that the agent tells beside its answer fails the run; one that it has got over does not', async (t) => {
+  const { say } = await conversation(t, acpScript({
+    'session/prompt': `
+      const status = (type) => update({ sessionUpdate: 'session_info_update', _meta: { codex: { threadStatus: { type } } } })
+      status('systemError')
+      if (turn === 2) status('active')
+      say('The service says 400.'); answer({ stopReason: 'end_turn' })`
+  }))
+  const failed = await say()
+  t.equal(textOf(failed), 'The service says 400.')
+  t.match(failed.at(-1), { reason: 'failed', error: { code: 'AGENT_FAILED', message: 'The agent failed; it says why in its answer.' } })
+  t.match((await say()).at(-1), { reason: 'finished' })
+})
+
+test('what a command has written is its result, also where the agent tells it beside the call', async (t) => {
+  const { say } = await conversation(t, acpScript({
+    'session/prompt': `
+      update({ sessionUpdate: 'tool_call', toolCallId: 't', title: 'Run', rawInput: { command: 'ls' }, status: 'in_progress' })
+      for (const data of ['12', '345']) update({ sessionUpdate: 'tool_call_update', toolCallId: 't', _meta: { terminal_output_delta: { data } } })
+      update({ sessionUpdate: 'tool_call_update', toolCallId: 't', status: 'completed', _meta: { terminal_exit: { exit_code: 0 } } })
+      answer({ stopReason: 'end_turn' })`
+  }))
+  t.match((await say()).find(({ kind }) => kind === 'tool_result'), { toolResult: { content: '12345', isError: false } })
+})
+
+test('tokens that are told with the answer are the run\'s', async (t) => {
+  const { say } = await conversation(t, acpScript({
+    'session/prompt': `answer(turn === 1
+      ? { stopReason: 'end_turn', usage: { inputTokens: 3, outputTokens: 5, totalTokens: 8, thoughtTokens: 1, cachedReadTokens: 2, other: 'x' } }
+      : { stopReason: 'end_turn', _meta: { quota: { token_count: { input_tokens: 4, output_tokens: 6 } } } })`
+  }))
+  t.match((await say()).at(-1), { usage: { inputTokens: 3, outputTokens: 5, totalTokens: 8, reasoningTokens: 1, cacheReadTokens: 2 } })
+  t.match((await say()).at(-1), { usage: { inputTokens: 4, outputTokens: 6 } })
+})
