@@ -112,11 +112,11 @@ export class Agent {
     return nativeId === null ? 'new' : 'lost'
   }
 
-  /** Sessions that the agent has kept. Throws a ProviderError if it cannot tell. */
-  async list (limit: number): Promise<KeptSession[]> {
+  /** Sessions that the agent has kept; those of one directory, if one is given. Throws a ProviderError if it cannot tell. */
+  async list (limit: number, cwd: string | undefined): Promise<KeptSession[]> {
     await this.#greet()
     if (!this.#capabilities.sessionCapabilities?.list) throw new ProviderError('The agent does not list its sessions.', { code: 'AGENT_INCOMPATIBLE' })
-    const { sessions } = await this.#connection.soon(this.#sdk.methods.agent.session.list, {})
+    const { sessions } = await this.#connection.soon(this.#sdk.methods.agent.session.list, cwd === undefined ? {} : { cwd })
     return sessions.slice(0, limit).map(({ sessionId, title, cwd, updatedAt }) => ({ id: sessionId, cwd, ...(title && { title }), ...(updatedAt && { updatedAt }) }))
   }
 

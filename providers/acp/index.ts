@@ -134,10 +134,10 @@ export function acp (options: AcpOptions): Provider {
     optionsSchema: optionsSchema(options),
     abilities: () => ({ approvals: true, ...abilities }),
     async listSessions ({ limit }) {
-      // Where it works does not matter: it tells of all places.
-      const agent = (await start(typeof cwd === 'function' ? process.cwd() : cwd, [], silentLogger))()
+      const place = typeof cwd === 'function' ? undefined : cwd
+      const agent = (await start(place ?? process.cwd(), [], silentLogger))()
       try {
-        return await agent.list(limit)
+        return await agent.list(limit, place)
       } finally {
         void agent.end()
       }
