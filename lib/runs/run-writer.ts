@@ -181,14 +181,16 @@ export class RunWriter {
   }
 }
 
-/** A tool's input or result that is too large costs itself, not the run: the event with a note in its place. Null for any other event, and for one that has a note. */
+/** What is too large of a tool, or of an event of the provider's own, costs itself, not the run: the event with a note in its place. Null for any other event, and for one that has a note. */
 function withNote (kind: string, fields: Fields, bytes: number): Fields | null {
   const note = `[Left out: ${bytes} bytes are more than an event may have.]`
-  const { toolInput, toolResult, content } = fields
+  const { toolInput, toolResult, content, data, entries } = fields
   const isNoted = (value: unknown): boolean => typeof value === 'string' && value.startsWith('[Left out: ')
   if (kind === 'tool_use' && !isNoted(toolInput)) return { ...fields, toolInput: note }
   if (kind === 'tool_update' && content !== undefined && !isNoted(content)) return { ...fields, content: note }
   if (kind === 'tool_result' && !isNoted((toolResult as { content: unknown }).content)) return { ...fields, toolResult: { ...toolResult as object, content: note } }
+  if (kind === 'custom' && !isNoted(data)) return { ...fields, data: note }
+  if (kind === 'plan' && Array.isArray(entries) && !isNoted(entries[0])) return { ...fields, entries: [note] }
   return null
 }
 

@@ -7,24 +7,25 @@ import { LIMITS } from '../helpers/limits.ts'
 import { openRegistry } from '../helpers/open-registry.ts'
 
 test('an event above its limit ends the run as failed, with what came before', async (t) => {
-  const events = await run(t, [delta('before'), { kind: 'custom', name: 'big', data: 'x'.repeat(1_000) }, delta('after')], { eventBytes: 1_000 })
+  const events = await run(t, [delta('before'), { kind: 'status', text: 'x'.repeat(1_000) }, delta('after')], { eventBytes: 1_000 })
   t.match(events.map(({ kind }) => kind), ['stream_delta', 'text', 'complete'])
   t.match(events.at(-1), { reason: 'failed', success: false, error: { code: 'EVENT_TOO_LARGE' } })
   t.strictSame(shown(events), ['before'])
-  const fits = await run(t, [{ kind: 'custom', name: 'big', data: 'é'.repeat(400) }], { eventBytes: 1_000 })
+  const fits = await run(t, [{ kind: 'status', text: 'é'.repeat(400) }], { eventBytes: 1_000 })
   t.match(fits.at(-1), { reason: 'finished' })
-  const bytes = await run(t, [{ kind: 'custom', name: 'big', data: 'é'.repeat(600) }], { eventBytes: 1_000 })
+  const bytes = await run(t, [{ kind: 'status', text: 'é'.repeat(600) }], { eventBytes: 1_000 })
   t.match(bytes.at(-1), { error: { code: 'EVENT_TOO_LARGE' } }, 'bytes, not characters')
 })
 
-test('a tool\'s input or result above the limit costs itself: there is a note in its place, and the run goes on', async (t) => {
+test('a tool\'s input or result, or an agent\'s own event, above the limit costs itself: there is a note in its place, and the run goes on', async (t) => {
   const big = 'x'.repeat(2_000)
   const events = await run(t, [
     { kind: 'tool_use', toolId: '1', toolName: 'read', toolInput: { big } }, { kind: 'tool_update', toolId: '1', status: 'running', content: big },
-    { kind: 'tool_result', toolId: '1', toolResult: { content: [{ big }], isError: true } }, delta('after')
+    { kind: 'tool_result', toolId: '1', toolResult: { content: [{ big }], isError: true } },
+    { kind: 'custom', name: 'image', data: { big } }, { kind: 'plan', entries: [big] }, delta('after')
   ], { eventBytes: 1_000 })
   const note = /^\[Left out: 2\d\d\d bytes are more than an event may have\.\]$/
-  t.match(events.slice(0, 3), [{ kind: 'tool_use', toolName: 'read', toolInput: note }, { kind: 'tool_update', content: note }, { kind: 'tool_result', toolResult: { content: note, isError: true } }])
+  t.match(events.slice(0, 5), [{ kind: 'tool_use', toolName: 'read', toolInput: note }, { kind: 'tool_update', content: note }, { kind: 'tool_result', toolResult: { content: note, isError: true } }, { kind: 'custom', name: 'image', data: note }, { kind: 'plan', entries: [note] }])
   t.match(events.at(-1), { reason: 'finished' })
   const name = await run(t, [{ kind: 'tool_use', toolId: '1', toolName: big, toolInput: big }], { eventBytes: 1_000 })
   t.match(name.at(-1), { error: { code: 'EVENT_TOO_LARGE' } }, 'what else is too large ends the run')

@@ -64,6 +64,13 @@ test('a service that says its last word and leaves the connection open is not wa
   t.strictSame(texts(client), ['all'])
 })
 
+test('a service that says it is done, without a reason and without hanging up, is cut at once', async (t) => {
+  const { chat } = await serve(t, ({ response }) => { response.write(chunk({ content: 'half' }) + 'data: [DONE]\n') })
+  const client = await chat.turn('go')
+  t.match(completeOf(client), { reason: 'failed', error: { code: 'MODEL_CUT' } })
+  t.strictSame(texts(client), ['half'], 'what was said is kept')
+})
+
 test('after runs that failed or said nothing, no two messages of the user are sent in a row', async (t) => {
   const { chat, asked } = await serve(t, ({ body, response }) => {
     const newest = String(body.messages.at(-1)!.content)
