@@ -1,9 +1,8 @@
 /* The statements, each prepared once: building them per call measured 4 to 10 times slower on the hot path. */
 import type { Database, Statement } from 'better-sqlite3'
-import { and, asc, desc, eq, fillPlaceholders, getTableColumns, gt, inArray, lte, ne, type Query, type SQL, sql } from 'drizzle-orm'
-import { BetterSQLiteSession } from 'drizzle-orm/better-sqlite3/session'
-import { BaseSQLiteDatabase, SQLiteSyncDialect } from 'drizzle-orm/sqlite-core'
+import type { Query, SQL } from 'drizzle-orm'
 import { INLINE_PERMISSION_BYTES, MAX_NATIVE_ID_LENGTH, NATIVE_IDS_KEPT, WAITING_SHOWN } from '../../lib/protocol/limits.ts'
+import { and, asc, BaseSQLiteDatabase, BetterSQLiteSession, desc, eq, fillPlaceholders, getTableColumns, gt, inArray, lte, ne, sql, SQLiteSyncDialect } from './drizzle.ts'
 import { events, instances, messageKeys, permissions, providerSessions, runs, sessions } from './schema.ts'
 
 const p = sql.placeholder

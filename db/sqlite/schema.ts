@@ -1,6 +1,5 @@
 /* The tables. Keys are integers inside; the ids that the app and clients know are unique text beside them. */
-import { sql } from 'drizzle-orm'
-import { index, integer, sqliteTable, text, uniqueIndex } from 'drizzle-orm/sqlite-core'
+import { index, integer, sql, sqliteTable, text, uniqueIndex } from './drizzle.ts'
 
 export const sessions = sqliteTable('agent_runs_sessions', {
   key: integer().primaryKey({ autoIncrement: true }),
