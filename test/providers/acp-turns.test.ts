@@ -35,7 +35,7 @@ test('calls and messages of an old turn do not enter a new one; an id that opens
 test('a session that is loaded first and replayed afterwards stays out of the new answer', async (t) => {
   const { say } = await conversation(t, acpScript({
     initialize: 'answer({ protocolVersion: 1, agentCapabilities: { loadSession: true } })',
-    'session/load': 'answer({}); let n = 0; const replay = setInterval(() => { say(\'OLD \' + n++); if (n === 10) clearInterval(replay) }, 20)',
+    'session/load': 'answer({}); let n = 0; setTimeout(() => { const replay = setInterval(() => { say(\'OLD \' + n++); if (n === 10) clearInterval(replay) }, 20) }, 150)',
     'session/prompt': 'say(process.pid + \' new\'); answer({ stopReason: \'end_turn\' })'
   }, { idleMs: 0 }))
   const first = textOf(await say())
