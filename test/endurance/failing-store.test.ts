@@ -6,15 +6,7 @@ import type { Event, Provider } from '../../index.ts'
 import type { RunRegistry } from '../../lib/registry.ts'
 import { eachCall, type Failure, FailingStore } from '../helpers/failing-store.ts'
 import { openRegistry } from '../helpers/open-registry.ts'
-
-/** Says its message back in two deltas; waits for its abort if it is told to hang. */
-const agent: Provider = {
-  async * run ({ content, signal }) {
-    yield { kind: 'session_created', newSessionId: 'native-1' }
-    for (const part of ['said ', content as string]) yield { kind: 'stream_delta', messageId: 'm', content: part }
-    if (content === 'hang') await new Promise((resolve) => { signal.addEventListener('abort', resolve, { once: true }) })
-  }
-}
+import { repeatingAgent } from '../helpers/repeating-agent.ts'
 
 const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
 
@@ -68,7 +60,7 @@ async function check (t: Test, registry: RunRegistry, what: string): Promise<voi
 
 async function build (t: Test) {
   const failing = new FailingStore(sqliteStore({ path: ':memory:', leaseMs: 30 }))
-  const registry = await openRegistry(t, agent, failing.store)
+  const registry = await openRegistry(t, repeatingAgent, failing.store)
   failing.calls.length = 0
   return { failing, registry }
 }

@@ -6,23 +6,15 @@ import { runsError } from '../../lib/protocol/errors.ts'
 import { FailingStore } from '../helpers/failing-store.ts'
 import { latch } from '../helpers/latch.ts'
 import { openRegistry } from '../helpers/open-registry.ts'
+import { repeatingAgent } from '../helpers/repeating-agent.ts'
 import { scriptedProvider } from '../helpers/scripted-provider.ts'
 import { tempDir } from '../helpers/temp-dir.ts'
-
-/** Says its message back in two deltas; waits for its abort if it is told to hang. */
-const agent: Provider = {
-  async * run ({ content, signal }) {
-    yield { kind: 'session_created', newSessionId: 'native-1' }
-    for (const part of ['said ', content as string]) yield { kind: 'stream_delta', messageId: 'm', content: part }
-    if (content === 'hang') await new Promise((resolve) => { signal.addEventListener('abort', resolve, { once: true }) })
-  }
-}
 
 const turn = (): Promise<void> => new Promise((resolve) => { setImmediate(resolve) })
 
 async function build (t: Test) {
   const failing = new FailingStore(sqliteStore({ path: ':memory:', leaseMs: 30 }))
-  const registry = await openRegistry(t, agent, failing.store)
+  const registry = await openRegistry(t, repeatingAgent, failing.store)
   failing.calls.length = 0
   return { failing, registry }
 }
@@ -59,7 +51,7 @@ test('a run of which the store has everything but the end has succeeded all the 
 test('a run whose message was refused, as only the answer was lost, is ended at once and stands in nobody\'s way', async (t) => {
   // Nobody looks for stray runs meanwhile.
   const failing = new FailingStore(sqliteStore({ path: ':memory:', leaseMs: 3_600_000 }))
-  const registry = await openRegistry(t, agent, failing.store)
+  const registry = await openRegistry(t, repeatingAgent, failing.store)
   failing.fails = (_, method) => method === 'startRun' ? 'after' : null
   await t.rejects(registry.startRun({ sessionId: 's', content: 'hang' }), { code: 'AGENT_RUNS_STORE_UNAVAILABLE' })
   await t.rejects(registry.startRun({ sessionId: 'other', content: 'hang', onBusy: 'queue' }), { code: 'AGENT_RUNS_STORE_UNAVAILABLE' })
@@ -94,7 +86,7 @@ test('an agent whose run was ended elsewhere is stopped before the streams are l
   const inner = sqliteStore({ path })
   await inner.open()
   const failing = new FailingStore(inner)
-  const driver = await openRegistry(t, agent, failing.store)
+  const driver = await openRegistry(t, repeatingAgent, failing.store)
   const other = await openRegistry(t, scriptedProvider(), sqliteStore({ path }))
   await driver.startRun({ sessionId: 's', content: 'go' })
   const run = await agent.next()
