@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { test, type Test } from 'tap'
 import { sqliteStore } from '../../db/sqlite/store.ts'
-import type { Event, Provider } from '../../index.ts'
+import type { Event } from '../../index.ts'
 import type { RunRegistry } from '../../lib/registry.ts'
 import { eachCall, type Failure, FailingStore } from '../helpers/failing-store.ts'
 import { openRegistry } from '../helpers/open-registry.ts'

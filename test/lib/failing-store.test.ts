@@ -86,7 +86,7 @@ test('an agent whose run was ended elsewhere is stopped before the streams are l
   const inner = sqliteStore({ path })
   await inner.open()
   const failing = new FailingStore(inner)
-  const driver = await openRegistry(t, repeatingAgent, failing.store)
+  const driver = await openRegistry(t, agent, failing.store)
   const other = await openRegistry(t, scriptedProvider(), sqliteStore({ path }))
   await driver.startRun({ sessionId: 's', content: 'go' })
   const run = await agent.next()
