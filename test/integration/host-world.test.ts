@@ -95,7 +95,7 @@ test('swagger: the host\'s document tells of every route, with its answers, erro
   t.ok(valid)
   const operations = Object.entries(document.paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ route: `${method} ${path}`, ...operation })))
   t.strictSame(operations.map(({ route }) => route).sort(), [
-    'delete /api/sessions/{id}', 'get /api/ag-ui/{id}/messages', 'get /api/ag-ui/{id}/stream', 'get /api/ai-sdk/{id}/messages', 'get /api/ai-sdk/{id}/stream', 'get /api/runs', 'get /api/runs/{runId}', 'get /api/sessions', 'get /api/sessions/{id}',
+    'delete /api/sessions/{id}', 'get /api/ag-ui/{id}/messages', 'get /api/ag-ui/{id}/stream', 'get /api/ai-sdk/{id}/messages', 'get /api/ai-sdk/{id}/stream', 'get /api/providers', 'get /api/providers/{name}/sessions', 'get /api/runs', 'get /api/runs/{runId}', 'get /api/sessions', 'get /api/sessions/{id}',
     'get /api/sessions/{id}/events', 'get /api/sessions/{id}/messages', 'get /api/sessions/{id}/runs', 'get /api/sessions/{id}/stream',
     'get /api/ws', 'patch /api/sessions/{id}', 'post /api/ag-ui', 'post /api/ai-sdk', 'post /api/sessions', 'post /api/sessions/{id}/abort', 'post /api/sessions/{id}/messages',
     'post /api/sessions/{id}/permissions/{requestId}'
