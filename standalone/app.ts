@@ -27,7 +27,7 @@ const HEALTH = {
 
 /** Builds the app that settings ask for; it does not listen yet. Its log goes to standard output unless told otherwise. Throws UsageError. */
 export async function buildApp (settings: Settings, log?: { write: (line: string) => void }): Promise<FastifyInstance> {
-  const { port, host, db, provider, model, baseUrl, config, logLevel, tokens, corsOrigin, allowedHosts, playground, ...options } = settings.values
+  const { port, host, db, provider, agent, model, baseUrl, config, logLevel, tokens, corsOrigin, allowedHosts, playground, ...options } = settings.values
   const agents = readProviders(settings)
   const app = Fastify({
     logger: logOptions(String(logLevel), log),

@@ -7,12 +7,15 @@ import { type Provider, providerFailure } from './provider.ts'
 /** Of what an agent says of a session, in characters. */
 const MAX_TEXT = 512
 
+/** What clients may set where a provider says nothing. */
+const NO_OPTIONS = { type: 'object', properties: {}, additionalProperties: false }
+
 /** The providers, in the order in which they were registered. */
 export function providerViews (providers: ReadonlyMap<string, Provider>, defaultProvider: string | null): ProviderView[] {
   return [...providers].map(([name, provider]) => ({
     name,
     isDefault: name === defaultProvider,
-    options: (provider.optionsSchema ?? {}) as Record<string, unknown>,
+    options: (provider.optionsSchema ?? NO_OPTIONS) as Record<string, unknown>,
     abilities: { ...provider.abilities?.(), keptSessions: provider.listSessions !== undefined }
   }))
 }

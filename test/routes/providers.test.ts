@@ -35,6 +35,8 @@ test('providers are listed with their options and what they can do', async (t) =
   const { get } = await serve(t, {
     providers: { agent: keeping(), model: openai({ model: 'm', models: ['m', 'n'], clientBody: { temperature: Type.Number() } }), acp: acp({ command: 'x', modes: ['plan'] }) }, defaultProvider: 'model'
   })
+  const plain = await serve(t, { providers: { plain: { async * run () {} } } })
+  t.match((await plain.get('/providers')).body['providers'], [{ name: 'plain', options: { type: 'object', additionalProperties: false } }], 'which takes none')
   const { status, body } = await get('/providers')
   t.equal(status, 200)
   t.match(body['providers'], [

@@ -45,6 +45,11 @@ test('one agent is said by flags', (t) => {
   t.end()
 })
 
+test('a server runs an agent by its name, and says what there is', async (t) => {
+  const { app } = await buildStandalone(t, ['--agent', 'opencode'])
+  t.match((await app.inject('/providers')).json(), { providers: [{ name: 'opencode', isDefault: true, abilities: { approvals: true } }] })
+})
+
 test('flags that do not go together are refused in words', (t) => {
   t.equal(problemOf(['--provider', 'gpt']), 'There is no provider "gpt", only "echo", "command", "acp", "codex", "gemini", "opencode", "cursor", "openai", "claude", "claudeCli", "codexCli".')
   t.equal(problemOf(['--agent', 'aider']), 'There is no agent "aider", only "claude", "codex", "gemini", "opencode", "cursor". Others run by --provider acp or --provider command.')
