@@ -1,7 +1,7 @@
 /* One answer of a model, put together from its chunks. */
 import { randomUUID } from 'node:crypto'
 import type { ChatCompletionChunk } from 'openai/resources/chat/completions'
-import type { ProviderEvent } from '../../lib/provider/provider.ts'
+import { ProviderError, type ProviderEvent } from '../../lib/provider/provider.ts'
 import type { Usage } from '../common/usage.ts'
 import { CallAssembly, type CallDelta, isObject } from './call-assembly.ts'
 import type { ChatMessage, ChatToolCall } from './messages.ts'
@@ -16,7 +16,7 @@ interface Delta {
   reasoning_content?: unknown
   reasoning?: unknown
   reasoning_details?: unknown
-  tool_calls?: CallDelta[] | null
+  tool_calls?: unknown
   function_call?: CallDelta['function'] | null
 }
 
@@ -29,6 +29,7 @@ interface Piece {
 export interface Chunk {
   choices?: Array<{ delta?: Delta | null, message?: Delta | null, finish_reason?: string | null }> | null
   usage?: ChatCompletionChunk['usage']
+  object?: string
 }
 
 export class Answer {
@@ -55,15 +56,15 @@ export class Answer {
   }
 
   /** Takes a chunk; answers what is new in it. Throws a ProviderError MODEL_FAILED for calls without an end. */
-  take ({ choices, usage }: Chunk): ProviderEvent[] {
+  take ({ choices, usage, object }: Chunk): ProviderEvent[] {
+    if (object === 'error') throw new ProviderError('The model service failed in the middle of its answer.', { code: 'MODEL_FAILED' })
     // Some send it with each chunk, as a sum.
     if (usage) this.usage = usageOf(usage)
     const choice = choices?.[0]
     if (choice == null) return []
     if (choice.finish_reason) this.finishReason = choice.finish_reason
     const delta = choice.delta ?? choice.message ?? {}
-    for (const call of delta.tool_calls ?? []) this.#calls.grow(call)
-    if (delta.function_call) this.#calls.grow({ function: delta.function_call })
+    this.#calls.grow([...callsIn(delta.tool_calls), ...delta.function_call ? [{ function: delta.function_call }] : []])
     const { thought, text } = pieceOf(delta.content)
     const said = this.#tags.take(text === '' && nonEmpty(delta.refusal) ? delta.refusal : text)
     return this.#say({ thought: this.#reasoning.take(delta) + thought + said.thought, text: said.text })
@@ -104,6 +105,11 @@ export class Answer {
     this.#thinkingId = null
     return [{ kind: 'stream_end', messageId }]
   }
+}
+
+function callsIn (calls: unknown): CallDelta[] {
+  const list: unknown[] = Array.isArray(calls) ? calls : [calls]
+  return list.filter((call) => typeof call === 'object' && call !== null)
 }
 
 /** The text and the thoughts in a content, which may be a list of parts. */

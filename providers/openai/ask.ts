@@ -41,7 +41,8 @@ export async function * ask (sdk: Sdk, client: OpenAI, request: Request, { signa
     const body = { ...request, stream: true as const, stream_options: { include_usage: true }, ...more }
     const { data, response } = await silence.within(client.chat.completions.create(body, { signal: AbortSignal.any([signal, silence.signal]), timeout: patience }).withResponse(), patience)
     begun = true
-    const chunks = chunksOf(response, data)
+    if (response.headers.get('content-type')?.includes('html') === true) throw new ProviderError('What answers is no model service: its address (baseUrl) is wrong.', { code: 'MODEL_NOT_FOUND' })
+    const chunks = (data as AsyncIterable<Chunk>)[Symbol.asyncIterator]()
     try {
       for (;;) {
         const { done, value } = await silence.within(chunks.next(), answer.finishReason === null ? patience : Math.min(patience, AFTER_END_MS))
@@ -49,7 +50,7 @@ export async function * ask (sdk: Sdk, client: OpenAI, request: Request, { signa
         yield * answer.take(value)
       }
     } finally {
-      await chunks.return(undefined)
+      await chunks.return?.()
     }
     signal.throwIfAborted()
     // The SDK ends a stream that was aborted as if it were complete.
@@ -62,20 +63,6 @@ export async function * ask (sdk: Sdk, client: OpenAI, request: Request, { signa
   }
   yield * answer.end()
   return answer
-}
-
-/** What a service answers, whether it streams it or not. */
-async function * chunksOf (response: Response, stream: AsyncIterable<Chunk>): AsyncGenerator<Chunk> {
-  const type = response.headers.get('content-type') ?? ''
-  if (type.includes('json') && !type.includes('jsonl') && !type.includes('ndjson')) {
-    const whole = await response.json() as Chunk & { error?: unknown }
-    if (whole.error) throw new ProviderError('The model service answered with an error.', { code: 'MODEL_FAILED', cause: whole.error })
-    yield whole
-  } else if (type.includes('html')) {
-    throw new ProviderError('What answers is no model service: its address (baseUrl) is wrong.', { code: 'MODEL_NOT_FOUND' })
-  } else {
-    yield * stream
-  }
 }
 
 interface Failed {
@@ -100,7 +87,9 @@ function failureOf (sdk: Sdk, error: unknown, { begun, model, apiKey, log }: Fai
   if (error instanceof sdk.APIError) {
     const { status, code, message } = error as APIError
     if (status !== undefined) return modelError(status, { detail: `${code ?? ''} ${message}`, model, cause: error })
-    return new ProviderError('The model service failed in the middle of its answer.', { code: 'MODEL_FAILED', cause: error })
+    // Told in the stream: some give a status as the code, others only words.
+    const meant = modelError(Number(code) || 400, { detail: `${code ?? ''} ${message}`, model, cause: error })
+    return meant.code === 'MODEL_FAILED' ? new ProviderError('The model service failed in the middle of its answer.', { code: 'MODEL_FAILED', cause: error }) : meant
   }
   return begun ? cutError(error) : error
 }

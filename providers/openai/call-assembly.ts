@@ -42,30 +42,41 @@ export class CallAssembly {
     return this.#open.map(({ call }) => call).filter(({ name, json }) => name !== '' || json.trim() !== '')
   }
 
-  /** Takes a piece. Throws a ProviderError MODEL_FAILED for calls without an end. */
-  grow ({ index, id, type, function: of, ...extra }: CallDelta): void {
+  /** Takes the pieces of one chunk. Throws a ProviderError MODEL_FAILED for calls without an end. */
+  grow (deltas: CallDelta[]): void {
+    const taken = new Set<OpenCall>()
+    for (const delta of deltas) taken.add(this.#take(delta, taken))
+  }
+
+  /** `taken` has the calls that other pieces of the same chunk belong to. */
+  #take ({ index, id, type, function: of, ...extra }: CallDelta, taken: ReadonlySet<OpenCall>): OpenCall {
     const given: unknown = of?.arguments
     const isWhole = typeof given === 'object' && given !== null
     const piece = { index: index ?? undefined, nativeId: id ?? '', name: of?.name ?? '', json: isWhole ? JSON.stringify(given) : typeof given === 'string' ? given : '' }
-    const open = this.#goesOn(piece) ?? this.#begin(piece)
+    const known = this.#goesOn(piece)
+    // A chunk names each of its calls once.
+    const open = known === undefined || (piece.name !== '' && taken.has(known)) ? this.#begin(piece) : known
     const { call } = open
     open.nativeId ||= piece.nativeId
     if (piece.name !== call.name) call.name += piece.name
-    // Some send the whole call again at the end.
+    // Some send the whole call again at the end, or open it with an empty object.
     const isRepeated = piece.json !== '' && call.json === piece.json && isObject(call.json)
-    if (!isRepeated) call.json = isWhole ? piece.json : call.json + piece.json
+    const isReplaced = isWhole || (call.json.trim() === '{}' && piece.json.startsWith('{'))
+    if (!isRepeated) call.json = isReplaced ? piece.json : call.json + piece.json
     this.#length += piece.json.length
     if (this.#length > MAX_ARGUMENTS || this.#open.length > MAX_CALLS) throw new ProviderError('The model calls tools without an end.', { code: 'MODEL_FAILED' })
     Object.assign(call.extra, extra)
+    return open
   }
 
   /** The call that a piece is more of; undefined if it begins another. */
   #goesOn (piece: Piece): OpenCall | undefined {
-    const { index, nativeId } = piece
+    const { index, nativeId, name } = piece
     const sameIndex = this.#open.filter((open) => index === undefined || open.index === undefined || open.index === index)
-    if (nativeId !== '') {
-      const known = sameIndex.findLast((open) => open.nativeId === nativeId)
-      if (known !== undefined) return known
+    const sameId = nativeId === '' ? undefined : sameIndex.findLast((open) => open.nativeId === nativeId)
+    if (sameId !== undefined) {
+      const isOther = name !== '' && sameId.call.name !== '' && name !== sameId.call.name && isObject(sameId.call.json)
+      return isOther ? undefined : sameId
     }
     const newest = sameIndex.at(-1)
     return newest !== undefined && !this.#isAnother(newest, piece) ? newest : undefined
@@ -77,8 +88,10 @@ export class CallAssembly {
     // Without a name it is no beginning, whatever its id.
     if (piece.name === '') return false
     if (call.name === '') return isNewId
-    if (piece.name === call.name) return isObject(call.json) && (piece.json !== '' || isNewId)
-    return isNewId || this.#toolNames.has(call.name)
+    if (piece.name === call.name) return isObject(call.json) && (piece.json.trim() !== '' || isNewId)
+    // Some send names in pieces; the first may be the name of another tool.
+    if (!isNewId && call.json === '' && this.#toolNames.has(call.name + piece.name)) return false
+    return isNewId || this.#toolNames.has(call.name) || isObject(call.json)
   }
 
   #begin ({ index, nativeId }: Piece): OpenCall {

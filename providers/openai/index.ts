@@ -11,7 +11,7 @@ import { sum, type Usage } from '../common/usage.ts'
 import type { Answer } from './answer.ts'
 import { ask } from './ask.ts'
 import { type Accepted, type ChatMessage, messagesOf } from './messages.ts'
-import { fetchWithoutKeepAlives } from './keep-alives.ts'
+import { fetchEvents } from './event-stream.ts'
 import { stateOf } from './model-state.ts'
 import { callTools, type Tool } from './tools.ts'
 
@@ -132,7 +132,7 @@ async function load ({ baseUrl, apiKey = process.env['OPENAI_API_KEY'], headers 
     apiKey: apiKey || 'none',
     ...(baseUrl !== undefined && { baseURL: baseUrl }),
     ...(headers !== undefined && { defaultHeaders: headers }),
-    fetch: fetchWithoutKeepAlives,
+    fetch: fetchEvents,
     // It would write what a model says to the console.
     logLevel: 'off'
   })

@@ -1,10 +1,8 @@
-/* Reasoning that a model writes into its text, between `<think>` and `</think>` at the beginning. */
+/* Reasoning that a model writes into its text, between `<think>` and `</think>` or their like at the beginning. */
 
-const OPENING = /^\s*<think(?:ing)?>\s*/
-const CLOSING = /\s*<\/think(?:ing)?>\s*/
-/** What may be the start of a tag still. */
-const OPENING_START = /^\s*(<(t(h(i(n(k(i(n(g)?)?)?)?)?)?)?)?)?$/
-const CLOSING_START = /\s*(<(\/(t(h(i(n(k(i(n(g)?)?)?)?)?)?)?)?)?)?$/
+const TAGS = ['think', 'thinking', 'thought']
+const OPENING = /^\s*<(?:think|thinking|thought)>\s*/i
+const CLOSING = /\s*<\/(?:think|thinking|thought)>\s*/i
 
 export interface Said {
   thought: string
@@ -18,29 +16,24 @@ export class ThinkTags {
   #held = ''
 
   take (piece: string): Said {
-    const said: Said = { thought: '', text: '' }
-    if (this.#state === 'after' && this.#held === '') return { thought: '', text: piece }
+    if (this.#state === 'after') return { thought: '', text: piece }
     let rest = this.#held + piece
     this.#held = ''
     if (this.#state === 'before') {
       const opening = OPENING.exec(rest)
       if (opening === null) {
-        if (OPENING_START.test(rest)) this.#held = rest
-        else {
-          this.#state = 'after'
-          said.text = rest
-        }
-        return said
+        if (isStart(rest.trimStart(), '<')) this.#held = rest
+        else this.#state = 'after'
+        return { thought: '', text: this.#state === 'after' ? rest : '' }
       }
       this.#state = 'thinking'
       rest = rest.slice(opening[0].length)
     }
     const closing = CLOSING.exec(rest)
     if (closing === null) {
-      const end = CLOSING_START.exec(rest)!.index
+      const end = heldFrom(rest)
       this.#held = rest.slice(end)
-      said.thought = rest.slice(0, end)
-      return said
+      return { thought: rest.slice(0, end), text: '' }
     }
     this.#state = 'after'
     return { thought: rest.slice(0, closing.index), text: rest.slice(closing.index + closing[0].length) }
@@ -52,4 +45,16 @@ export class ThinkTags {
     this.#held = ''
     return this.#state === 'thinking' ? { thought: held, text: '' } : { thought: '', text: held }
   }
+}
+
+/** Whether a text may become one of the tags. */
+function isStart (text: string, bracket: '<' | '</'): boolean {
+  return TAGS.some((tag) => `${bracket}${tag}>`.startsWith(text.toLowerCase()))
+}
+
+/** From where on a thought may be a closing tag, or the space before it. */
+function heldFrom (thought: string): number {
+  const last = thought.lastIndexOf('<')
+  const end = last !== -1 && isStart(thought.slice(last), '</') ? last : thought.length
+  return thought.slice(0, end).trimEnd().length
 }
