@@ -4,6 +4,8 @@ import type { KeptSession, ProviderView } from '../protocol/words.ts'
 import { MAX_NATIVE_ID_LENGTH } from '../protocol/limits.ts'
 import { type Provider, providerFailure } from './provider.ts'
 
+/** So many of an agent's sessions are looked at: those that are known do not count for what is asked for. */
+const MAX_KEPT = 500
 /** Of what an agent says of a session, in characters. */
 const MAX_TEXT = 512
 
@@ -27,11 +29,17 @@ export async function keptSessions (
   const provider = providers.get(name)
   if (provider === undefined) throw runsError('UNSUPPORTED_PROVIDER', [`There is no provider "${name}".`])
   if (provider.listSessions === undefined) throw runsError('UNSUPPORTED_PROVIDER', [`The provider "${name}" does not list its sessions.`])
-  const kept = await provider.listSessions({ limit }).catch((error: unknown) => {
+  const kept = await listOf(provider).catch((error: unknown) => {
     throw runsError('PROVIDER_UNAVAILABLE', [providerFailure(error)?.message ?? 'it failed.'], { cause: error })
   })
   // One that could not be adopted is none.
-  const usable = kept.slice(0, limit).filter(({ id }) => id !== '' && id.length <= MAX_NATIVE_ID_LENGTH)
+  const usable = kept.filter(({ id }) => typeof id === 'string' && id !== '' && id.length <= MAX_NATIVE_ID_LENGTH).slice(0, MAX_KEPT)
   const taken = new Set(await known(name, usable.map(({ id }) => id)))
-  return usable.filter(({ id }) => !taken.has(id)).map(({ title, cwd, ...session }) => ({ ...session, ...(title && { title: title.slice(0, MAX_TEXT) }), ...(cwd && { cwd: cwd.slice(0, MAX_TEXT) }) }))
+  return usable.filter(({ id }) => !taken.has(id)).slice(0, limit)
+    .map(({ title, cwd, ...session }) => ({ ...session, ...(title && { title: title.slice(0, MAX_TEXT) }), ...(cwd && { cwd: cwd.slice(0, MAX_TEXT) }) }))
+}
+
+/** Rejects with whatever the provider throws. */
+async function listOf (provider: Provider): Promise<KeptSession[]> {
+  return provider.listSessions!({ limit: MAX_KEPT })
 }

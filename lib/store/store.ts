@@ -153,10 +153,10 @@ export interface Store {
 
   /**
    * Creates a session; null if the id is taken, or was, by any owner. With a `providerSessionId` that another session has
-   * or had of that provider: rejects with PROVIDER_SESSION_TAKEN. Again: null.
+   * or had of that provider, until it is purged: rejects with PROVIDER_SESSION_TAKEN. Again: null.
    */
   createSession (session: NewSession): Promise<SessionState | null>
-  /** Which of these native ids sessions have or had; at most 500 of them. */
+  /** Which of these native ids sessions have or had, until they are purged; at most 500 of them. */
   knownProviderSessions (provider: string, providerSessionIds: readonly string[]): Promise<string[]>
   getSession (sessionId: string, owner: Owner): Promise<SessionState | null>
   /** The owner's sessions, newest first; after the session `before`, if given. */

@@ -18,6 +18,8 @@ import { usageOf } from './usage.ts'
 
 /** How many calls and messages of former turns are known, so that what comes late of them is dropped. */
 const PAST_IDS = 1_000
+/** A session that is replayed is waited for no longer, in ms. */
+const REPLAY_MS = 5_000
 /** What we are and can do, as agents are told. */
 const CLIENT: Pick<acp.InitializeRequest, 'clientCapabilities' | 'clientInfo'> = {
   clientCapabilities: { elicitation: { form: {}, url: {} } }, clientInfo: { name: 'fastify-agent-runs', version: '0' }
@@ -69,7 +71,7 @@ export class Agent {
         const asking = this.#asking(signal)
         return asking === null ? { action: 'cancel' } : askForm(asking, params)
       })
-    this.#connection = new Connection(sdk, options, withCursorMethods(app, (signal) => this.#asking(signal)), async () => this.#turn?.queue.room())
+    this.#connection = new Connection(sdk, options, withCursorMethods(app, (signal) => this.#asking(signal)), async () => { if (this.#turn !== null) await this.#quiet.hold(this.#turn.queue.room()) })
   }
 
   /** Resolves with the exit code, once the process and all that it started are gone. */
@@ -125,11 +127,12 @@ export class Agent {
     const prompt = promptOf(context.content, this.#capabilities.promptCapabilities ?? {}, this.#options.allowUrl)
     await this.#quiet.wait(this.#options.quietMs)
     const turn: Turn = { context, queue, mapper: new UpdateMapper(this.#past), answered: null }
-    this.#turn = turn
     try {
       await this.#settings.apply(settings)
+      // What comes before is not of this turn.
+      this.#turn = turn
       context.signal.throwIfAborted()
-      const answer = this.#connection.request(this.#sdk.methods.agent.session.prompt, { sessionId: this.#nativeId!, prompt })
+      const answer = this.#connection.prompt({ sessionId: this.#nativeId!, prompt }, context.signal)
       turn.answered = answer
       const response = await answer
       // What comes behind the answer belongs to it.
@@ -138,6 +141,7 @@ export class Agent {
       const usage = { ...turn.mapper.usage, ...usageOf(response) }
       return { stopReason: response.stopReason, failed: turn.mapper.failed, usage: Object.keys(usage).length === 0 ? undefined : usage }
     } finally {
+      await this.#settings.restore().catch((error: unknown) => this.#options.log.warn({ err: error }, 'the agent did not take its settings back'))
       this.#turn = null
       this.#past = [...this.#past, ...turn.mapper.ids].slice(-PAST_IDS)
     }
@@ -184,7 +188,7 @@ export class Agent {
       const session: unknown = await this.#connection.soon(method, { sessionId: nativeId, ...this.#place })
       // Some answer first, and replay then.
       this.#quiet.heard()
-      await this.#quiet.wait(3 * this.#options.quietMs, this.#options.startTimeoutMs)
+      await this.#quiet.wait(3 * this.#options.quietMs, REPLAY_MS)
       this.#opened(nativeId, session as OpenedSession | null)
       return true
     } catch (error) {

@@ -70,9 +70,10 @@ export class Connection {
     return this.#over
   }
 
-  /** A request that may take as long as it wants. Rejects with a ProviderError: AGENT_FAILED, AGENT_NOT_AUTHENTICATED, AGENT_EXITED. */
-  request: acp.ClientConnection['agent']['request'] = async (method: string, params: unknown) =>
-    this.#loggedIn(() => this.#alive(this.#connection.agent.request(method, params)))
+  /** A turn; it may take as long as it wants. After an abort it is not begun. Rejects with a ProviderError: AGENT_FAILED, AGENT_NOT_AUTHENTICATED, AGENT_EXITED. */
+  prompt (params: acp.PromptRequest, signal: AbortSignal): Promise<acp.PromptResponse> {
+    return this.#loggedIn(() => this.#alive(this.#connection.agent.request(this.#sdk.methods.agent.session.prompt, params)), signal)
+  }
 
   /** A request that has to be answered in time for the agent to be of use; else it rejects with AGENT_NOT_STARTED. */
   soon: acp.ClientConnection['agent']['request'] = async (method: string, params: unknown) =>
@@ -92,13 +93,17 @@ export class Connection {
   }
 
   /** Logs in when the agent wants that, and asks it once more. */
-  async #loggedIn<T> (request: () => Promise<T>): Promise<T> {
+  async #loggedIn<T> (request: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     try {
       return await request()
     } catch (error) {
       const { authMethod: methodId } = this.#options
       if (methodId === undefined || !hasCode(error, 'AGENT_NOT_AUTHENTICATED')) throw error
-      await this.#within(this.#alive(this.#connection.agent.request(this.#sdk.methods.agent.authenticate, { methodId })))
+      await this.#within(this.#alive(this.#connection.agent.request(this.#sdk.methods.agent.authenticate, { methodId }))).catch((problem: unknown) => {
+        // It may wait for somebody at a browser: the methods that there are help more.
+        throw hasCode(problem, 'AGENT_NOT_STARTED') ? error : problem
+      })
+      signal?.throwIfAborted()
       return request()
     }
   }

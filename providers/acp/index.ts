@@ -3,6 +3,7 @@ import '../../lib/common/node-version.ts'
 import type * as Sdk from '@agentclientprotocol/sdk'
 import Type, { type TSchema } from 'typebox'
 import { type Logger, silentLogger } from '../../lib/common/logger.ts'
+import type { KeptSession } from '../../lib/protocol/words.ts'
 import { eventQueue } from '../../lib/provider/event-queue.ts'
 import type { Provider, ProviderEvent, RunContext } from '../../lib/provider/provider.ts'
 import type { UrlOptions } from '../common/client-url.ts'
@@ -59,7 +60,7 @@ export interface AcpOptions extends EnvironmentOptions, OrphanOptions, UrlOption
 
 const FORGOT: ProviderEvent = { kind: 'error', code: 'AGENT_FORGOT', message: 'The agent does not have the session any more, and starts anew.' }
 /** How agents say that a session which they have opened is not there. */
-const FORGETS = /(thread|session|conversation|rollout)[^.]{0,60} (not found|does not exist)|no (rollout|conversation|session)[^.]{0,60} found/i
+const FORGETS = /\b(thread|session|conversation|rollout)( id)?:? ?["']?[\w-]*["']? (was |is )?(not found|does not exist)|\bno (rollout|conversation|session)s? found/i
 
 /**
  * A provider that runs an agent which speaks the Agent Client Protocol over its standard input and output, one process for
@@ -76,6 +77,19 @@ export function acp (options: AcpOptions): Provider {
   const start = async (place: string, servers: readonly unknown[], log: Logger): Promise<() => Agent> => {
     const sdk = await loadPeer(load, '@agentclientprotocol/sdk', 'acp') as typeof Sdk
     return () => new Agent(sdk, { command, args, cwd: place, env: environmentOf(options), allowUrl, authMethod, mcpServers: servers, log, startTimeoutMs, quietMs, cancelGraceMs, killGraceMs })
+  }
+
+  let listing: Promise<KeptSession[]> | null = null
+  let lister: Agent | null = null
+
+  async function list (limit: number): Promise<KeptSession[]> {
+    const place = typeof cwd === 'function' ? undefined : cwd
+    lister = (await start(place ?? process.cwd(), [], silentLogger))()
+    try {
+      return await lister.list(limit, place)
+    } finally {
+      void lister.end()
+    }
   }
 
   async function * run (context: RunContext): AsyncGenerator<ProviderEvent> {
@@ -120,7 +134,7 @@ export function acp (options: AcpOptions): Provider {
       }
     } catch (error) {
       // Some open a session whose conversation is gone, and say so only then.
-      if (nativeId !== null && agent.nativeId === nativeId && said === 0 && hasCode(error, 'AGENT_FAILED') && FORGETS.test((error as Error).message)) return true
+      if (isNew && nativeId !== null && agent.nativeId === nativeId && said === 0 && hasCode(error, 'AGENT_FAILED') && FORGETS.test((error as Error).message)) return true
       throw error
     } finally {
       signal.removeEventListener('abort', stop)
@@ -133,20 +147,18 @@ export function acp (options: AcpOptions): Provider {
     run,
     optionsSchema: optionsSchema(options),
     abilities: () => ({ approvals: true, ...abilities }),
-    async listSessions ({ limit }) {
-      const place = typeof cwd === 'function' ? undefined : cwd
-      const agent = (await start(place ?? process.cwd(), [], silentLogger))()
-      try {
-        return await agent.list(limit, place)
-      } finally {
-        void agent.end()
-      }
+    // One process at a time, however many ask.
+    listSessions: ({ limit }) => {
+      listing ??= list(limit).finally(() => { listing = null })
+      return listing
     },
     endSession: (sessionId) => {
       told.forget(sessionId)
       return agents.end(sessionId)
     },
-    close: () => agents.close(Math.min(killGraceMs, 500))
+    async close () {
+      await Promise.all([agents.close(Math.min(killGraceMs, 500)), lister?.end(Math.min(killGraceMs, 500))])
+    }
   }
 }
 

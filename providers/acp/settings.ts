@@ -36,7 +36,7 @@ const NAMED = 30
 export class SessionSettings {
   readonly #request: Request
   #session: OpenedSession = {}
-  /** What settings were before a message chose another value: the next message that chooses none gets it back. */
+  /** What settings were before the turn. */
   readonly #before = new Map<string, Value>()
 
   constructor (request: Request) {
@@ -57,27 +57,30 @@ export class SessionSettings {
   /** Makes the settings hold. Throws a ProviderError AGENT_OPTION_UNKNOWN for what the agent does not offer. */
   async apply ({ model, mode, configOptions = {} }: Settings): Promise<void> {
     // What a model can do decides what else there is to choose.
-    const wanted = new Map<string, Value | undefined>([['model', model], ...Object.entries(configOptions), ['mode', mode]])
-    for (const name of this.#before.keys()) if (!wanted.has(name)) wanted.set(name, undefined)
-    for (const [name, value] of wanted) await this.#choose(name, value)
+    const { model: modelOption, mode: modeOption, ...others } = configOptions
+    for (const [name, value] of [['model', model ?? modelOption], ...Object.entries(others), ['mode', mode ?? modeOption]] as Array<[string, Value | undefined]>) {
+      if (value !== undefined) await this.#choose(name, value)
+    }
   }
 
-  async #choose (name: string, chosen: Value | undefined): Promise<void> {
-    const value = chosen ?? this.#before.get(name)
-    if (value === undefined) return
+  /** Gives back what settings were before `apply`: they held for one turn, also in a process that comes later. */
+  async restore (): Promise<void> {
+    for (const [name, value] of [...this.#before].reverse()) {
+      const offer = this.#find(name)
+      // Agents may offer what they began with no longer, such as a model of their own configuration.
+      if (offer !== undefined && offer.current !== value && offer.values.includes(value)) await offer.set(value)
+      this.#before.delete(name)
+    }
+  }
+
+  async #choose (name: string, value: Value): Promise<void> {
     const offer = this.#find(name)
     if (offer === undefined) throw new ProviderError(`The agent does not let its ${name} be chosen.`, { code: 'AGENT_OPTION_UNKNOWN' })
     if (offer.current !== value) {
-      // Agents may offer what they began with no longer, such as a model of their own configuration.
-      if (chosen === undefined && !offer.values.includes(value)) {
-        this.#before.delete(name)
-        return
-      }
       if (!offer.values.includes(value)) throw new ProviderError(`The agent has no ${name} "${value}". It has: ${list(offer.values)}.`, { code: 'AGENT_OPTION_UNKNOWN' })
-      if (chosen !== undefined && !this.#before.has(name)) this.#before.set(name, offer.current)
+      if (!this.#before.has(name)) this.#before.set(name, offer.current)
       await offer.set(value)
     }
-    if (chosen === undefined) this.#before.delete(name)
   }
 
   #find (name: string): Offer | undefined {

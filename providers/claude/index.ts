@@ -132,13 +132,14 @@ function sdkOptions (options: ClaudeOptions, context: RunContext, standing: Stan
   const { systemPrompt, disallowedTools, mcpServers, settingSources = [], maxTurns, sdkOptions } = options
   const model = context.options['model'] ?? options.model
   const permissionMode = context.options['permissionMode'] ?? standing.mode ?? options.permissionMode ?? 'default'
-  const allowedTools = [...options.allowedTools ?? listIn(sdkOptions, 'allowedTools'), ...standing.allowedTools]
+  const { allowedTools } = options
   const additionalDirectories = [...listIn(sdkOptions, 'additionalDirectories'), ...standing.directories]
   return {
     // Clients are not those at the keyboard: `@/any/file` would hand them files that nobody was asked for, `/model` a model.
     verbatimPrompts: true,
     // Sessions of different people may work in one directory.
-    settings: { autoMemoryEnabled: false },
+    // What a user has allowed stands here, as the SDK joins `allowedTools` with commas, which commands may hold.
+    settings: { autoMemoryEnabled: false, ...(standing.rules.length > 0 && { permissions: { allow: standing.rules } }) },
     // On the command line everyone on the machine could read what is in them.
     mcpServersDelivery: 'initialize',
     ...sdkOptions,
@@ -147,7 +148,7 @@ function sdkOptions (options: ClaudeOptions, context: RunContext, standing: Stan
     ...(permissionMode === 'bypassPermissions' && { allowDangerouslySkipPermissions: true }),
     ...(model !== undefined && { model }),
     ...(systemPrompt !== undefined && { systemPrompt }),
-    ...(allowedTools.length > 0 && { allowedTools }),
+    ...(allowedTools && { allowedTools }),
     ...(additionalDirectories.length > 0 && { additionalDirectories }),
     ...(disallowedTools && { disallowedTools }),
     ...(mcpServers && { mcpServers: typeof mcpServers === 'function' ? mcpServers(context) : mcpServers }),

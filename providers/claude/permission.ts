@@ -1,6 +1,6 @@
 /* A tool's permission request ↔ an approval. */
 import { setImmediate as turnOfTheLoop } from 'node:timers/promises'
-import type { PermissionDecision, PermissionOption } from '../../lib/protocol/words.ts'
+import type { PermissionOption } from '../../lib/protocol/words.ts'
 import type { EventQueue } from '../../lib/provider/event-queue.ts'
 import { ProviderError, type RunContext } from '../../lib/provider/provider.ts'
 import type { MessageMapper } from './messages.ts'
@@ -19,6 +19,7 @@ interface Turn {
 }
 
 const ALWAYS = 'always'
+const NO = 'no'
 
 /** Asks the session's clients; answers in the agent's own form. Never rejects. */
 export async function askPermission ({ context, queue, mapper, standing }: Turn, toolName: string, input: Input, { signal, toolUseID: toolId, suggestions }: ToolAsking): Promise<PermissionResult> {
@@ -27,10 +28,12 @@ export async function askPermission ({ context, queue, mapper, standing }: Turn,
     await turnOfTheLoop()
     if (!mapper.knows(toolId)) queue.push(mapper.tool(toolId, toolName, input))
     await queue.taken()
-    const always = offered(suggestions)
-    const options = choicesOf(toolName, input) ?? (always.length === 0 ? undefined : yesNoAlways(nameOf(always)))
+    const choices = choicesOf(toolName, input)
+    const always = choices === undefined ? offered(suggestions) : []
+    const options = choices ?? (always.length === 0 ? undefined : yesNoAlways(nameOf(always)))
     const decision = await context.requestPermission({ toolId, toolName, input, ...(options && { options }) }, { signal })
-    if (!isAllowed(decision)) return { behavior: 'deny', message: decision.message ?? 'The user refused.' }
+    // The options of a question are its own.
+    if (!decision.allow || (always.length > 0 && decision.optionId === NO)) return { behavior: 'deny', message: decision.message ?? 'The user refused.' }
     const updatedInput = answered(toolName, input, decision) ?? decision.updatedInput ?? input
     if (!isObject(updatedInput)) return { behavior: 'deny', message: 'The input that the user gave is no object.' }
     if (updatedInput !== input) queue.push(mapper.tool(toolId, toolName, updatedInput))
@@ -48,12 +51,8 @@ function yesNoAlways (what: string): PermissionOption[] {
   return [
     { optionId: 'once', name: 'Yes', kind: 'allow_once' },
     { optionId: ALWAYS, name: `Yes, and from now on: ${what}`, kind: 'allow_always' },
-    { optionId: 'no', name: 'No', kind: 'reject_once' }
+    { optionId: NO, name: 'No', kind: 'reject_once' }
   ]
-}
-
-function isAllowed ({ allow, optionId }: PermissionDecision): boolean {
-  return allow && optionId !== 'no'
 }
 
 function isObject (value: unknown): value is Input {

@@ -9,7 +9,8 @@ export type PermissionUpdate =
 
 /** What is kept for a session. */
 export interface Standing {
-  allowedTools: string[]
+  /** As settings of the agent have them. */
+  rules: string[]
   directories: string[]
   mode?: string
 }
@@ -27,8 +28,8 @@ export function offered (suggestions: PermissionUpdate[] = []): PermissionUpdate
 
 /** The suggestions in words. */
 export function nameOf (updates: PermissionUpdate[]): string {
-  const { allowedTools, directories, mode } = standingOf(updates)!
-  return [...mode === undefined ? [] : ['all edits'], ...allowedTools, ...directories].join(', ')
+  const { rules, directories, mode } = standingOf(updates)!
+  return [...mode === undefined ? [] : ['all edits'], ...rules, ...directories].join(', ')
 }
 
 /** What has been allowed in each session; kept in memory, so that after a restart the user is asked again. */
@@ -37,14 +38,14 @@ export class StandingPermissions {
   readonly #sessions = new Map<string, Standing>()
 
   of (sessionId: string): Standing {
-    return this.#sessions.get(sessionId) ?? { allowedTools: [], directories: [] }
+    return this.#sessions.get(sessionId) ?? { rules: [], directories: [] }
   }
 
   add (sessionId: string, updates: PermissionUpdate[]): void {
     const [before, more] = [this.of(sessionId), standingOf(updates)!]
     const joined = (a: string[], b: string[]): string[] => [...new Set([...a, ...b])].slice(-MAX_RULES)
     this.#sessions.delete(sessionId)
-    this.#sessions.set(sessionId, { ...before, ...more, allowedTools: joined(before.allowedTools, more.allowedTools), directories: joined(before.directories, more.directories) })
+    this.#sessions.set(sessionId, { ...before, ...more, rules: joined(before.rules, more.rules), directories: joined(before.directories, more.directories) })
     if (this.#sessions.size > MAX_SESSIONS) this.#sessions.delete(this.#sessions.keys().next().value!)
   }
 
@@ -55,12 +56,12 @@ export class StandingPermissions {
 
 /** What the updates allow; null if they allow nothing that can be offered. */
 function standingOf (updates: PermissionUpdate[]): Standing | null {
-  const standing: Standing = { allowedTools: [], directories: [] }
+  const standing: Standing = { rules: [], directories: [] }
   for (const update of updates) {
     if ('rules' in update && update.type === 'addRules' && update.behavior === 'allow') {
-      standing.allowedTools.push(...update.rules.map(({ toolName, ruleContent }) => ruleContent === undefined ? toolName : `${toolName}(${ruleContent})`))
+      standing.rules.push(...update.rules.map(({ toolName, ruleContent }) => ruleContent === undefined ? toolName : `${toolName}(${ruleContent})`))
     } else if ('mode' in update && MODES.has(update.mode)) standing.mode = update.mode
     else if ('directories' in update && update.type === 'addDirectories') standing.directories.push(...update.directories)
   }
-  return standing.allowedTools.length + standing.directories.length === 0 && standing.mode === undefined ? null : standing
+  return standing.rules.length + standing.directories.length === 0 && standing.mode === undefined ? null : standing
 }

@@ -88,8 +88,12 @@ export function command (options: CommandOptions): Provider {
     let isOverdue = false
     try {
       const output = new CommandOutput({ read: reader?.(context), isProtocol })
+      let said = 0
       for await (const text of group.child.stdout.setEncoding('utf8')) {
-        yield * output.take(text as string)
+        for (const event of output.take(text as string)) {
+          if (event.kind !== 'session_created') said++
+          yield event
+        }
         if (isProtocol && output.complete !== null) {
           // What it has started in the background may keep it for ever.
           exitTimer ??= setTimeout(() => {
@@ -100,16 +104,16 @@ export function command (options: CommandOptions): Provider {
       }
       yield * output.end()
       const exited = await group.exited
-      const said = output.complete
-      const exitCode = isOverdue ? said!.exitCode ?? 0 : exited
+      const complete = output.complete
+      const exitCode = isOverdue ? complete!.exitCode ?? 0 : exited
       const noise = output.noise.trim()
       if (noise !== '') context.log.debug({ noise }, 'the command wrote lines that say nothing in its protocol')
       const errors = group.stderrTail || noise
-      const isForgotten = context.providerSessionId !== null && forgets?.test(`${said?.error?.message ?? ''} ${errors}`) === true
+      const isForgotten = context.providerSessionId !== null && said === 0 && forgets?.test(`${complete?.error?.message ?? ''} ${errors}`) === true
       if (exitCode !== 0 && isForgotten) return true
-      if (said === null && isProtocol && exitCode === 0) throw new ProviderError(`"${command}" exited in the middle of its turn${errors === '' ? '.' : `: ${errors}`}`, { code: 'COMMAND_FAILED' })
-      if (exitCode !== 0 && said?.error === undefined) throw new ProviderError(failure(command, exitCode, errors), { code: 'COMMAND_FAILED', exitCode })
-      yield exitCode === 0 ? said ?? { kind: 'complete', exitCode } : { ...said!, exitCode }
+      if (complete === null && isProtocol && exitCode === 0) throw new ProviderError(`"${command}" exited in the middle of its turn${errors === '' ? '.' : `: ${errors}`}`, { code: 'COMMAND_FAILED' })
+      if (exitCode !== 0 && complete?.error === undefined) throw new ProviderError(failure(command, exitCode, errors), { code: 'COMMAND_FAILED', exitCode })
+      yield exitCode === 0 ? complete ?? { kind: 'complete', exitCode } : { ...complete!, exitCode }
       return false
     } catch (error) {
       if (error instanceof ProviderError || group.child.pid !== undefined) throw error

@@ -34,6 +34,8 @@ export interface Chunk {
 
 export class Answer {
   finishReason: string | null = null
+  /** Whether the newest chunk told the end, and nothing else. */
+  isOver = false
   usage: Usage | null = null
   #text = ''
   readonly #calls: CallAssembly
@@ -62,8 +64,11 @@ export class Answer {
     if (usage) this.usage = usageOf(usage)
     const choice = choices?.[0]
     if (choice == null) return []
-    if (choice.finish_reason) this.finishReason = choice.finish_reason
     const delta = choice.delta ?? choice.message ?? {}
+    const isMore = [delta.content, delta.tool_calls, delta.reasoning, delta.reasoning_content].some((each) => Array.isArray(each) ? each.length > 0 : each != null && each !== '')
+    // Some give a reason before they are done: what follows takes it back.
+    if (choice.finish_reason || isMore) this.finishReason = choice.finish_reason || null
+    this.isOver = this.finishReason !== null && !isMore
     this.#calls.grow([...callsIn(delta.tool_calls), ...delta.function_call ? [{ function: delta.function_call }] : []])
     const { thought, text } = pieceOf(delta.content)
     const said = this.#tags.take(text === '' && nonEmpty(delta.refusal) ? delta.refusal : text)

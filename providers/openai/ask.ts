@@ -9,6 +9,8 @@ import type { ChatMessage } from './messages.ts'
 
 /** How long what follows an answer's end, such as its usage, may take, in ms: some services leave the connection open. */
 const AFTER_END_MS = 2_000
+/** The same behind a chunk with words in it: there may be more of them. */
+const AFTER_LAST_WORD_MS = 30_000
 
 interface Request {
   model: string
@@ -45,7 +47,7 @@ export async function * ask (sdk: Sdk, client: OpenAI, request: Request, { signa
     const chunks = (data as AsyncIterable<Chunk>)[Symbol.asyncIterator]()
     try {
       for (;;) {
-        const { done, value } = await silence.within(chunks.next(), answer.finishReason === null ? patience : Math.min(patience, AFTER_END_MS))
+        const { done, value } = await silence.within(chunks.next(), answer.finishReason === null ? patience : Math.min(patience, answer.isOver ? AFTER_END_MS : AFTER_LAST_WORD_MS))
         if (done === true) break
         yield * answer.take(value)
       }
@@ -85,8 +87,8 @@ function failureOf (sdk: Sdk, error: unknown, { begun, model, apiKey, log }: Fai
   }
   if (error instanceof sdk.APIConnectionError) return new ProviderError('The model service cannot be reached.', { code: 'MODEL_UNREACHABLE', cause: error })
   if (error instanceof sdk.APIError) {
-    const { status, code, message } = error as APIError
-    if (status !== undefined) return modelError(status, { detail: `${code ?? ''} ${message}`, model, cause: error })
+    const { status, code, message, error: body } = error as APIError
+    if (status !== undefined) return modelError(status, { detail: `${code ?? ''} ${message} ${JSON.stringify(body) ?? ''}`, model, cause: error })
     // Told in the stream: some give a status as the code, others only words.
     const meant = modelError(Number(code) || 400, { detail: `${code ?? ''} ${message}`, model, cause: error })
     return meant.code === 'MODEL_FAILED' ? new ProviderError('The model service failed in the middle of its answer.', { code: 'MODEL_FAILED', cause: error }) : meant

@@ -10,6 +10,7 @@ export interface ModelState {
   extra?: Record<string, Record<string, unknown>>
 }
 
+const FIELDS: ReadonlySet<string> = new Set(['reasoning_content', 'reasoning', 'reasoning_details'] satisfies Array<keyof ReasoningFields>)
 /** In characters of JSON: an event is to hold it. What is longer is not kept. */
 const MAX_STATE = 64 * 1024
 
@@ -25,5 +26,7 @@ export function stateOf (model: string, reasoning: ReasoningFields, calls: Model
 /** The state that a log has for this model. The log may have it from anyone. */
 export function stateFor (model: string, kept: unknown): ModelState | undefined {
   const state = kept as Partial<ModelState> | null | undefined
-  return typeof state === 'object' && state?.model === model ? state as ModelState : undefined
+  if (typeof state !== 'object' || state?.model !== model) return undefined
+  const reasoning = Object.fromEntries(Object.entries(state.reasoning ?? {}).filter(([field]) => FIELDS.has(field)))
+  return { ...state as ModelState, reasoning }
 }

@@ -2,7 +2,9 @@
 
 const TAGS = ['think', 'thinking', 'thought']
 const OPENING = /^\s*<(?:think|thinking|thought)>\s*/i
-const CLOSING = /\s*<\/(?:think|thinking|thought)>\s*/i
+const CLOSING = /<\/(?:think|thinking|thought)>/i
+/** What may be a tag is held; before one there may be so much space, in characters. */
+const MAX_HELD = 64
 
 export interface Said {
   thought: string
@@ -11,32 +13,22 @@ export interface Said {
 
 /** Parts the pieces of one answer's text. */
 export class ThinkTags {
-  #state: 'before' | 'thinking' | 'after' = 'before'
+  /** `closed`: only space has come behind the tag. */
+  #state: 'before' | 'thinking' | 'closed' | 'after' = 'before'
   /** What may be a part of a tag. */
   #held = ''
 
   take (piece: string): Said {
-    if (this.#state === 'after') return { thought: '', text: piece }
-    let rest = this.#held + piece
-    this.#held = ''
-    if (this.#state === 'before') {
-      const opening = OPENING.exec(rest)
-      if (opening === null) {
-        if (isStart(rest.trimStart(), '<')) this.#held = rest
-        else this.#state = 'after'
-        return { thought: '', text: this.#state === 'after' ? rest : '' }
-      }
-      this.#state = 'thinking'
-      rest = rest.slice(opening[0].length)
+    switch (this.#state) {
+      case 'before':
+        return this.#begin(this.#held + piece)
+      case 'thinking':
+        return this.#think(this.#held + piece)
+      case 'closed':
+        return { thought: '', text: this.#begun(piece) }
+      case 'after':
+        return { thought: '', text: piece }
     }
-    const closing = CLOSING.exec(rest)
-    if (closing === null) {
-      const end = heldFrom(rest)
-      this.#held = rest.slice(end)
-      return { thought: rest.slice(0, end), text: '' }
-    }
-    this.#state = 'after'
-    return { thought: rest.slice(0, closing.index), text: rest.slice(closing.index + closing[0].length) }
   }
 
   /** What was held, when the answer is over. */
@@ -45,16 +37,44 @@ export class ThinkTags {
     this.#held = ''
     return this.#state === 'thinking' ? { thought: held, text: '' } : { thought: '', text: held }
   }
+
+  #begin (said: string): Said {
+    this.#held = ''
+    const opening = OPENING.exec(said)
+    if (opening !== null) {
+      this.#state = 'thinking'
+      return this.#think(said.slice(opening[0].length))
+    }
+    if (said.length <= MAX_HELD && isStart(said.trimStart(), '<')) {
+      this.#held = said
+      return { thought: '', text: '' }
+    }
+    this.#state = 'after'
+    return { thought: '', text: said }
+  }
+
+  #think (said: string): Said {
+    this.#held = ''
+    const closing = CLOSING.exec(said)
+    if (closing !== null) {
+      this.#state = 'closed'
+      return { thought: said.slice(0, closing.index), text: this.#begun(said.slice(closing.index + closing[0].length)) }
+    }
+    const last = said.lastIndexOf('<')
+    const end = last !== -1 && isStart(said.slice(last), '</') ? last : said.length
+    this.#held = said.slice(end)
+    return { thought: said.slice(0, end), text: '' }
+  }
+
+  /** The text without the space before it. */
+  #begun (piece: string): string {
+    const text = piece.trimStart()
+    if (text !== '') this.#state = 'after'
+    return text
+  }
 }
 
 /** Whether a text may become one of the tags. */
 function isStart (text: string, bracket: '<' | '</'): boolean {
   return TAGS.some((tag) => `${bracket}${tag}>`.startsWith(text.toLowerCase()))
-}
-
-/** From where on a thought may be a closing tag, or the space before it. */
-function heldFrom (thought: string): number {
-  const last = thought.lastIndexOf('<')
-  const end = last !== -1 && isStart(thought.slice(last), '</') ? last : thought.length
-  return thought.slice(0, end).trimEnd().length
 }

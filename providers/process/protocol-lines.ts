@@ -5,14 +5,16 @@ import { ProviderError } from '../../lib/provider/provider.ts'
 /** The longest line, in bytes: what reads the protocol keeps a line until its end. */
 export const MAX_LINE_BYTES = 16 * 1024 * 1024
 const LINE_FEED = 0x0a
+const CARRIAGE_RETURN = 0x0d
 const OPENING_BRACE = 0x7b
+const CLOSING_BRACE = 0x7d
 
 /** The JSON object in a line that has noise around it; null if the line is only noise. */
 export function objectIn (line: string): string | null {
   const text = stripVTControlCharacters(line)
   const start = text.indexOf('{')
   if (start === -1) return null
-  const json = text.slice(start).trim()
+  const json = text.slice(start, text.lastIndexOf('}') + 1)
   try {
     JSON.parse(json)
     return json
@@ -21,7 +23,7 @@ export function objectIn (line: string): string | null {
   }
 }
 
-/** Filters the bytes that an agent writes: lines that begin with `{` pass as they are, others as the object in them. */
+/** Filters the bytes that an agent writes: lines that begin with `{` and end with `}` pass as they are, others as the object in them. */
 export class ProtocolLines {
   /** Of the line that has not ended yet. */
   #bytes = 0
@@ -49,9 +51,10 @@ export class ProtocolLines {
 
   /** Takes a piece of one line. */
   #piece (piece: Uint8Array): Uint8Array {
-    if (this.#bytes === 0) this.#noise = piece[0] === OPENING_BRACE ? null : []
-    this.#bytes += piece.length
     const isEnd = piece.at(-1) === LINE_FEED
+    // A line that came in several pieces has been handed on in part when its end is seen.
+    if (this.#bytes === 0) this.#noise = piece[0] === OPENING_BRACE && !(isEnd && !endsAsObject(piece)) ? null : []
+    this.#bytes += piece.length
     if (this.#bytes - Number(isEnd) > MAX_LINE_BYTES) throw new ProviderError('The agent wrote a line that is too long.', { code: 'AGENT_LINE_TOO_LONG' })
     if (isEnd) this.#bytes = 0
     if (this.#noise === null) return piece
@@ -62,4 +65,8 @@ export class ProtocolLines {
     if (object === null && line.trim() !== '') this.#onNoise(line.trim())
     return Buffer.from(object === null ? '' : `${object}\n`)
   }
+}
+
+function endsAsObject (line: Uint8Array): boolean {
+  return line.at(-2) === CLOSING_BRACE || (line.at(-2) === CARRIAGE_RETURN && line.at(-3) === CLOSING_BRACE)
 }

@@ -1,7 +1,9 @@
 /* What a host and clients set of an ACP agent, how it logs in, and what it asks of the user. */
+import { join } from 'node:path'
 import { test } from 'tap'
 import type { Event } from '../../index.ts'
 import { acpScript, conversation, NATIVE, textOf } from '../helpers/scripted-acp.ts'
+import { tempDir } from '../helpers/temp-dir.ts'
 
 const option = (id: string, category: string, current: string, values: string[]) =>
   ({ id, name: id, category, type: 'select', currentValue: current, options: values.map((value) => ({ value, name: value })) })
@@ -25,6 +27,18 @@ test('the host\'s model, mode and options hold for every message, a client\'s fo
   for (const options of [{ model: 'small' }, { mode: 'ask' }, { configOptions: { effort: 'max' } }, { configOptions: { web: false } }, { cwd: '/' }]) {
     await t.rejects(app.agentRuns.startRun({ sessionId: 's', content: 'go', options }), { code: 'AGENT_RUNS_INVALID_OPTIONS' }, JSON.stringify(options))
   }
+})
+
+test('a mode and a model among the other options hold as well, and come back with another process', async (t) => {
+  const { say } = await conversation(t, acpScript({
+    ...OPTIONS,
+    initialize: 'answer({ protocolVersion: 1, agentCapabilities: { sessionCapabilities: { resume: {} } } })',
+    'session/resume': OPTIONS['session/new'].replace('answer(', 'options[1].currentValue = require("fs").existsSync(process.env.KEPT) ? require("fs").readFileSync(process.env.KEPT, "utf8") : "ask"; answer('),
+    'session/set_config_option': 'if (params.configId === "mode") require("fs").writeFileSync(process.env.KEPT, params.value);' + OPTIONS['session/set_config_option']
+  }, { idleMs: 0, configChoices: { mode: ['code'], llm: ['large'] }, env: { KEPT: join(tempDir(t), 'kept') } }))
+  t.equal(textOf(await say()), 'small,ask,low,false')
+  t.equal(textOf(await say('go', undefined, { configOptions: { mode: 'code', llm: 'large' } })), 'large,code,low,false')
+  t.equal(textOf(await say()), 'small,ask,low,false', 'though the agent keeps it with its session')
 })
 
 test('agents that know modes and models, but no options, are told in their way', async (t) => {

@@ -1,5 +1,6 @@
 /* Where a turn of an ACP agent begins and ends: what comes late stays in its own run, or out of all. */
 import { test } from 'tap'
+import { silentLogger } from '../../lib/common/logger.ts'
 import { acpScript, conversation, NATIVE, textOf } from '../helpers/scripted-acp.ts'
 
 test('updates behind the response belong to the run, before its end', async (t) => {
@@ -42,6 +43,30 @@ test('a session that is loaded first and replayed afterwards stays out of the ne
   const second = textOf(await say())
   t.match(second, /^\d+ new$/)
   t.not(second, first, 'another process')
+})
+
+test('what the agent has said waits for the log, and is no silence', async (t) => {
+  const provider = acpScript({
+    'session/prompt': 'const b = "x".repeat(2000); for (let i = 0; i < 600; i++) say(i + b); answer({ stopReason: "end_turn" }); for (let i = 0; i < 200; i++) say("L" + i + b)'
+  })
+  t.teardown(() => provider.close!())
+  let deltas = 0
+  const context = { session: { id: 's', owner: '', metadata: {} }, runId: 'r', content: 'go', options: {}, context: undefined, providerSessionId: null, async * history () {}, signal: new AbortController().signal, requestPermission: async () => ({ allow: true }), log: silentLogger }
+  for await (const event of provider.run(context)) {
+    // The log is slow.
+    if (event.kind === 'stream_delta' && ++deltas % 250 === 0) await new Promise((resolve) => { setTimeout(resolve, 250) })
+  }
+  t.equal(deltas, 800)
+})
+
+test('a turn is not begun after its abort, though the agent has to be logged in to first', async (t) => {
+  const { say, app } = await conversation(t, acpScript({
+    'session/prompt': 'if (globalThis.in !== true) return fail(-32000, \'log in\'); say(globalThis.begun = \'begun\'); answer({ stopReason: \'end_turn\' })',
+    authenticate: 'setTimeout(() => { globalThis.in = true; answer({}) }, 300); update({ sessionUpdate: "usage_update", used: 1, size: 2 })'
+  }, { authMethod: 'x' }))
+  const abort = (): Promise<unknown> => app.agentRuns.abortRun({ sessionId: 's' })
+  t.match((await say('one', async ({ kind }) => { if (kind === 'status') await abort() })).at(-1), { aborted: true })
+  t.equal(textOf(await say()), 'begun', 'once, for the message that was not aborted')
 })
 
 test('banners and escape sequences on the lines of the protocol are left out', async (t) => {

@@ -38,11 +38,13 @@ test('what is allowed from now on holds for the session\'s next messages, and is
     { behavior: 'allow', updatedPermissions: SUGGESTIONS.map((update) => ({ ...update, destination: 'session' })) },
     { behavior: 'deny' }
   ])
-  t.match(asked.map(({ allowedTools, additionalDirectories, permissionMode }) => [allowedTools, additionalDirectories, permissionMode]), [
-    [['Read'], undefined, 'default'],
-    [['Read'], undefined, 'default'],
-    [['Read', 'Bash(ls:*)'], ['/srv/more'], 'acceptEdits']
+  t.match(asked.map(({ settings, additionalDirectories, permissionMode }) => [(settings as { permissions?: object }).permissions, additionalDirectories, permissionMode]), [
+    [undefined, undefined, 'default'],
+    [undefined, undefined, 'default'],
+    [{ allow: ['Bash(ls:*)'] }, ['/srv/more'], 'acceptEdits']
   ])
+  // The SDK joins these with commas, which the command of a rule may hold.
+  t.strictSame(asked.map(({ allowedTools }) => allowedTools), [['Read'], ['Read'], ['Read']])
   await app.agentRuns.deleteSession('s')
 })
 
@@ -66,6 +68,7 @@ const QUESTION = { question: 'Which colour?', header: 'Colour', options: [{ labe
 for (const [what, input, options, decision, answers] of [
   ['one choice', { questions: [QUESTION] }, [{ optionId: 'Red', name: 'Red' }, { optionId: 'Green', name: 'Green' }], { optionId: 'Green' }, { 'Which colour?': 'Green' }],
   ['one choice, in other words', { questions: [QUESTION] }, [{}, {}], { message: 'Blue' }, { 'Which colour?': 'Blue' }],
+  ['one choice, which is named as an answer of ours', { questions: [{ ...QUESTION, options: [{ label: 'yes' }, { label: 'no' }] }] }, [{}, {}], { optionId: 'no' }, { 'Which colour?': 'no' }],
   ['several', { questions: [QUESTION, QUESTION] }, undefined, { updatedInput: { questions: [], answers: { 'Which colour?': 'Red' } } }, { 'Which colour?': 'Red' }]
 ] as Array<[string, Record<string, unknown>, object[] | undefined, object, object]>) {
   test(`a question of ${what} is answered`, async (t) => {

@@ -64,6 +64,13 @@ test('a service that says its last word and leaves the connection open is not wa
   t.strictSame(texts(client), ['all'])
 })
 
+test('a reason that more words follow is none', async (t) => {
+  const { chat } = await serve(t, ({ response }) => { response.end(chunk({ content: 'one ' }, 'stop') + chunk({ content: 'two' })) })
+  t.match(completeOf(await chat.turn('go')), { reason: 'failed', error: { code: 'MODEL_CUT' } })
+  const { chat: other } = await serve(t, ({ response }) => { response.end(chunk({ content: 'one ' }, 'stop') + chunk({ content: 'two' }, 'stop') + DONE) })
+  t.strictSame(texts(await other.turn('go')), ['one two'])
+})
+
 test('a service that says it is done, without a reason and without hanging up, is cut at once', async (t) => {
   const { chat } = await serve(t, ({ response }) => { response.write(chunk({ content: 'half' }) + 'data: [DONE]\n') })
   const client = await chat.turn('go')

@@ -145,7 +145,9 @@ test('reasoning details go back as they came, put together from their pieces', a
 })
 
 for (const [what, deltas, thought, text] of [
-  ['between tags', ['<thi', 'nk>\nLet me', ' see.\n</th', 'ink>\n\nIt is ', '4.'], 'Let me see.', 'It is 4.'],
+  ['between tags', ['<thi', 'nk>\nLet me', ' see.\n</th', 'ink>\n\nIt is ', '4.'], 'Let me see.\n', 'It is 4.'],
+  ['between tags of another name', ['<THOUGHT>Hm.</thou', 'ght>\n', '\n4.'], 'Hm.', '4.'],
+  ['of nothing but line breaks', ['<think>a', ...Array.from({ length: 20_000 }, () => '\n'), '</think>b'], 'a' + '\n'.repeat(20_000), 'b'],
   ['between tags that never close', ['<think>Let me', ' see </thin'], 'Let me see </thin', ''],
   ['nowhere, though the text looks like it', ['<th', 'e>', ' <think> is a tag'], '', '<the> <think> is a tag'],
   ['in parts', [[{ type: 'thinking', thinking: [{ type: 'text', text: 'Hm.' }] }], [{ type: 'text', text: 'It is ' }], [{ type: 'text', text: '4.' }]], 'Hm.', 'It is 4.']

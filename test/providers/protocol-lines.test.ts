@@ -27,3 +27,9 @@ test('lines of a protocol pass as they are, noise does not, wherever it is cut',
   t.equal(new ProtocolLines(() => {}).take(whole), whole, 'what is clean is not copied')
   t.end()
 })
+
+test('what stands behind an object in its line is left out', (t) => {
+  const lines = new ProtocolLines(() => {})
+  t.equal(Buffer.from(lines.take(Buffer.from('{"a":1}\u001b[0m\n{"b":2}\r\n{"c":3} done\n'))).toString(), '{"a":1}\n{"b":2}\r\n{"c":3}\n')
+  t.end()
+})
