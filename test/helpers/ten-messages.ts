@@ -1,36 +1,30 @@
-/* Ten messages in one session, for each real agent: a restart, an abort, a failure and a lost native session among them. */
+/* Ten messages in one session with a real agent: a restart, an abort, a failure and a lost native session among them. */
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { test, type Test } from 'tap'
 import type { Event, Provider } from '../../index.ts'
-import { acp } from '../../providers/acp/index.ts'
-import { claude } from '../../providers/claude/index.ts'
-import { claudeCli } from '../../providers/command/claude-cli.ts'
-import { codexCli } from '../../providers/command/codex-cli.ts'
-import { agentPackage } from '../helpers/agent-package.ts'
-import { serveApp } from '../helpers/build-app.ts'
-import { claudeSdk, surroundings } from '../helpers/claude-world.ts'
-import { FakeModel, type ModelRequest } from '../helpers/fake-model.ts'
-import { untilProcesses } from '../helpers/processes.ts'
-import { SseClient } from '../helpers/read-sse.ts'
-import { tempDir } from '../helpers/temp-dir.ts'
+import { agentPackage } from './agent-package.ts'
+import { serveApp } from './build-app.ts'
+import { FakeModel, type ModelRequest } from './fake-model.ts'
+import { untilProcesses } from './processes.ts'
+import { SseClient } from './read-sse.ts'
+import { tempDir } from './temp-dir.ts'
 
 const MARK = 'TEST_AGENT'
-const KEY = 'test-key-0123456789'
 /** Long enough for two messages in a row, short enough to wait for. */
-const IDLE_MS = 2_000
+export const IDLE_MS = 2_000
 
-interface Place {
+export interface Place {
   model: FakeModel
   home: string
   /** What every agent gets, and nothing of the developer's own settings. */
   env: Record<string, string>
 }
 
-interface Agent {
+export interface Agent {
   name: string
   package: string
   create: (place: Place) => Provider
@@ -49,99 +43,8 @@ interface Agent {
   losesWithinMinute?: boolean
 }
 
-const at = (path: string): string => fileURLToPath(new URL(`node_modules/${path}`, import.meta.url))
-const bash = 'USE_TOOL {"command":"echo 12345 > f; cat f","description":"test"}'
-const CLAUDE = { shell: bash, sessions: 'config/projects', id: /([0-9a-f-]{36})\.jsonl$/g }
-const CODEX = { shell: 'USE_TOOL:exec_command {"cmd":"echo 12345 > f; cat f"}', sessions: 'codex/sessions', id: /rollout-[\dT-]+?-([0-9a-f]{8}-[0-9a-f-]{27})\.jsonl/g }
-
-/** Where Codex finds the model. */
-function codexHome ({ model, home }: Place): Record<string, string> {
-  mkdirSync(join(home, 'codex'), { recursive: true })
-  writeFileSync(join(home, 'codex/config.toml'), `model = "fake"\nmodel_provider = "fake"\n[model_providers.fake]\nname = "fake"\nbase_url = "${model.openaiUrl}"\nwire_api = "responses"\nrequest_max_retries = 0\nstream_max_retries = 0\n`)
-  return { CODEX_HOME: join(home, 'codex') }
-}
-
-/** Where OpenCode finds the model, and that it is to ask. */
-function openCodeHome ({ model, home }: Place): void {
-  const models = { fake: { tool_call: true, limit: { context: 100_000, output: 10_000 } } }
-  const provider = { fake: { npm: '@ai-sdk/openai-compatible', options: { baseURL: model.openaiUrl, apiKey: KEY }, models } }
-  const names = { model: 'fake/fake', small_model: 'fake/fake', enabled_providers: ['fake'] }
-  mkdirSync(join(home, '.config/opencode'), { recursive: true })
-  writeFileSync(join(home, '.config/opencode/opencode.json'), JSON.stringify({ autoupdate: false, share: 'disabled', ...names, provider, permission: { bash: 'ask' } }))
-}
-
-const claudeEnv = ({ model, home, env }: Place): Record<string, string> => ({ ...env, ...surroundings(model, home) as Record<string, string> })
-
-const CODEX_ACP: Agent = {
-  ...CODEX,
-  name: 'codex-acp',
-  package: '@agentclientprotocol/codex-acp',
-  shell: 'USE_TOOL:exec_command {"cmd":"echo 12345 > f; cat f","sandbox_permissions":"require_escalated","justification":"test"}',
-  asks: true,
-  streams: true,
-  index: /\.sqlite/,
-  create (place) {
-    const env = { ...place.env, ...codexHome(place) }
-    // In its own mode a model decides in place of the user.
-    return acp({ command: at('.bin/codex-acp'), cwd: place.home, inheritEnv: false, env, mode: 'workspace-write', idleMs: IDLE_MS })
-  }
-}
-
-const AGENTS: Agent[] = [{
-  ...CLAUDE,
-  name: 'Claude Agent SDK',
-  package: '@anthropic-ai/claude-agent-sdk',
-  asks: true,
-  streams: true,
-  create: (place) => claude({ cwd: place.home, sdk: claudeSdk.load, inheritEnv: false, env: claudeEnv(place) })
-}, {
-  ...CLAUDE,
-  name: 'claude -p',
-  package: '@anthropic-ai/claude-agent-sdk',
-  asks: false,
-  streams: true,
-  create: (place) => claudeCli({ command: at(`@anthropic-ai/claude-agent-sdk-linux-${process.arch}/claude`), args: ['--allowedTools', 'Bash'], cwd: place.home, inheritEnv: false, env: claudeEnv(place) })
-}, {
-  ...CODEX,
-  name: 'codex exec',
-  package: '@openai/codex',
-  asks: false,
-  streams: false,
-  create: (place) => codexCli({ command: at('.bin/codex'), args: ['--sandbox', 'danger-full-access'], cwd: place.home, inheritEnv: false, env: { ...place.env, ...codexHome(place) } })
-}, {
-  ...CLAUDE,
-  name: 'claude-agent-acp',
-  package: '@agentclientprotocol/claude-agent-acp',
-  asks: true,
-  streams: true,
-  create: (place) => acp({ command: at('.bin/claude-agent-acp'), cwd: place.home, inheritEnv: false, env: claudeEnv(place), idleMs: IDLE_MS })
-}, CODEX_ACP, {
-  name: 'Gemini CLI',
-  package: '@google/gemini-cli',
-  shell: 'USE_TOOL:run_shell_command {"command":"echo 12345 > f; cat f","description":"test"}',
-  asks: true,
-  streams: true,
-  losesWithinMinute: true,
-  sessions: '.gemini/tmp',
-  id: /"sessionId":"([0-9a-f-]{36})"/g,
-  create (place) {
-    // Without a model it asks one first which one to ask.
-    const env = { ...place.env, GEMINI_API_KEY: KEY, GOOGLE_GEMINI_BASE_URL: place.model.url, GEMINI_MODEL: 'gemini-2.5-pro' }
-    return acp({ command: at('.bin/gemini'), args: ['--acp'], cwd: place.home, inheritEnv: false, env, authMethod: 'gemini-api-key', idleMs: IDLE_MS })
-  }
-}, {
-  name: 'OpenCode',
-  package: 'opencode-linux-x64',
-  shell: bash,
-  asks: true,
-  streams: true,
-  sessions: '.local/share/opencode',
-  id: /(ses_[0-9A-Za-z]{26})/g,
-  create (place) {
-    openCodeHome(place)
-    return acp({ command: at('opencode-linux-x64/bin/opencode'), args: ['acp'], cwd: place.home, inheritEnv: false, env: { ...place.env, OPENCODE_DISABLE_MODELS_FETCH: '1' }, idleMs: IDLE_MS })
-  }
-}]
+/** A file of the packages of agents. */
+export const at = (path: string): string => fileURLToPath(new URL(`../agents/node_modules/${path}`, import.meta.url))
 
 /** Notes the native ids that a provider announces. */
 function noting (provider: Provider, ids: Set<string>): Provider {
@@ -171,12 +74,12 @@ function idsOnDisk ({ sessions, id }: Agent, home: string): string[] {
   return files.flatMap((path) => [...`${path}\n${readFileSync(path, 'latin1')}`.matchAll(new RegExp(id.source, 'gm'))].map((match) => match[1]!))
 }
 
-const textOf = (events: Event[]): string => events.flatMap((event) => event.kind === 'text' && event.role === 'assistant' ? [String(event.content)] : []).join('\n')
+export const textOf = (events: Event[]): string => events.flatMap((event) => event.kind === 'text' && event.role === 'assistant' ? [String(event.content)] : []).join('\n')
 const deltasOf = (events: Event[]): string => events.flatMap((event) => event.kind === 'stream_delta' ? [event.content] : []).join('')
 /** What is said to be wrong; Codex also warns that it does not know the model. */
 const errorsOf = (events: Event[]): string[] => events.flatMap((event) => event.kind === 'error' && event.code !== 'AGENT_WARNING' ? [String(event.code)] : [])
 
-async function start (t: Test, agent: Agent) {
+export async function startAgent (t: Test, agent: Agent) {
   const [model, home, mark, announced] = [await FakeModel.open(t), tempDir(t), randomUUID(), new Set<string>()]
   const provider = agent.create({ model, home, env: { PATH: process.env['PATH']!, HOME: home, [MARK]: mark } })
   const { app, url } = await serveApp(t, { providers: { agent: noting(provider, announced) } })
@@ -205,11 +108,12 @@ async function start (t: Test, agent: Agent) {
   return { app, model, home, client, announced, of, gone, say }
 }
 
-for (const agent of AGENTS) {
+/** The test of one agent. */
+export function tenMessages (agent: Agent): void {
   const { skip } = agentPackage(agent.package)
 
   test(`${agent.name}: ten messages`, { skip, timeout: 180_000 }, async (t) => {
-    const { app, model, home, client, announced, of, gone, say } = await start(t, agent)
+    const { app, model, home, client, announced, of, gone, say } = await startAgent(t, agent)
     const runs = new Map<string, string>()
     const ids = new Set<string>()
     const note = (): void => {
@@ -275,13 +179,3 @@ for (const agent of AGENTS) {
     t.strictSame(all.map((runId) => of(runId).filter(({ kind }) => kind === 'complete').length), Array(10).fill(1), 'each of ten runs has one end')
   })
 }
-
-test('codex-acp: a session of which it has only the index is begun anew', { skip: agentPackage(CODEX_ACP.package).skip, timeout: 90_000 }, async (t) => {
-  const { home, of, gone, say } = await start(t, CODEX_ACP)
-  await say('one')
-  await gone()
-  rmSync(join(home, CODEX_ACP.sessions), { recursive: true })
-  // It resumes such a session, and says only when it is prompted that it has none.
-  t.match(textOf(of(await say('nine'))), /You said: nine/)
-  t.match(textOf(of(await say('ten'))), /You said: ten/)
-})
