@@ -46,7 +46,7 @@ export async function servePlayground (t: Test, options: Partial<AgentRunsOption
 }
 
 /** How long a page may take to show what it is to show: it fails, rather than for ever wait, in ms. */
-const PATIENCE_MS = 20_000
+const PATIENCE_MS = 40_000
 
 /** Each part of each run in a line, and how the run stands. */
 const SHOWN = `[...document.querySelectorAll('.parts > *, .run-foot')].map((node) => (
@@ -89,7 +89,7 @@ export class PlaygroundPage {
   /** Waits until a part, or the state of a run, is shown so. */
   async showsLine (line: string): Promise<void> {
     const shown = await this.#shownOnce((lines) => lines.includes(line))
-    if (!shown.includes(line)) throw new Error(`The page does not show "${line}", but ${JSON.stringify(shown)}`)
+    if (!shown.includes(line)) throw new Error(`The page does not show "${line}", but ${JSON.stringify(shown).slice(0, 2_000)}`)
   }
 
   /** What is shown once that is enough; else what is shown when patience ends. Asked for from outside: the page's policy lets nobody evaluate text in it. */
