@@ -37,7 +37,7 @@ export const OPTIONS = Type.Object({
     description: 'Whether a message creates a session that does not exist.', default: true
   }),
   adoptSessions: Type.Boolean({
-    description: 'Whether clients may list sessions that agents have kept, and go on with them. Whoever may sees all that the agents\' user has; `authorize` is asked for `adopt`.', default: false
+    description: 'Whether clients may list sessions that agents have kept, and go on with them. Clients that may do this see all sessions of the agents\' user; `authorize` is asked for `adopt`.', default: false
   }),
   durability: Type.Union([Type.Literal('normal'), Type.Literal('full')], {
     description: 'What a commit survives, in the built-in store: the death of the process, or a power loss too (slower).', default: 'normal'

@@ -65,7 +65,7 @@ export class UpdateMapper {
         if (codex?.threadStatus?.type !== undefined) this.failed = codex.threadStatus.type === 'systemError'
         return this.#custom(update)
       }
-      // Kept for clients that come later, and told by whoever runs the agent.
+      // Kept for clients that come later: the provider tells it.
       case 'available_commands_update':
         return []
       default:
