@@ -4,7 +4,7 @@ import type { PermissionDecision, PermissionOption, PermissionRequest } from '..
 import type { EventQueue } from '../../lib/provider/event-queue.ts'
 import type { RunContext } from '../../lib/provider/provider.ts'
 
-/** The option that is none of an agent's own. */
+/** The id of the option "none of these", which we add. */
 export const NONE = '_none'
 
 /** Who is asked, and may the question be taken back. */
@@ -88,7 +88,7 @@ function isChoice (property: Property): boolean {
   return property.oneOf !== undefined || property.enum !== undefined
 }
 
-/** The choices, and one that is none of them. */
+/** The choices, and "none of these". */
 export function withRefusal (choices: PermissionOption[]): PermissionOption[] {
   return [...choices, { optionId: NONE, name: 'None of these', kind: 'reject_once' }]
 }

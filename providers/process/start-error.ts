@@ -30,7 +30,7 @@ function reasonOf (cause: unknown, cwd: string | undefined): string {
     case 'EACCES':
       return ': the server may not execute it'
     case 'ENOEXEC':
-      return ': it is no program of this system'
+      return ': the system cannot execute this file'
     default:
       return ''
   }

@@ -68,7 +68,7 @@ const QUESTION = { question: 'Which colour?', header: 'Colour', options: [{ labe
 for (const [what, input, options, decision, answers] of [
   ['one choice', { questions: [QUESTION] }, [{ optionId: 'Red', name: 'Red' }, { optionId: 'Green', name: 'Green' }], { optionId: 'Green' }, { 'Which colour?': 'Green' }],
   ['one choice, in other words', { questions: [QUESTION] }, [{}, {}], { message: 'Blue' }, { 'Which colour?': 'Blue' }],
-  ['one choice, which is named as an answer of ours', { questions: [{ ...QUESTION, options: [{ label: 'yes' }, { label: 'no' }] }] }, [{}, {}], { optionId: 'no' }, { 'Which colour?': 'no' }],
+  ['one choice, whose options are "yes" and "no"', { questions: [{ ...QUESTION, options: [{ label: 'yes' }, { label: 'no' }] }] }, [{}, {}], { optionId: 'no' }, { 'Which colour?': 'no' }],
   ['several', { questions: [QUESTION, QUESTION] }, undefined, { updatedInput: { questions: [], answers: { 'Which colour?': 'Red' } } }, { 'Which colour?': 'Red' }]
 ] as Array<[string, Record<string, unknown>, object[] | undefined, object, object]>) {
   test(`a question of ${what} is answered`, async (t) => {

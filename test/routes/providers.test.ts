@@ -74,7 +74,7 @@ test('a session goes on with what the agent has kept, once, and its id is not sh
   t.notMatch(client.raw, /native-0002/)
 })
 
-test('what is no session of a provider is refused', async (t) => {
+test('an invalid provider session, and a provider that cannot list, are refused', async (t) => {
   const { url, get } = await serve(t, { adoptSessions: true, providers: { agent: keeping(), broken: keeping(new ProviderError('The disk is gone.')), failing: keeping(new Error('secret')), plain: { async * run () {} } }, defaultProvider: 'agent' })
   const post = (body: object) => postJson(`${url}/sessions`, body)
   t.match(await post({ providerSession: { provider: 'nobody', id: 'x' } }), { status: 400, body: { code: 'UNSUPPORTED_PROVIDER' } })
