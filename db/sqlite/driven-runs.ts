@@ -7,13 +7,22 @@ import { ended, endedAgain } from './runs.ts'
 export class DrivenRuns {
   readonly #instanceId: string
   readonly #keys = new Map<string, RunKeys>()
+  /** What was appended by a transaction whose end is not known yet. */
+  #unsettled: AppendGroup[] = []
 
   constructor (instanceId: string) {
     this.#instanceId = instanceId
   }
 
-  /** Appends one group, inside a transaction of the caller; see `Store.append`. */
-  append (queries: Queries, group: AppendGroup): AppendAnswer {
+  /** Appends groups, inside a transaction of the caller; see `Store.append`. */
+  append (queries: Queries, groups: AppendGroup[]): AppendAnswer[] {
+    // What was appended by a transaction that was rolled back did not happen.
+    for (const { runId } of this.#unsettled) this.forget(runId)
+    this.#unsettled = groups
+    return groups.map((group) => this.#append(queries, group))
+  }
+
+  #append (queries: Queries, group: AppendGroup): AppendAnswer {
     const keys = this.#keysOf(queries, group.runId)
     if (keys === null) return { outcome: 'stale', promotion: null }
     const answer = appendGroup(queries, keys, this.#instanceId, group)
@@ -24,6 +33,7 @@ export class DrivenRuns {
 
   /** The transaction has been committed. */
   settled (groups: AppendGroup[], answers: AppendAnswer[]): void {
+    this.#unsettled = []
     for (const [index, { runId, ending }] of groups.entries()) {
       if (ending !== null || answers[index]!.outcome === 'stale') this.forget(runId)
     }
@@ -39,7 +49,7 @@ export class DrivenRuns {
     if (known !== undefined) return known
     const run = queries.run.get({ id: runId })
     if (run === undefined) return null
-    const keys = { runKey: run.key, sessionKey: run.sessionKey, sessionId: run.sessionId }
+    const keys = { runKey: run.key, sessionKey: run.sessionKey, sessionId: run.sessionId, lastSeq: run.lastSeq }
     this.#keys.set(runId, keys)
     return keys
   }

@@ -6,25 +6,23 @@ import { followLog } from './permissions.ts'
 import type { LogRow, Queries, RunKeys, RunRow, SessionHeadRow, SessionRow } from './queries.ts'
 import { toSessionState, toStoredEvent } from './rows.ts'
 
-export function insertEvents (queries: Queries, { runKey, sessionKey }: Pick<RunKeys, 'runKey' | 'sessionKey'>, events: StoredEvent[], from = 0): void {
-  for (let index = from; index < events.length; index++) {
-    const { seq, kind, transient, json } = events[index]!
-    queries.insertEvent(sessionKey, runKey, seq, kind, transient ? 1 : 0, json)
-  }
+export function insertEvents (queries: Queries, { runKey, sessionKey }: Pick<RunKeys, 'runKey' | 'sessionKey'>, events: StoredEvent[]): void {
+  for (const { seq, kind, transient, json } of events) queries.insertEvent(sessionKey, runKey, seq, kind, transient ? 1 : 0, json)
 }
 
 /** Appends one group of a run that `instanceId` drives, but for what its ending means to the run. */
 export function appendGroup (queries: Queries, keys: RunKeys, instanceId: string, group: AppendGroup): AppendOutcome | 'repeated' {
   const { runId, events } = group
-  const { runKey, sessionKey } = keys
-  const { seq, kind, transient, json } = events[0]!
-  if (queries.insertFirst(sessionKey, runKey, seq, kind, transient ? 1 : 0, json, runKey, instanceId, sessionKey, seq) > 0) {
-    insertEvents(queries, keys, events, 1)
+  // Only the driver of a running run appends to its session: what it has appended is the end of the log.
+  if (events[0]!.seq === keys.lastSeq + 1 && queries.isDriven(keys.runKey, instanceId)) {
+    insertEvents(queries, keys, events)
     followLog(queries, keys, events)
+    keys.lastSeq = events.at(-1)!.seq
     return 'ok'
   }
   const run = queries.run.get({ id: runId })
   if (run?.instanceId !== instanceId) return 'stale'
+  keys.lastSeq = run.lastSeq
   if (isStored(run, group)) return 'repeated'
   return run.status === 'running' ? 'conflict' : 'stale'
 }

@@ -186,7 +186,7 @@ class SqliteStore implements Store {
   }
 
   async append (groups: AppendGroup[]): Promise<AppendAnswer[]> {
-    const answers = await this.#write((queries) => groups.map((group) => this.#driven.append(queries, group)))
+    const answers = await this.#write((queries) => this.#driven.append(queries, groups))
     this.#driven.settled(groups, answers)
     return answers
   }
