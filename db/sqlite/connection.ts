@@ -30,7 +30,7 @@ export class Connection {
   readonly #database: Database
   readonly #owned: boolean
   readonly #transaction: Transaction<(work: Work) => unknown>
-  readonly #version: { get: () => number | undefined }
+  readonly #queries: Queries
   /** The file that was opened; null if it is none of ours, or none at all. */
   readonly #inode: number | null
   readonly #writes: { count: number }
@@ -42,12 +42,13 @@ export class Connection {
   private constructor (database: Database, owned: boolean) {
     this.#database = database
     this.#owned = owned
-    const queries = prepareQueries(database)
-    this.#transaction = database.transaction((work: Work) => work(queries))
-    // Counts the commits of all connections but this one, without reading the database.
-    this.#version = database.prepare<[], number>('PRAGMA data_version').pluck()
     this.#writes = writes.get(database) ?? { count: 0 }
     writes.set(database, this.#writes)
+    this.#queries = prepareQueries(database, () => this.#writes.count - this.#written)
+    this.#transaction = database.transaction((work: Work) => {
+      this.#queries.tail.sync()
+      return work(this.#queries)
+    })
     this.#inode = owned && database.name !== MEMORY ? statSync(database.name).ino : null
   }
 
@@ -101,12 +102,18 @@ export class Connection {
     if (this.#owned) this.#database.close()
   }
 
-  /** One transaction that writes: it takes the write lock first, so that nothing it has read can change. */
-  async write<T> (work: (queries: Queries) => T): Promise<T> {
-    const answer = await whenFree(() => this.#usable().immediate(work) as T)
-    this.#writes.count++
-    this.#written++
-    return answer
+  /**
+   * One transaction that writes: it takes the write lock first, so that nothing it has read can change. Calls `committed` with
+   * its answer before anything else can see what it wrote.
+   */
+  async write<T> (work: (queries: Queries) => T, committed?: (queries: Queries, answer: T) => void): Promise<T> {
+    return whenFree(() => {
+      const answer = this.#usable().immediate(work) as T
+      this.#writes.count++
+      this.#written++
+      committed?.(this.#queries, answer)
+      return answer
+    })
   }
 
   /** One transaction that only reads: all of it is of one snapshot. */
@@ -131,7 +138,7 @@ export class Connection {
 
   /** See `Store.watch`. */
   watch (listener: () => Promise<void>): () => void {
-    const version = (): string => `${this.#version.get()} ${this.#writes.count - this.#written}`
+    const version = (): string => this.#queries.version()
     let seen = version()
     let listening = false
     const look = async (): Promise<void> => {

@@ -1,12 +1,22 @@
 /* What one instance appends to the runs that it drives; it remembers where they are. */
 import type { AppendAnswer, AppendGroup } from '../../lib/store/store.ts'
-import { appendGroup } from './log.ts'
-import type { Queries, RunKeys } from './queries.ts'
+import { envelopeOf } from './event-rows.ts'
+import { appendGroup, type DrivenRun, takeOver } from './log.ts'
+import type { Queries } from './queries.ts'
 import { ended, endedAgain } from './runs.ts'
+import { TailGarbage } from './tail-garbage.ts'
+
+/** What a transaction has done, to be told once it is committed. */
+export interface Appended {
+  answers: AppendAnswer[]
+  /** How many rows of the tail's garbage were deleted. */
+  deleted: number
+}
 
 export class DrivenRuns {
   readonly #instanceId: string
-  readonly #keys = new Map<string, RunKeys>()
+  readonly #runs = new Map<string, DrivenRun>()
+  readonly #garbage = new TailGarbage()
   /** What was appended by a transaction whose end is not known yet. */
   #unsettled: AppendGroup[] = []
 
@@ -15,42 +25,65 @@ export class DrivenRuns {
   }
 
   /** Appends groups, inside a transaction of the caller; see `Store.append`. */
-  append (queries: Queries, groups: AppendGroup[]): AppendAnswer[] {
+  append (queries: Queries, groups: AppendGroup[]): Appended {
     // What was appended by a transaction that was rolled back did not happen.
     for (const { runId } of this.#unsettled) this.forget(runId)
     this.#unsettled = groups
-    return groups.map((group) => this.#append(queries, group))
+    return { answers: groups.map((group) => this.#append(queries, group)), deleted: this.#garbage.deleteSlice(queries.deleteTailRange) }
   }
 
   #append (queries: Queries, group: AppendGroup): AppendAnswer {
-    const keys = this.#keysOf(queries, group.runId)
-    if (keys === null) return { outcome: 'stale', promotion: null }
-    const answer = appendGroup(queries, keys, this.#instanceId, group)
+    const run = this.#runOf(queries, group.runId)
+    if (run === null) return { outcome: 'stale', promotion: null }
+    const answer = appendGroup(queries, run, this.#instanceId, group)
     const outcome = answer === 'repeated' ? 'ok' : answer
     if (outcome !== 'ok' || group.ending === null) return { outcome, promotion: null }
-    return { outcome, promotion: (answer === 'ok' ? ended : endedAgain)(queries, this.#instanceId, keys, group) }
+    return { outcome, promotion: (answer === 'ok' ? ended : endedAgain)(queries, this.#instanceId, run, group) }
   }
 
   /** The transaction has been committed. */
-  settled (groups: AppendGroup[], answers: AppendAnswer[]): void {
+  appended ({ tail }: Queries, groups: AppendGroup[], { answers, deleted }: Appended): void {
     this.#unsettled = []
+    this.#garbage.deleted(deleted)
     for (const [index, { runId, ending }] of groups.entries()) {
-      if (ending !== null || answers[index]!.outcome === 'stale') this.forget(runId)
+      const { outcome } = answers[index]!
+      const run = this.#runs.get(runId)
+      if (run !== undefined && outcome === 'ok') {
+        tail.committed(run.sessionKey, run.tail.places)
+        this.#garbage.add(run.sealed)
+        run.sealed = []
+      }
+      if (ending !== null || outcome === 'stale') this.forget(runId)
     }
   }
 
-  /** The run is over, or driven elsewhere. */
+  /** The run is over, or driven elsewhere, or its tail was changed by other means. */
   forget (runId: string): void {
-    this.#keys.delete(runId)
+    this.#runs.delete(runId)
   }
 
-  #keysOf (queries: Queries, runId: string): RunKeys | null {
-    const known = this.#keys.get(runId)
+  /** Deletes what is left in the tail of what is in the log, a slice at a time; answers how many rows. To be told by `swept` once it is committed. */
+  sweep (queries: Queries): number {
+    return this.#garbage.deleteSlice(queries.deleteTailRange, true)
+  }
+
+  swept (count: number): void {
+    this.#garbage.deleted(count)
+  }
+
+  /** How many such rows there are. */
+  get garbage (): number {
+    return this.#garbage.size
+  }
+
+  #runOf (queries: Queries, runId: string): DrivenRun | null {
+    const known = this.#runs.get(runId)
     if (known !== undefined) return known
-    const run = queries.run.get({ id: runId })
-    if (run === undefined) return null
-    const keys = { runKey: run.key, sessionKey: run.sessionKey, sessionId: run.sessionId, lastSeq: run.lastSeq }
-    this.#keys.set(runId, keys)
-    return keys
+    const row = queries.run.get({ id: runId })
+    if (row === undefined) return null
+    const { key: runKey, sessionKey, sessionId, provider, lastSeq } = row
+    const run = { runKey, sessionKey, sessionId, lastSeq, envelope: envelopeOf({ sessionId, runId, provider }), tail: takeOver(queries, sessionKey), sealed: [] }
+    this.#runs.set(runId, run)
+    return run
   }
 }

@@ -9,6 +9,6 @@ import type * as Core from 'drizzle-orm/sqlite-core'
 
 const require = createRequire(import.meta.url)
 
-export const { and, asc, desc, eq, fillPlaceholders, getTableColumns, gt, inArray, lte, ne, sql } = require('drizzle-orm') as typeof Orm
+export const { and, asc, desc, eq, fillPlaceholders, getTableColumns, gt, lte, ne, sql } = require('drizzle-orm') as typeof Orm
 export const { BetterSQLiteSession } = require('drizzle-orm/better-sqlite3/session') as typeof Session
 export const { BaseSQLiteDatabase, index, integer, sqliteTable, SQLiteSyncDialect, text, uniqueIndex } = require('drizzle-orm/sqlite-core') as typeof Core

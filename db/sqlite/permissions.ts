@@ -2,6 +2,7 @@
 import { type EventOf, parseEvent, type StoredEvent } from '../../lib/protocol/event.ts'
 import type { PermissionDecision } from '../../lib/protocol/words.ts'
 import type { PermissionAnswer, PermissionState } from '../../lib/store/store.ts'
+import { toEvents } from './event-rows.ts'
 import type { Queries, RunKeys, SessionRow } from './queries.ts'
 
 type Approval = EventOf<'permission_request' | 'permission_resolved' | 'permission_cancelled'>
@@ -37,7 +38,7 @@ export function answerPermission (queries: Queries, { key: sessionKey }: Session
 export function permissionState (queries: Queries, { key: sessionKey }: SessionRow, id: string): PermissionState | null {
   const row = queries.permission.get({ id, sessionKey })
   if (row === undefined) return null
-  const event = (seq: number): StoredEvent => queries.event.get({ sessionKey, seq })!
+  const event = (seq: number): StoredEvent => toEvents(queries.rowOf(sessionKey, seq)!)[0]!
   return { status: row.status, request: event(row.seq), outcome: row.outcomeSeq === null ? null : event(row.outcomeSeq) }
 }
 

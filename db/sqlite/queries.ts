@@ -1,9 +1,10 @@
 /* The statements, each prepared once: building them per call measured 4 to 10 times slower on the hot path. */
-import type { Database, Statement } from 'better-sqlite3'
+import type { Database } from 'better-sqlite3'
 import type { Query, SQL } from 'drizzle-orm'
 import { INLINE_PERMISSION_BYTES, MAX_NATIVE_ID_LENGTH, NATIVE_IDS_KEPT, WAITING_SHOWN } from '../../lib/protocol/limits.ts'
-import { and, asc, BaseSQLiteDatabase, BetterSQLiteSession, desc, eq, fillPlaceholders, getTableColumns, gt, inArray, lte, ne, sql, SQLiteSyncDialect } from './drizzle.ts'
-import { events, instances, messageKeys, permissions, providerSessions, runs, sessions } from './schema.ts'
+import { and, asc, BaseSQLiteDatabase, BetterSQLiteSession, desc, eq, fillPlaceholders, getTableColumns, gt, lte, ne, sql, SQLiteSyncDialect } from './drizzle.ts'
+import { prepareLogQueries } from './log-queries.ts'
+import { events, instances, messageKeys, permissions, providerSessions, runs, sessions, tail as tailRows } from './schema.ts'
 
 const p = sql.placeholder
 
@@ -24,7 +25,7 @@ const isAfter = sql`(${p('after')} IS NULL OR ${inOrder} > (SELECT r.key FROM ${
 const isBefore = sql`(${p('before')} IS NULL OR ${runs.key} < (SELECT r.key FROM ${runs} AS r WHERE r.id = ${p('before')} AND r.session_key = ${sessionKey}))`
 
 // The newest event of a session is never deleted without the session, so the index knows the seq: storing it beside would
-// be one more page to write for each run and commit.
+// be one more page to write for each run and commit. Without what is in the tail: see `live`.
 const lastSeq = sql<number>`coalesce((SELECT max(e.seq) FROM ${events} AS e WHERE e.session_key = ${sessionKey}), 0)`
 const queue = sql<string>`(SELECT json_group_array(q.id) FROM (SELECT r.id FROM ${runs} AS r WHERE r.session_key = ${sessionKey} AND r.status = 'queued' ORDER BY r.position) AS q)`
 // Null if nothing waits, as mostly: then nothing of it is parsed.
@@ -41,19 +42,11 @@ const morePermissions = sql<string>`(SELECT json_group_array(w.id) FROM (${openR
 // Rows of sessions are never deleted, so it only grows.
 const nextRevision = sql`(SELECT coalesce(max(s.revision), 0) + 1 FROM ${sessions} AS s)`
 
-/** A row of a log as SQLite gives it. */
-export type LogRow = [seq: number, kind: string, transient: 0 | 1, json: string, runId: string]
-const logColumns = { seq: events.seq, kind: events.kind, transient: events.transient, json: events.json, runId: runs.id }
-
-type EventValues = [sessionKey: number, runKey: number, seq: number, kind: string, transient: 0 | 1, json: string]
-
 /** Where a run is. */
 export interface RunKeys {
   runKey: number
   sessionKey: number
   sessionId: string
-  /** The newest seq of the session. */
-  lastSeq: number
 }
 
 export type Queries = ReturnType<typeof prepareQueries>
@@ -63,8 +56,8 @@ export type SessionHeadRow = Pick<SessionRow, 'key' | 'owner' | 'status' | 'comp
 export type RunRow = NonNullable<ReturnType<Queries['run']['get']>>
 export type ListedRunRow = NonNullable<ReturnType<Queries['runningRuns']['get']>>
 
-/** All statements on one connection. */
-export function prepareQueries (connection: Database) {
+/** All statements on one connection, and its index of the tail. `othersWrites` changes with what others wrote by this connection. */
+export function prepareQueries (connection: Database, othersWrites: () => number) {
   // As `drizzle(connection)` does it, whose module loads the driver.
   const dialect = new SQLiteSyncDialect()
   const db = new BaseSQLiteDatabase('sync', dialect, new BetterSQLiteSession(connection, dialect, undefined), undefined)
@@ -85,8 +78,6 @@ export function prepareQueries (connection: Database) {
   const listRuns = () => db.select({ ...listedColumns, sessionId: sessions.id, lastSeq: lastSeq.as('last_seq') }).from(runs).innerJoin(sessions, eq(runs.sessionKey, sessions.key))
   const selectRuns = () => db.select({ ...getTableColumns(runs), sessionId: sessions.id, owner: sessions.owner, lastSeq: lastSeq.as('last_seq') }).from(runs)
     .innerJoin(sessions, eq(runs.sessionKey, sessions.key))
-  const selectLog = () => db.select(logColumns).from(events).innerJoin(runs, eq(events.runKey, runs.key))
-
   // Rows are taken one by one, so that a page can stop at its byte limit; the caller exhausts or leaves the iterator
   // before anything else happens on the connection.
   const iterate = <Row>(query: { toSQL: () => Query }) => {
@@ -95,23 +86,41 @@ export function prepareQueries (connection: Database) {
     return (values: Record<string, unknown>): IterableIterator<Row> => statement.iterate(...fillPlaceholders(params, values))
   }
 
+  const log = prepareLogQueries(connection, othersWrites)
+  const { tail } = log
+
+  // A running run's newest events are in the tail, which has no index that SQL could use.
+  const live = <Row extends { lastSeq: number }>(statement: { getQuery: () => Query, get: (values: Record<string, unknown>) => Row | undefined, all: (values: Record<string, unknown>) => Row[] }, sessionKeyOf: (row: Row) => number) => {
+    const withTail = (row: Row): Row => Object.assign(row, { lastSeq: Math.max(row.lastSeq, tail.lastSeq(sessionKeyOf(row))) })
+    return {
+      getQuery: () => statement.getQuery(),
+      get (values: Record<string, unknown>): Row | undefined {
+        const row = statement.get(values)
+        return row && withTail(row)
+      },
+      all: (values: Record<string, unknown>): Row[] => statement.all(values).map(withTail)
+    }
+  }
+  const ofSession = (row: { key: number }): number => row.key
+  const ofRun = (row: { sessionKey: number }): number => row.sessionKey
+
   const sessionPage = (isOwned: SQL | undefined) => {
     const isBeforeLast = sql`(${p('before')} IS NULL OR ${sessions.key} < (SELECT s.key FROM ${sessions} AS s WHERE s.id = ${p('before')} AND (${p('owner')} IS NULL OR s.owner = ${p('owner')})))`
     const rows = iterate<unknown[]>(selectSessions().where(and(isOpen, isOwned, isBeforeLast)).orderBy(desc(sessions.key)).limit(p('limit')))
     const names = Object.keys(sessionColumns)
     // The rows are those of `session`, whose type cannot be named from here.
     return function * (values: Record<string, unknown>): IterableIterator<Record<string, unknown>> {
-      for (const row of rows(values)) yield Object.fromEntries(names.map((name, index) => [name, row[index]]))
+      for (const row of rows(values)) {
+        const session = Object.fromEntries(names.map((name, index) => [name, row[index]]))
+        yield Object.assign(session, { lastSeq: Math.max(session['lastSeq'] as number, tail.lastSeq(session['key'] as number)) })
+      }
     }
   }
 
-  // What is done for each event, without drizzle: it would look for the placeholders anew each time.
-  const changesBy = <Values extends unknown[]>(statement: Statement<Values>) => (...values: Values): number => statement.run(...values).changes
-  const exists = <Values extends unknown[]>(statement: Statement<Values>) => (...values: Values): boolean => statement.get(...values) !== undefined
-
   return {
-    session: selectSessions().where(eq(sessions.id, p('id'))).prepare(),
-    sessionHead: db.select({ key: sessions.key, owner: sessions.owner, status: sessions.status, compactedThrough: sessions.compactedThrough, lastSeq }).from(sessions).where(eq(sessions.id, p('id'))).prepare(),
+    ...log,
+    session: live(selectSessions().where(eq(sessions.id, p('id'))).prepare(), ofSession),
+    sessionHead: live(db.select({ key: sessions.key, owner: sessions.owner, status: sessions.status, compactedThrough: sessions.compactedThrough, lastSeq }).from(sessions).where(eq(sessions.id, p('id'))).prepare(), ofSession),
     // Two statements: with one for both SQLite would walk all sessions for those of an owner.
     allSessions: sessionPage(undefined),
     ownedSessions: sessionPage(eq(sessions.owner, p('owner'))),
@@ -128,14 +137,14 @@ export function prepareQueries (connection: Database) {
     reviseSessionOf: db.update(sessions).set({ revision: nextRevision }).where(sql`${sessionKey} = (SELECT r.session_key FROM ${runs} AS r WHERE r.id = ${p('runId')})`).prepare(),
     highestRevision: db.select({ revision: sessions.revision }).from(sessions).orderBy(desc(sessions.revision)).limit(1).prepare(),
     changedSessions: db.select({ id: sessions.id, isRevised: sql<0 | 1>`${sessions.revision} > ${p('revision')}` }).from(sessions)
-      .where(sql`${sessionKey} IN (SELECT e.session_key FROM ${events} AS e WHERE e.key > ${p('key')} UNION ALL SELECT s.key FROM ${sessions} AS s WHERE s.revision > ${p('revision')})`).prepare(),
+      .where(sql`${sessionKey} IN (SELECT e.session_key FROM ${events} AS e WHERE e.key > ${p('key')} UNION ALL SELECT t.session_key FROM ${tailRows} AS t WHERE t.key > ${p('tailKey')} UNION ALL SELECT s.key FROM ${sessions} AS s WHERE s.revision > ${p('revision')})`).prepare(),
     revisedSessions: db.select({ id: sessions.id }).from(sessions).where(gt(sessions.revision, p('revision'))).prepare(),
     setSessionStatus: db.update(sessions).set({ status: sql`${p('status')}` }).where(eq(sessions.key, p('sessionKey'))).prepare(),
     deletingSession: db.select({ key: sessions.key, id: sessions.id }).from(sessions).where(sql`${sessions.status} = 'deleting'`).limit(1).prepare(),
 
-    run: selectRuns().where(and(eq(runs.id, p('id')), isOpen)).prepare(),
-    runsOfSession: listRuns().where(and(eq(sessions.id, p('sessionId')), isOpen, ownerFits, isBefore)).orderBy(desc(runs.key)).limit(p('limit')).prepare(),
-    runningRuns: listRuns().where(and(isRunning, ownerFits, isAfter)).orderBy(inOrder).limit(p('limit')).prepare(),
+    run: live(selectRuns().where(and(eq(runs.id, p('id')), isOpen)).prepare(), ofRun),
+    runsOfSession: live(listRuns().where(and(eq(sessions.id, p('sessionId')), isOpen, ownerFits, isBefore)).orderBy(desc(runs.key)).limit(p('limit')).prepare(), ofRun),
+    runningRuns: live(listRuns().where(and(isRunning, ownerFits, isAfter)).orderBy(inOrder).limit(p('limit')).prepare(), ofRun),
     drivingInstances: db.selectDistinct({ id: runs.instanceId }).from(runs).where(isRunning).prepare(),
     ownRuns: db.select({ runId: runs.id, sessionId: sessions.id }).from(runs).innerJoin(sessions, eq(runs.sessionKey, sessions.key))
       .where(and(isRunning, eq(runs.instanceId, p('instanceId')))).prepare(),
@@ -155,9 +164,9 @@ export function prepareQueries (connection: Database) {
       .where(sql`${messageKeys}."key" IN (SELECT n.key FROM ${messageKeys} AS n WHERE n.stopped_at IS NOT NULL AND n.run_key IS NULL AND n.stopped_at <= ${p('before')} LIMIT ${p('limit')})`).prepare(),
     deleteMessageKeys: db.delete(messageKeys)
       .where(sql`${messageKeys}."key" IN (SELECT n.key FROM ${messageKeys} AS n WHERE n.session_id = ${p('sessionId')} LIMIT ${p('limit')})`).prepare(),
-    runByRowKey: selectRuns().where(eq(runs.key, p('runKey'))).prepare(),
-    runningRun: selectRuns().where(and(eq(runs.sessionKey, p('sessionKey')), isRunning)).prepare(),
-    nextQueued: selectRuns().where(and(eq(runs.sessionKey, p('sessionKey')), isQueued)).orderBy(asc(runs.position)).limit(1).prepare(),
+    runByRowKey: live(selectRuns().where(eq(runs.key, p('runKey'))).prepare(), ofRun),
+    runningRun: live(selectRuns().where(and(eq(runs.sessionKey, p('sessionKey')), isRunning)).prepare(), ofRun),
+    nextQueued: live(selectRuns().where(and(eq(runs.sessionKey, p('sessionKey')), isQueued)).orderBy(asc(runs.position)).limit(1).prepare(), ofRun),
     queueOf: db.select({ length: sql<number>`count(*)`, first: sql<number | null>`min(${runs.position})`, last: sql<number | null>`max(${runs.position})` }).from(runs)
       .where(and(eq(runs.sessionKey, p('sessionKey')), isQueued)).prepare(),
     // Of the runs that are first in their session while its slot is free, the one that was accepted first.
@@ -198,24 +207,6 @@ export function prepareQueries (connection: Database) {
     setCompacted: db.update(runs).set({ compacted: true }).where(eq(runs.key, p('runKey'))).prepare(),
     setCompactedThrough: db.update(sessions)
       .set({ compactedThrough: sql`max(${sessions.compactedThrough}, ${p('through')})` }).where(eq(sessions.key, p('sessionKey'))).prepare(),
-
-    deleteEvent: db.delete(events).where(and(eq(events.sessionKey, p('sessionKey')), eq(events.seq, p('seq')))).prepare(),
-    eventSizes: iterate<[seq: number, bytes: number]>(db.select({ seq: events.seq, bytes: sql<number>`octet_length(${events.json})` }).from(events)
-      .where(eq(events.sessionKey, p('sessionKey'))).orderBy(asc(events.seq)).limit(p('limit'))),
-    deleteEventsThrough: db.delete(events).where(and(eq(events.sessionKey, p('sessionKey')), lte(events.seq, p('seq')))).prepare(),
-    rewriteEvent: db.update(events).set({ json: sql`${p('json')}` }).where(and(eq(events.sessionKey, p('sessionKey')), eq(events.seq, p('seq')))).prepare(),
-    insertEvent: changesBy(connection.prepare<EventValues>('INSERT INTO agent_runs_events (session_key, run_key, seq, kind, transient, json) VALUES (?, ?, ?, ?, ?, ?)')),
-    // The fence of an append: whether the run is running and that instance's. A statement of its own, as an INSERT that selects
-    // from the table that it writes to takes 9 µs more.
-    isDriven: exists(connection.prepare<[runKey: number, instanceId: string]>("SELECT 1 FROM agent_runs_runs WHERE key = ? AND status = 'running' AND instance_id = ?")),
-    eventAt: db.select({ sessionKey: events.sessionKey, seq: events.seq }).from(events).where(eq(events.key, p('key'))).prepare(),
-    newestEvent: db.select({ key: events.key, sessionKey: events.sessionKey, seq: events.seq }).from(events).orderBy(desc(events.key)).limit(1).prepare(),
-    event: selectLog().where(and(eq(events.sessionKey, p('sessionKey')), eq(events.seq, p('seq')))).prepare(),
-    eventsAfter: iterate<LogRow>(selectLog().where(and(eq(events.sessionKey, p('sessionKey')), gt(events.seq, p('after')))).orderBy(asc(events.seq)).limit(p('limit'))),
-    durableThrough: iterate<LogRow>(selectLog()
-      .where(and(eq(events.sessionKey, p('sessionKey')), lte(events.seq, p('through')), eq(events.transient, false))).orderBy(desc(events.seq)).limit(p('limit'))),
-    messagesAfter: iterate<LogRow>(selectLog()
-      .where(and(eq(events.sessionKey, p('sessionKey')), gt(events.seq, p('after')), inArray(events.kind, ['text', 'stream_delta', 'thinking', 'thinking_delta']))).orderBy(asc(events.seq))),
 
     insertPermission: db.insert(permissions).values({ id: p('id'), sessionKey: p('sessionKey'), runKey: p('runKey'), seq: p('seq'), status: 'pending' }).onConflictDoNothing().prepare(),
     permission: db.select({ status: permissions.status, decision: permissions.decision, seq: permissions.seq, outcomeSeq: permissions.outcomeSeq }).from(permissions)

@@ -1,8 +1,8 @@
 /* Rows → what the contract speaks of. */
-import type { EventOf, StoredEvent } from '../../lib/protocol/event.ts'
+import type { EventOf } from '../../lib/protocol/event.ts'
 import type { Metadata, Session, SessionState } from '../../lib/protocol/session.ts'
 import type { RunningRun, RunState, WaitingMessage } from '../../lib/protocol/words.ts'
-import type { ListedRunRow, LogRow, SessionRow } from './queries.ts'
+import type { ListedRunRow, SessionRow } from './queries.ts'
 
 const iso = (time: number): string => new Date(time).toISOString()
 
@@ -53,8 +53,4 @@ export function toRunState (row: ListedRunRow): RunState {
 
 export function toRunningRun (row: ListedRunRow): RunningRun {
   return { runId: row.id, sessionId: row.sessionId, provider: row.provider, startedAt: iso(row.startedAt!), lastSeq: row.lastSeq }
-}
-
-export function toStoredEvent ([seq, kind, transient, json, runId]: LogRow): StoredEvent {
-  return { seq, kind, runId, transient: transient === 1, json }
 }

@@ -5,10 +5,11 @@ import type { RunEnding } from '../../lib/protocol/run-state.ts'
 import { decideEnd, decideStart, decideTurn, isSameMessage, type StartSnapshot } from '../../lib/store/decisions.ts'
 import type { AppendGroup, ClaimedRun, ClosedRun, NewRun, Promotion, RunStart } from '../../lib/store/store.ts'
 import { waitingMessage } from '../../lib/store/waiting.ts'
-import { insertEvents } from './log.ts'
+import { type LogRow, toEvents } from './event-rows.ts'
+import { eventAt, insertEvents, sealTail } from './log.ts'
 import { followLog } from './permissions.ts'
-import type { LogRow, Queries, RunKeys, RunRow, SessionRow } from './queries.ts'
-import { toRunState, toSession, toStoredEvent } from './rows.ts'
+import type { Queries, RunKeys, RunRow, SessionRow } from './queries.ts'
+import { toRunState, toSession } from './rows.ts'
 import { isStopped } from './stops.ts'
 
 /** Takes a message in; see `Store.startRun`. `session` exists and is the client's. */
@@ -116,7 +117,7 @@ function claimAgain (queries: Queries, instanceId: string, sessionId: string, is
 /** See `Store.getClaim`. */
 export function claimOf (queries: Queries, instanceId: string, run: RunRow | undefined): ClaimedRun | null {
   if (run?.status !== 'running' || run.instanceId !== instanceId || run.lastSeq !== run.cursor + 1) return null
-  const message = queries.event.get({ sessionKey: run.sessionKey, seq: run.lastSeq })!
+  const message = eventAt(queries, run.sessionKey, run.lastSeq)
   return claimedRun(queries, queries.session.get({ id: run.sessionId })!, run, message)
 }
 
@@ -126,7 +127,7 @@ export function closeRun (queries: Queries, instanceId: string, runId: string, e
   if (run === undefined || run.status === 'queued') return null
   const { sessionKey, sessionId, completeSeq } = run
   if (completeSeq !== null) {
-    const complete = parseEvent(queries.event.get({ sessionKey, seq: completeSeq })!) as CompleteEvent
+    const complete = parseEvent(eventAt(queries, sessionKey, completeSeq)) as CompleteEvent
     const isMeant = promoting ? acceptedBefore(completeSeq) : () => false
     return { complete, promotion: claimAgain(queries, instanceId, sessionId, isMeant) }
   }
@@ -146,10 +147,11 @@ function complete (queries: Queries, { runKey, sessionKey }: { runKey: number, s
 /** Ends a run from outside; answers the events, of which the last is its `complete`. */
 function appendEnd (queries: Queries, run: RunRow, ending: RunEnding): StoredEvent[] {
   const { key: runKey, sessionKey, sessionId, id: runId, provider } = run
+  sealTail(queries, { runKey, sessionKey })
   const events = decideEnd({
     run: { sessionId, runId, provider },
     lastSeq: run.lastSeq,
-    messages: parsed(queries.messagesAfter({ sessionKey, after: run.cursor })),
+    messages: parsed(queries.messageRowsAfter(sessionKey, run.cursor)),
     unsettled: queries.unsettledPermissions.all({ runKey, sessionKey }).map(({ id }) => id)
   }, ending)
   insertEvents(queries, { runKey, sessionKey }, events)
@@ -176,5 +178,5 @@ function claimedRun (queries: Queries, session: SessionRow, { id: runId, provide
 }
 
 function * parsed (rows: Iterable<LogRow>) {
-  for (const row of rows) yield parseEvent(toStoredEvent(row))
+  for (const row of rows) yield * toEvents(row).map(parseEvent)
 }

@@ -78,21 +78,34 @@ export const messageKeys = sqliteTable('agent_runs_message_keys', {
 ])
 
 /**
- * A rowid table on purpose: clustered by (session, seq), interleaved runs append 2 to 5 times slower. Without foreign
- * keys for the same reason; only transactions that hold both parents write here.
+ * The log, in rows of one or several events (event-rows.ts). A rowid table on purpose: clustered by (session, seq), interleaved
+ * runs append 2 to 5 times slower. Without foreign keys for the same reason; only transactions that hold both parents write here.
  */
 export const events = sqliteTable('agent_runs_events', {
   key: integer().primaryKey(),
+  sessionKey: integer('session_key').notNull(),
+  /** Of the row's last event. */
+  seq: integer().notNull(),
+  runKey: integer('run_key').notNull(),
+  /** Of an event as it is; '' of lines. */
+  kind: text().notNull(),
+  transient: integer({ mode: 'boolean' }).notNull(),
+  /** The exact text that goes out, or lines, each of which is that of one event without what all events of its run begin with. */
+  json: text().notNull()
+}, (table) => [
+  uniqueIndex('agent_runs_events_seq').on(table.sessionKey, table.seq)
+])
+
+/** The newest events of running runs, in rows like those of the log; without an index, see tail.ts. Keys are never given again. */
+export const tail = sqliteTable('agent_runs_tail', {
+  key: integer().primaryKey({ autoIncrement: true }),
   sessionKey: integer('session_key').notNull(),
   seq: integer().notNull(),
   runKey: integer('run_key').notNull(),
   kind: text().notNull(),
   transient: integer({ mode: 'boolean' }).notNull(),
-  /** The exact text that goes out. */
   json: text().notNull()
-}, (table) => [
-  uniqueIndex('agent_runs_events_seq').on(table.sessionKey, table.seq)
-])
+})
 
 /**
  * Approvals: what the log says of each, so that nobody has to search it, and the decision, which is not in the log. Without

@@ -15,17 +15,17 @@ import type { InstanceLocks } from './instance-lock.ts'
 import { Leases } from './leases.ts'
 import { compactRun } from './compaction.ts'
 import { DrivenRuns } from './driven-runs.ts'
-import { readEvents, readHistory, readLog } from './log.ts'
+import { eventAt, readEvents, readHistory, readLog } from './log.ts'
 import { MAX_PAGE_BYTES } from '../../lib/protocol/limits.ts'
 import { messageIn } from '../../lib/store/waiting.ts'
 import type { PermissionDecision, RunMessage, RunningRun, RunState } from '../../lib/protocol/words.ts'
 import { answerPermission, answersFor, permissionState } from './permissions.ts'
-import { purgeSlice } from './purge.ts'
+import { Purge } from './purge.ts'
 import type { Queries, SessionRow } from './queries.ts'
 import { toRunningRun, toRunState, toSessionState } from './rows.ts'
 import { claimOf, closeRun, promote, takeIn } from './runs.ts'
 import { beginDeletion, createSession, insertSession, isIdle, isKnown, keepProviderSessionId, listSessions, owned, ownedHead, updateSession } from './sessions.ts'
-import { hasOldStops, isStopped, stopMessage } from './stops.ts'
+import { isStopped, stopMessage } from './stops.ts'
 import type { SqliteStoreOptions } from './options.ts'
 
 export type * from './options.ts'
@@ -45,8 +45,11 @@ class SqliteStore implements Store {
   readonly #driven = new DrivenRuns(this.instanceId)
   #opening: Promise<void> | null = null
   #connection: Connection | null = null
-  /** Whether the write-ahead log may hold what was removed. */
-  #hasRemoved = true
+  readonly #purge = new Purge({
+    read: (work) => this.#read(work),
+    write: (work, committed) => this.#write(work, committed),
+    emptyWal: () => this.#connection!.emptyWal()
+  }, this.#driven)
 
   constructor (options: SqliteStoreOptions) {
     const { path = './agent-runs.db', leaseMs = LEASE_MS } = options
@@ -72,6 +75,7 @@ class SqliteStore implements Store {
     this.#locks?.acquire(this.instanceId)
     const driving = await this.#write((queries) => {
       queries.deleteIdleInstances.run()
+      queries.deleteTailInLog()
       return queries.drivingInstances.all()
     })
     this.#locks?.sweep(new Set([this.instanceId, ...driving.map(({ id }) => id!)]))
@@ -117,14 +121,7 @@ class SqliteStore implements Store {
   }
 
   async purge (): Promise<boolean> {
-    // Instances look often, and mostly there is nothing: that is no reason to take the lock.
-    const isLeft = await this.#read((queries) => queries.deletingSession.get() !== undefined || hasOldStops(queries))
-    if (isLeft) {
-      this.#hasRemoved = true
-      return this.#write(purgeSlice)
-    }
-    if (this.#hasRemoved) this.#hasRemoved = !this.#connection!.emptyWal()
-    return false
+    return this.#purge.next()
   }
 
   async listIdleSessions (since: number, limit: number): Promise<string[]> {
@@ -173,7 +170,7 @@ class SqliteStore implements Store {
     return this.#read((queries) => {
       const row = queries.run.get({ id: runId })
       if (row === undefined || (owner !== null && row.owner !== owner)) return null
-      return messageIn(row.message ?? queries.event.get({ sessionKey: row.sessionKey, seq: row.cursor + 1 })!.json)
+      return messageIn(row.message ?? eventAt(queries, row.sessionKey, row.cursor + 1).json)
     })
   }
 
@@ -186,8 +183,7 @@ class SqliteStore implements Store {
   }
 
   async append (groups: AppendGroup[]): Promise<AppendAnswer[]> {
-    const answers = await this.#write((queries) => this.#driven.append(queries, groups))
-    this.#driven.settled(groups, answers)
+    const { answers } = await this.#write((queries) => this.#driven.append(queries, groups), (queries, appended) => this.#driven.appended(queries, groups, appended))
     return answers
   }
 
@@ -254,8 +250,13 @@ class SqliteStore implements Store {
   }
 
   async compactRun (runId: string, keep: number): Promise<number> {
-    this.#hasRemoved = true
-    return compactRun({ read: (work) => this.#read(work), write: (work) => this.#write(work) }, runId, keep)
+    this.#purge.removed()
+    const write = <T>(work: (queries: Queries) => T): Promise<T> => this.#write((queries) => {
+      // Its tail goes into the log.
+      this.#driven.forget(runId)
+      return work(queries)
+    })
+    return compactRun({ read: (work) => this.#read(work), write }, runId, keep)
   }
 
   async listCompactableRuns (completedBefore: number, limit: number): Promise<string[]> {
@@ -285,9 +286,9 @@ class SqliteStore implements Store {
     })
   }
 
-  async #write<T> (work: (queries: Queries) => T): Promise<T> {
+  async #write<T> (work: (queries: Queries) => T, committed?: (queries: Queries, answer: T) => void): Promise<T> {
     if (this.#connection === null) throw runsError('STORE_UNAVAILABLE', [], { cause: new Error('the store is not open') })
-    return this.#connection.write(work)
+    return this.#connection.write(work, committed)
   }
 
   async #read<T> (work: (queries: Queries) => T): Promise<T> {

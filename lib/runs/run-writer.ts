@@ -29,6 +29,9 @@ export class RunWriter {
   /** The message that the provider streams without a name. */
   #unnamed: string | null = null
 
+  /** The beginning of the newest delta without other fields, and the version of the scrubber that made it. */
+  #head = { messageId: '', version: -1, json: '' }
+
   constructor (log: RunLog, scrubber: Scrubber, limits: Limits) {
     this.#log = log
     this.#scrubber = scrubber
@@ -74,7 +77,7 @@ export class RunWriter {
     if (named === undefined) this.#stream(messageId)
     const stream = `${kind}:${messageId}`
     const content = this.#scrubber.delta(stream, given)
-    if (content !== '') this.#pushCounted(kind, rest, this.#deltaJson({ ...rest, messageId }, content))
+    if (content !== '') this.#pushCounted(kind, rest, this.#deltaHead(rest, messageId) + JSON.stringify(content) + '}')
     const length = this.#deltas.delta(kind, messageId, content)
     if (this.#deltas.size > MAX_OPEN_MESSAGES) this.#sealOldest()
     if (length >= this.#limits.messageBytes && !this.#scrubber.holds(stream)) this.#seal(WHOLE_OF[kind], messageId)
@@ -137,7 +140,7 @@ export class RunWriter {
     const content = this.#scrubber.flush(`${kind}:${messageId}`)
     if (content === '') return
     this.#deltas.delta(kind, messageId, content)
-    this.#push(kind, {}, this.#deltaJson({ messageId }, content))
+    this.#push(kind, {}, this.#deltaHead({}, messageId) + JSON.stringify(content) + '}')
   }
 
   #writeAccumulated (messages: AccumulatedMessage[]): void {
@@ -153,9 +156,17 @@ export class RunWriter {
     this.#push(kind, fields, this.#scrubber.fields(fields).json)
   }
 
-  #deltaJson (fields: Fields, content: string): string {
-    // The content is scrubbed as part of its stream: alone it may look like a short id.
-    return `${this.#scrubber.fields(fields).json.slice(0, -1)},"content":${JSON.stringify(content)}}`
+  /**
+   * The JSON of a delta up to its content, which is scrubbed as part of its stream: alone it may look like a short id. Most
+   * deltas have the same as the one before.
+   */
+  #deltaHead (rest: Fields, messageId: string): string {
+    const isPlain = Object.keys(rest).length === 0
+    const { version } = this.#scrubber
+    if (isPlain && messageId === this.#head.messageId && version === this.#head.version) return this.#head.json
+    const json = `${this.#scrubber.fields({ ...rest, messageId }).json.slice(0, -1)},"content":`
+    if (isPlain) this.#head = { messageId, version, json }
+    return json
   }
 
   #append (kind: string, fields: Fields): void {

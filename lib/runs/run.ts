@@ -51,6 +51,8 @@ export class Run {
   readonly #resolveCompleted: (complete: CompleteEvent | null) => void
   #iterator: AsyncIterator<unknown> | null = null
   #providerEnded = false
+  /** Whether the provider was asked for its next event and has not answered yet. */
+  #isAsked = false
   #timer: NodeJS.Timeout | undefined
   #ended = false
   #dropped = 0
@@ -118,40 +120,40 @@ export class Run {
       this.#iterator = iterator
       const turn = new Turn()
       for (let taken = 1; !this.#ended; taken++) {
-        const { done, value } = await this.#next(iterator)
+        this.#isAsked = true
+        const step = await iterator.next()
+        this.#isAsked = false
+        if (Object(step) !== step) throw new TypeError('The provider\'s iterator answered with what is no object.')
+        this.#providerEnded = step.done === true
         if (this.#ended) return
-        if (done === true) void this.end(FINISHED)
-        else if (taken > mostYields) void this.end(failed(runError('TOO_MANY_EVENTS')))
-        else await this.#take(value)
+        if (this.#providerEnded) {
+          void this.end(FINISHED)
+        } else if (taken > mostYields) {
+          void this.end(failed(runError('TOO_MANY_EVENTS')))
+        } else {
+          // A promise for each event would take longer than all else that is done for it.
+          const taking = this.#take(step.value)
+          if (taking !== null) await taking
+        }
         if (taken % EVENTS_PER_TURN === 0 || turn.isLong) await turn.end()
       }
       // The run ended while the provider was still making its iterable.
       this.#return(iterator)
     } catch (error) {
+      if (this.#isAsked) this.#providerEnded = true
       if (this.#ended) this.#logger.debug({ err: error, runId: this.runId }, 'the provider threw after the end of its run')
       else void this.end(this.#failure(error))
     }
   }
 
-  async #next (iterator: AsyncIterator<unknown>): Promise<IteratorResult<unknown>> {
-    try {
-      const step = await iterator.next()
-      if (Object(step) !== step) throw new TypeError('The provider\'s iterator answered with what is no object.')
-      this.#providerEnded = step.done === true
-      return step
-    } catch (error) {
-      this.#providerEnded = true
-      throw error
-    }
-  }
-
-  async #take (value: unknown): Promise<void> {
+  /** Takes what the provider yielded; answers what it has to wait for, null if nothing. */
+  #take (value: unknown): Promise<void> | null {
     const event = checkProviderEvent(value)
     if (typeof event === 'string') this.#drop(event)
     else if (event.kind === 'complete') void this.end(endingOf(event))
-    else if (event.kind === 'session_created') await this.#bind(event.fields['newSessionId'] as string)
+    else if (event.kind === 'session_created') return this.#bind(event.fields['newSessionId'] as string)
     else this.#write(event)
-    if (this.#options.log.full) await this.#options.log.settled()
+    return this.#options.log.full ? this.#options.log.settled() : null
   }
 
   #write (event: CheckedEvent): void {

@@ -25,6 +25,7 @@ export class Scrubber {
   /** Of each id, for each of its characters: how long the longest start of the id is that ends there and is not all up to there. */
   readonly #borders = new Map<string, Uint16Array>()
   readonly #held = new Map<string, string>()
+  #version = 0
 
   constructor (sessionId: string, providerSessionIds: readonly string[]) {
     this.#sessionId = sessionId
@@ -34,6 +35,7 @@ export class Scrubber {
   /** From now on `id` is replaced. */
   add (id: string): void {
     if (id === this.#sessionId || this.#wholes.has(id) || this.#parts.includes(id)) return
+    this.#version++
     if (id.length < MIN_PART_LENGTH) {
       this.#wholes.add(id)
       this.#needles.push(JSON.stringify(id))
@@ -45,6 +47,11 @@ export class Scrubber {
       this.#borders.set(form, bordersOf(form))
     }
     this.#parts.sort((a, b) => b.length - a.length)
+  }
+
+  /** Changes with each id that is added. */
+  get version (): number {
+    return this.#version
   }
 
   /** `text` without native ids. */

@@ -8,11 +8,15 @@ export interface AccumulatedMessage {
   content: string
 }
 
+type OpenMessage = AccumulatedMessage & { bytes: number, ended: boolean }
+
 const WHOLE_OF = { stream_delta: 'text', thinking_delta: 'thinking' } as const
 
 /** What became of the deltas of one run whose whole message has not come yet, in the order in which they began. */
 export class DeltaAccumulator {
-  readonly #open = new Map<string, AccumulatedMessage & { bytes: number, ended: boolean }>()
+  readonly #open = new Map<string, OpenMessage>()
+  /** The one that the newest delta belongs to, while it is open. */
+  #newest: OpenMessage | null = null
 
   /** How many messages are unfinished. */
   get size (): number {
@@ -22,9 +26,14 @@ export class DeltaAccumulator {
   /** Adds a delta; a snapshot holds the whole text so far. Answers how long the message is, in bytes. */
   delta (kind: keyof typeof WHOLE_OF, messageId: string, content: string, snapshot = false): number {
     const whole = WHOLE_OF[kind]
-    const key = `${whole}:${messageId}`
-    let message = this.#open.get(key)
-    if (message === undefined) this.#open.set(key, message = { kind: whole, messageId, content: '', bytes: 0, ended: false })
+    let message = this.#newest
+    // Mostly a message goes on.
+    if (message === null || message.messageId !== messageId || message.kind !== whole) {
+      const key = `${whole}:${messageId}`
+      message = this.#open.get(key) ?? { kind: whole, messageId, content: '', bytes: 0, ended: false }
+      this.#open.set(key, message)
+      this.#newest = message
+    }
     const before = snapshot ? { content: '', bytes: 0 } : message
     message.bytes = before.bytes + Buffer.byteLength(content)
     message.content = before.content + content
@@ -41,6 +50,7 @@ export class DeltaAccumulator {
   /** The message's durable whole has come; what was gathered of it is not needed. */
   whole (kind: 'text' | 'thinking', messageId: string): void {
     this.#open.delete(`${kind}:${messageId}`)
+    this.#newest = null
   }
 
   /** The messages that are unfinished, oldest first. */
@@ -63,8 +73,9 @@ export class DeltaAccumulator {
     return this.#take(() => true)
   }
 
-  #take (wanted: (message: AccumulatedMessage & { ended: boolean }) => boolean): AccumulatedMessage[] {
+  #take (wanted: (message: OpenMessage) => boolean): AccumulatedMessage[] {
     const taken: AccumulatedMessage[] = []
+    this.#newest = null
     for (const [key, message] of this.#open) {
       if (!wanted(message)) continue
       this.#open.delete(key)

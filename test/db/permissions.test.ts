@@ -9,7 +9,7 @@ test('looking for approvals, of which there are mostly none, reads no index but 
   const database = new Database(':memory:')
   t.teardown(() => database.close())
   migrate(database, () => false)
-  const queries = prepareQueries(database)
+  const queries = prepareQueries(database, () => 0)
   const plan = (query: { getQuery: () => { sql: string, params: unknown[] } }): string => {
     const { sql, params } = query.getQuery()
     return database.prepare<unknown[], { detail: string }>(`EXPLAIN QUERY PLAN ${sql}`).all(...params.map(() => null)).map(({ detail }) => detail).join('\n')

@@ -1,0 +1,9 @@
+CREATE TABLE `agent_runs_tail` (
+	`key` integer PRIMARY KEY AUTOINCREMENT NOT NULL,
+	`session_key` integer NOT NULL,
+	`seq` integer NOT NULL,
+	`run_key` integer NOT NULL,
+	`kind` text NOT NULL,
+	`transient` integer NOT NULL,
+	`json` text NOT NULL
+);

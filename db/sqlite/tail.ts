@@ -1,0 +1,106 @@
+/*
+ * The tail: where a running run's newest events are, until there are enough of them for a row of the log. SQLite keeps it
+ * without an index, which would be a page to write for each run and commit (measured: half of what an append costs). So
+ * each connection has the index here, as of the last commit that it has seen.
+ *
+ * It may name rows that are in the log by now: readers pass over them. It never lacks one of the current snapshot.
+ */
+
+/** Where a row of the tail is, and the seq of its last event. */
+export interface TailRow {
+  key: number
+  seq: number
+}
+
+/** A row of the tail as SQLite gives it. */
+export type TailRowHead = [key: number, sessionKey: number, seq: number]
+
+/** The first `count` rows are committed; the array may grow on in a transaction that is not. */
+interface Entry {
+  rows: TailRow[]
+  count: number
+}
+
+/** Rows that are known of beyond twice those of the last look at the whole table; the most of them are in the log by then. */
+const SLACK = 1_000
+
+export class TailIndex {
+  readonly #currentVersion: () => string
+  readonly #headsAfter: (key: number) => TailRowHead[]
+  readonly #sessions = new Map<number, Entry>()
+  #version = ''
+  #isStale = false
+  /** The highest key that was seen; keys are never given again. */
+  #newestKey = 0
+  #size = 0
+  #mostSize = 0
+
+  /** `version` changes with each commit of others; `headsAfter` has the rows behind a key, in order. */
+  constructor (version: () => string, headsAfter: (key: number) => TailRowHead[]) {
+    this.#currentVersion = version
+    this.#headsAfter = headsAfter
+  }
+
+  /** Brings the index up to the snapshot of the transaction that has just begun. */
+  sync (): void {
+    const version = this.#currentVersion()
+    if (version === this.#version) return
+    if (this.#isStale || this.#size > this.#mostSize) this.#clear()
+    const isWhole = this.#newestKey === 0
+    for (const [key, sessionKey, seq] of this.#headsAfter(this.#newestKey)) this.#add(sessionKey, { key, seq })
+    if (isWhole) this.#mostSize = 2 * this.#size + SLACK
+    this.#version = version
+  }
+
+  /** Rows were removed by other means than `committed`: the next `sync` looks at the whole table. */
+  invalidate (): void {
+    this.#version = ''
+    this.#isStale = true
+  }
+
+  /** The highest key that was ever seen. */
+  get newestKey (): number {
+    return this.#newestKey
+  }
+
+  /** The newest seq of a session in the tail; 0 if there is none. */
+  lastSeq (sessionKey: number): number {
+    const entry = this.#sessions.get(sessionKey)
+    return entry === undefined || entry.count === 0 ? 0 : entry.rows[entry.count - 1]!.seq
+  }
+
+  /** A session's rows, in order. */
+  rowsOf (sessionKey: number): TailRow[] {
+    const entry = this.#sessions.get(sessionKey)
+    return entry === undefined ? [] : entry.rows.slice(0, entry.count)
+  }
+
+  /** A transaction was committed in which this process has made `rows` of a session's tail. */
+  committed (sessionKey: number, rows: TailRow[]): void {
+    this.#size += rows.length - (this.#sessions.get(sessionKey)?.count ?? 0)
+    if (rows.length === 0) {
+      this.#sessions.delete(sessionKey)
+      return
+    }
+    this.#newestKey = Math.max(this.#newestKey, rows.at(-1)!.key)
+    this.#sessions.set(sessionKey, { rows, count: rows.length })
+  }
+
+  #add (sessionKey: number, row: TailRow): void {
+    const entry = this.#sessions.get(sessionKey)
+    this.#newestKey = row.key
+    this.#size++
+    if (entry === undefined) {
+      this.#sessions.set(sessionKey, { rows: [row], count: 1 })
+    } else {
+      entry.rows[entry.count++] = row
+    }
+  }
+
+  #clear (): void {
+    this.#isStale = false
+    this.#sessions.clear()
+    this.#newestKey = 0
+    this.#size = 0
+  }
+}
