@@ -3,12 +3,16 @@ import type { Bench } from '../measure/comparison.ts'
 import { append } from './append.ts'
 import { fanOut } from './fan-out.ts'
 import { followed } from './followed.ts'
+import { growth } from './growth.ts'
 import { hanging } from './hanging.ts'
 import { heap } from './heap.ts'
+import { kept } from './kept.ts'
+import { latency } from './latency.ts'
 import { many } from './many.ts'
 import { reconnect } from './reconnect.ts'
 import { replay } from './replay.ts'
 import { shortRuns } from './short-runs.ts'
+import { stalled } from './stalled.ts'
 
 export const BENCHES: Record<string, Bench> = {
   many,
@@ -18,6 +22,10 @@ export const BENCHES: Record<string, Bench> = {
   reconnect,
   'fan-out': fanOut,
   heap,
+  stalled,
+  growth,
+  latency,
+  kept,
   followed,
   hanging
 }

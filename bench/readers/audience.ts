@@ -46,6 +46,20 @@ export class Audience {
     return faults.length === 0 ? null : `${faults.length} of ${this.#readers.length} readers: ${faults[0]}`
   }
 
+  /** Nobody takes anything more, until they go on. Only those who skim can. */
+  pause (): void {
+    for (const reader of this.#readers) (reader as SkimmingReader).pause()
+  }
+
+  goOn (): void {
+    for (const reader of this.#readers) (reader as SkimmingReader).goOn()
+  }
+
+  /** The seq that everybody has. */
+  get least (): number {
+    return Math.min(...this.#readers.map(({ seq }) => seq))
+  }
+
   get size (): number {
     return this.#readers.length
   }
