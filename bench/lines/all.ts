@@ -14,7 +14,7 @@ import { replay } from './replay.ts'
 import { shortRuns } from './short-runs.ts'
 import { stalled } from './stalled.ts'
 
-export const BENCHES: Record<string, Bench> = {
+export const BENCHES = {
   many,
   append,
   'short-runs': shortRuns,
@@ -28,4 +28,10 @@ export const BENCHES: Record<string, Bench> = {
   kept,
   followed,
   hanging
+} satisfies Record<string, Bench>
+
+export type BenchName = keyof typeof BENCHES
+
+export function isBench (name: string): name is BenchName {
+  return Object.hasOwn(BENCHES, name)
 }

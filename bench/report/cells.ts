@@ -4,14 +4,15 @@ import { type Figure, type Goal, isMet, type Spread, type Unit } from '../measur
 /** A figure with three digits or so, and its unit. */
 export function amount (figure: number, unit: Unit): string {
   if (unit === '/s' && figure >= 10_000) return `${Math.round(figure / 1_000)}k/s`
-  const digits = Math.abs(figure) >= 100 ? 0 : Math.abs(figure) >= 10 ? 1 : 2
+  const size = Math.abs(figure)
+  const digits = size >= 100 ? 0 : size >= 10 ? 1 : size >= 0.1 ? 2 : 3
   const text = figure.toFixed(digits)
   return unit === '%' || unit === '/s' || unit === 'x' ? `${text}${unit}` : `${text} ${unit}`
 }
 
 /** The median of some rounds, and the least and the most of them. */
 export function spreadText ({ median, min, max }: Spread, unit: Unit): string {
-  return min === max ? amount(median, unit) : `${amount(median, unit)} (${bare(min, unit)}–${bare(max, unit)})`
+  return min === max ? amount(median, unit) : `${amount(median, unit)} (${alone(min, unit)}–${alone(max, unit)})`
 }
 
 /** Ours by the other's; empty where there is no other. */
@@ -32,6 +33,7 @@ function wanted ({ of, is, than }: Goal, unit: Unit): string {
   return `${is} ${texts.join(', then ')}`
 }
 
-function bare (figure: number, unit: Unit): string {
-  return amount(figure, unit).replace(/ ?[^\d.]*$/, '')
+/** The number without its unit; thousands stay, as they may be of one end alone. */
+function alone (figure: number, unit: Unit): string {
+  return amount(figure, unit).replace(unit, '').trim()
 }

@@ -1,5 +1,5 @@
 /* Where figures come from. */
-import { availableParallelism, cpus, release, totalmem, type } from 'node:os'
+import { availableParallelism, cpus, totalmem, type } from 'node:os'
 
 export interface Machine {
   node: string
@@ -12,7 +12,7 @@ export interface Machine {
 export function thisMachine (): Machine {
   return {
     node: process.version,
-    system: `${type()} ${release()} ${process.arch}`,
+    system: `${type()} ${process.arch}`,
     processor: cpus()[0]?.model.trim() ?? 'unknown',
     cpus: availableParallelism(),
     memoryGb: Math.round(totalmem() / 2 ** 30)

@@ -1,13 +1,16 @@
 /* What `--json` keeps of a run of the benches. */
 import { readFileSync, writeFileSync } from 'node:fs'
-import type { Line, Skipped } from '../measure/comparison.ts'
+import type { Line, Settings, Skipped } from '../measure/comparison.ts'
 import type { Machine } from './machine.ts'
+
+/** How far databases grow if nothing else is asked for. */
+export const DEFAULT_EVENTS = 1_000_000
 
 export interface Results {
   machine: Machine
   /** When it began, ISO 8601. */
   date: string
-  quick: boolean
+  options: Settings
   lines: Array<Line | Skipped>
 }
 
