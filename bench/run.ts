@@ -1,39 +1,36 @@
-/* `npm run bench`: all benches, or those that are named; `--quick` runs small ones. Fails if anything got lost, never for being slow. */
+/*
+ * `npm run bench`: all benches, or those that are named. `--quick` runs small ones, `--events 5000000` lets the databases of `growth`
+ * grow so far, `--json FILE` keeps the figures. Fails if anything got lost, never for being slow.
+ */
 import { parseArgs } from 'node:util'
-import { append } from './append.ts'
-import type { Comparison } from './comparison.ts'
-import { fanOut } from './fan-out.ts'
-import { followed } from './followed.ts'
-import { hanging } from './hanging.ts'
-import { heap } from './heap.ts'
-import { replay } from './replay.ts'
-import { heading, lineOf } from './table.ts'
-
-const BENCHES: Record<string, (quick: boolean, report: (comparison: Comparison) => void) => Promise<void>> = {
-  append,
-  'fan-out': fanOut,
-  replay,
-  heap,
-  followed,
-  hanging
-}
+import { BENCHES, isBench } from './lines/all.ts'
+import { thisMachine } from './report/machine.ts'
+import { DEFAULT_EVENTS, type Results, writeResults } from './report/results.ts'
+import { heading, rowsOf } from './report/table.ts'
 
 const EXIT_USAGE = 2
 
 async function main (): Promise<void> {
-  const { values: { quick }, positionals } = parseArgs({ options: { quick: { type: 'boolean', default: false } }, allowPositionals: true })
-  const unknown = positionals.find((name) => !Object.hasOwn(BENCHES, name))
+  const { values: { quick, json, events }, positionals } = parseArgs({
+    options: { quick: { type: 'boolean', default: false }, json: { type: 'string' }, events: { type: 'string', default: String(DEFAULT_EVENTS) } },
+    allowPositionals: true
+  })
+  const unknown = positionals.find((name) => !isBench(name))
   if (unknown !== undefined) {
     process.stdout.write(`There is no bench "${unknown}", only ${Object.keys(BENCHES).join(', ')}.\n`)
     process.exitCode = EXIT_USAGE
     return
   }
-  process.stdout.write(heading())
-  for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHES)) {
-    await BENCHES[name]!(quick, (comparison) => {
-      process.stdout.write(lineOf(comparison))
-      if (comparison.fault !== null) process.exitCode = 1
+  const results: Results = { machine: thisMachine(), date: new Date().toISOString(), options: { quick, events: Number(events) }, lines: [] }
+  process.stdout.write(heading(results.machine))
+  for (const name of (positionals.length > 0 ? positionals : Object.keys(BENCHES)).filter(isBench)) {
+    await BENCHES[name](results.options, (line) => {
+      process.stdout.write(rowsOf(line))
+      results.lines.push(line)
+      if ('fault' in line && line.fault !== null) process.exitCode = 1
     })
+    // What was measured is kept, though a later bench should fail.
+    if (json !== undefined) writeResults(json, results)
   }
 }
 

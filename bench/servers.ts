@@ -1,29 +1,41 @@
-/* Both servers, ours and the bare one, on a directory of their own. */
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+/* The servers, ours and the bare one, on a directory of their own. */
 import { join } from 'node:path'
+import type { Answers } from './answer.ts'
 import { Child } from './child.ts'
 import type { BareServer } from './processes/bare-server.ts'
 import type { RunsServer } from './processes/runs-server.ts'
+import { inScratch } from './scratch.ts'
+
+/** A process that listens. */
+export interface Server<A extends Answers> {
+  child: Child<A>
+  port: number
+}
 
 export interface Servers {
   /** The database of ours. */
   path: string
-  ours: { child: Child<RunsServer>, port: number }
-  bare: { child: Child<BareServer>, port: number }
+  /** Where more files may lie. */
+  directory: string
+  ours: Server<RunsServer>
+  bare: Server<BareServer>
 }
 
 /** Starts both, for as long as `work` takes. */
 export async function withServers (work: (servers: Servers) => Promise<void>): Promise<void> {
-  const directory = mkdtempSync(join(tmpdir(), 'agent-runs-bench-'))
-  const path = join(directory, 'runs.db')
-  const ours = Child.start<RunsServer>('runs-server', [path])
-  const bare = Child.start<BareServer>('bare-server')
+  await inScratch(async (directory) => {
+    const path = join(directory, 'runs.db')
+    await withServer<RunsServer, void>('runs-server', [path], (ours) => withServer<BareServer, void>('bare-server', [], (bare) => work({ path, directory, ours, bare })))
+  })
+}
+
+/** Starts a server of bench/processes, for as long as `work` takes; answers what that answers. */
+export async function withServer<A extends Answers & { port: () => number }, T> (name: string, args: string[], work: (server: Server<A>) => Promise<T>): Promise<T> {
+  const child = Child.start<A>(name, args)
   try {
-    const [oursPort, barePort] = await Promise.all([ours.ask('port'), bare.ask('port')])
-    await work({ path, ours: { child: ours, port: oursPort }, bare: { child: bare, port: barePort } })
+    const port = await (child as unknown as Child<{ port: () => number }>).ask('port')
+    return await work({ child, port })
   } finally {
-    await Promise.all([ours.stop(), bare.stop()])
-    rmSync(directory, { recursive: true, force: true })
+    await child.stop()
   }
 }

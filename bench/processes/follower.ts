@@ -4,8 +4,8 @@ import { sqliteStore } from '../../db/sqlite/store.ts'
 import agentRuns from '../../index.ts'
 import { echo } from '../../providers/echo/echo.ts'
 import { answer } from '../answer.ts'
-import type { Round } from '../comparison.ts'
-import { cpuUs } from '../usage.ts'
+import type { Work } from '../measure/comparison.ts'
+import { cpuUs } from '../measure/usage.ts'
 
 export type Follower = typeof answers
 
@@ -23,7 +23,7 @@ const answers = {
   },
 
   /** Follows a session until a run of so many events ends there. */
-  async follow (sessionId: string, events: number): Promise<Round> {
+  async follow (sessionId: string, events: number): Promise<Work> {
     const [cpu, start] = [cpuUs(), performance.now()]
     const seqs: number[] = []
     for await (const event of app!.agentRuns.subscribe(sessionId, { after: 'latest' })) {

@@ -1,42 +1,85 @@
 /* Ours: many runs at once, through the registry into SQLite. */
-import SqliteDatabase from 'better-sqlite3'
 import Fastify from 'fastify'
 import { sqliteStore } from '../../db/sqlite/store.ts'
 import agentRuns, { type Provider, type RunRegistry, type Store } from '../../index.ts'
 import { answer } from '../answer.ts'
-import type { Round } from '../comparison.ts'
-import { cpuUs } from '../usage.ts'
+import type { Work } from '../measure/comparison.ts'
+import { cpuUs } from '../measure/usage.ts'
+import { faultInLog, type Portion, readLog, withStore, writeReference } from '../reference/copy.ts'
 import { type Pace, pacedAgent } from './paced-agent.ts'
+import { shortAnswer, SHORT_ANSWER_EVENTS } from './short-answer.ts'
+import { type Transaction, watchAppends } from './watched-appends.ts'
 
-export interface AppendRound extends Round {
-  /** How many events each transaction took. */
-  batches: number[]
+export interface AppendWork extends Work {
+  transactions: Transaction[]
 }
 
 export type RunsAppend = typeof answers
 
 const answers = {
-  /** Runs `runs` agents at that pace at once, into a new database; with `isHanging` beside one more run, whose appends get no answer. */
-  async append (path: string, runs: number, pace: Pace, isHanging = false): Promise<AppendRound> {
+  /**
+   * Runs `runs` agents at that pace at once, into a new database; with `isHanging` beside one more run, whose appends get no answer.
+   * The same events are in the new file `copy` then, in the reference layout and in the same order.
+   */
+  async append (path: string, copy: string | null, runs: number, pace: Pace, isHanging = false): Promise<AppendWork> {
     let begin = (): void => {}
     const begun = new Promise<void>((resolve) => { begin = resolve })
     const store = sqliteStore({ path })
-    const log = watchAppends(store, runs)
+    const watched = watchAppends(store, runs)
     const app = Fastify()
     await app.register(agentRuns, { providers: { agent: pacedAgent(() => begun), one: oneWord }, closeGraceMs: 0, store, routes: false, limits: { runningRuns: runs + 1 } })
-    if (isHanging) await hangWith(app.agentRuns, store)
+    if (isHanging) await hangWith(app.agentRuns, store, runs)
     for (let run = 0; run < runs; run++) await app.agentRuns.startRun({ sessionId: `session-${run}`, provider: 'agent', content: JSON.stringify(pace) })
     const cpu = cpuUs()
     const start = performance.now()
     begin()
-    await log.ended
+    await watched.ended
     const ms = performance.now() - start
     const used = cpuUs() - cpu
     await app.close()
     await store.close()
-    const events = log.batches.reduce((sum, size) => sum + size, 0)
-    return { events, ms, cpuUs: used, batches: log.batches, fault: faultIn(path, runs, pace.events) }
+    // The user's message came before the clock started.
+    const events = runs * (pace.events + 1)
+    return { events, ms, cpuUs: used, transactions: watched.transactions, fault: await checked(path, copy, runs, pace.events + 2, watched.transactions) }
+  },
+
+  /** Takes runs of a few words from their start to their end, so many at a time, each in a session of its own. */
+  async shortRuns (path: string, copy: string, runs: number, atOnce: number): Promise<AppendWork> {
+    const store = sqliteStore({ path })
+    const watched = watchAppends(store, runs)
+    const app = Fastify()
+    await app.register(agentRuns, { providers: { agent: shortAnswer }, store, routes: false })
+    let next = 0
+    const cpu = cpuUs()
+    const start = performance.now()
+    await Promise.all(Array.from({ length: atOnce }, async () => {
+      while (next < runs) {
+        const session = next++
+        const ended = watched.endOf(session)
+        await app.agentRuns.startRun({ sessionId: `session-${session}`, content: 'What is the answer?' })
+        await ended
+      }
+    }))
+    const ms = performance.now() - start
+    const used = cpuUs() - cpu
+    await app.close()
+    await store.close()
+    return { events: runs * SHORT_ANSWER_EVENTS, ms, cpuUs: used, transactions: watched.transactions, fault: await checked(path, copy, runs, SHORT_ANSWER_EVENTS, watched.transactions) }
   }
+}
+
+/** Reads each log, and copies all: what is wrong with them, or null. */
+async function checked (path: string, copy: string | null, runs: number, events: number, transactions: Transaction[]): Promise<string | null> {
+  return withStore(path, async (store) => {
+    const sessionIds = Array.from({ length: runs }, (_, run) => `session-${run}`)
+    const logs = []
+    for (const sessionId of sessionIds) logs.push(await readLog(store, sessionId))
+    const faults = logs.flatMap((log) => faultInLog(log, events) ?? [])
+    if (faults.length > 0) return `${faults.length} of ${runs} logs are not whole: ${faults[0]}`
+    // A run's start stores the user's message.
+    if (copy !== null) writeReference(copy, sessionIds, logs, transactions.flatMap((transaction): Portion[] => 'started' in transaction ? [[transaction.started, 1]] : transaction.appended))
+    return null
+  })
 }
 
 const HANGING = 'a-session-that-hangs'
@@ -48,8 +91,8 @@ const oneWord: Provider = {
   }
 }
 
-/** Starts a run whose appends hang; resolves once one does. */
-async function hangWith (registry: RunRegistry, store: Store): Promise<void> {
+/** Starts a run, in the session of that number, whose appends hang; resolves once one does. */
+async function hangWith (registry: RunRegistry, store: Store, session: number): Promise<void> {
   const append = store.append.bind(store)
   let hangs = (): void => {}
   const hanging = new Promise<void>((resolve) => { hangs = resolve })
@@ -58,42 +101,8 @@ async function hangWith (registry: RunRegistry, store: Store): Promise<void> {
     hangs()
     return new Promise(() => {})
   }
-  await registry.startRun({ sessionId: HANGING, provider: 'one', content: 'go' })
+  await registry.startRun({ sessionId: `${HANGING}-${session}`, provider: 'one', content: 'go' })
   await hanging
-}
-
-/** Counts what goes to the store, and tells when all runs have ended. */
-function watchAppends (store: Store, runs: number): { batches: number[], ended: Promise<void> } {
-  const batches: number[] = []
-  const append = store.append.bind(store)
-  let running = runs
-  const ended = new Promise<void>((resolve) => {
-    store.append = async (groups) => {
-      const outcomes = await append(groups)
-      let events = 0
-      for (const group of groups) {
-        events += group.events.length
-        if (group.ending !== null) running--
-      }
-      batches.push(events)
-      if (running === 0) resolve()
-      return outcomes
-    }
-  })
-  return { batches, ended }
-}
-
-/** What is wrong with a database in which each run should have a message, `events` events and a `complete`; null if nothing is. */
-function faultIn (path: string, runs: number, events: number): string | null {
-  const database = new SqliteDatabase(path, { readonly: true })
-  const whole = database.prepare<[number], number>(`
-    SELECT count(*) FROM (
-      SELECT count(*) AS events, max(seq) AS last, max(json ->> 'seq' <> seq) AS wrong, sum(kind = 'complete') AS ends
-      FROM agent_runs_events GROUP BY session_key
-    ) WHERE events = ? AND last = events AND wrong = 0 AND ends = 1
-  `).pluck().get(events + 2)!
-  database.close()
-  return whole === runs ? null : `${runs - whole} of ${runs} logs are not whole`
 }
 
 answer(answers)

@@ -4,44 +4,64 @@
  */
 import { connect, type Socket } from 'node:net'
 import { Goal, type Reader } from './reader.ts'
+import { STAMP_MARK, stampAge } from './stamp.ts'
 
 const MARK = Buffer.from('\nid: ')
 const LINE_BREAK = 10
 const ZERO = 48
 const NOTHING = Buffer.alloc(0)
 
+export interface Skimming {
+  /** The seq of the last event that it has: what it asks on from. Default 0. */
+  after?: number
+  /** Is told how old each event with a stamp was when it came, in µs. Default: nobody. */
+  ages?: number[] | undefined
+}
+
 export class SkimmingReader implements Reader {
   seq: number
   fault: string | null = null
   readonly #socket: Socket
   readonly #goal = new Goal()
+  readonly #ages: number[] | undefined
   /** The frame that opens a stream has come. */
   #opened = false
   #onOpen: () => void = () => {}
   #rest: Buffer = NOTHING
   #closed = false
 
-  private constructor (socket: Socket, after: number) {
+  private constructor (socket: Socket, { after = 0, ages }: Skimming) {
     this.#socket = socket
+    this.#ages = ages
     this.seq = after
     socket.on('data', (chunk) => this.#take(chunk))
     socket.on('error', (error) => this.#fail(error.message))
     socket.on('close', () => this.#fail('the connection was closed'))
   }
 
-  /** Resolves once the first frame of the stream has come; its id is the cursor, 0. */
-  static open (port: number, path: string): Promise<SkimmingReader> {
+  /** Resolves once the first frame of the stream has come; its id is the cursor. */
+  static open (port: number, path: string, skimming: Skimming = {}): Promise<SkimmingReader> {
     return new Promise((resolve, reject) => {
       const socket = connect(port, '127.0.0.1')
-      const reader = new SkimmingReader(socket, 0)
+      const reader = new SkimmingReader(socket, skimming)
       reader.#onOpen = () => reader.fault === null ? resolve(reader) : reject(new Error(reader.fault))
-      socket.write(`GET ${path} HTTP/1.1\r\nhost: bench\r\n\r\n`)
+      const after = skimming.after === undefined ? '' : `last-event-id: ${skimming.after}\r\n`
+      socket.write(`GET ${path} HTTP/1.1\r\nhost: bench\r\n${after}\r\n`)
     })
   }
 
   reached (seq: number): Promise<void> {
     if (this.seq >= seq || this.fault !== null) return Promise.resolve()
     return this.#goal.set(seq)
+  }
+
+  /** Takes nothing more from the connection, until it is to go on. */
+  pause (): void {
+    this.#socket.pause()
+  }
+
+  goOn (): void {
+    this.#socket.resume()
   }
 
   close (): void {
@@ -57,12 +77,19 @@ export class SkimmingReader implements Reader {
     while (at !== -1) {
       const end = bytes.indexOf(LINE_BREAK, at + MARK.length)
       if (end === -1) break
+      if (this.#ages !== undefined) this.#age(bytes, read, at)
       this.#see(number(bytes, at + MARK.length, end))
       read = end
       at = bytes.indexOf(MARK, end)
     }
-    const kept = at === -1 ? Math.max(read, bytes.length - MARK.length + 1) : at
+    // A stamp stands before the id.
+    const kept = at !== -1 && this.#ages === undefined ? at : this.#ages === undefined ? Math.max(read, bytes.length - MARK.length + 1) : read
     this.#rest = kept === bytes.length ? NOTHING : bytes.subarray(kept)
+  }
+
+  #age (bytes: Buffer, from: number, to: number): void {
+    const at = bytes.indexOf(STAMP_MARK, from)
+    if (at !== -1 && at < to) this.#ages!.push(stampAge(bytes, at + STAMP_MARK.length))
   }
 
   #see (seq: number): void {
@@ -87,6 +114,6 @@ export class SkimmingReader implements Reader {
 
 function number (bytes: Buffer, start: number, end: number): number {
   let value = 0
-  for (let index = start; index < end; index++) value = value * 10 + bytes[index]! - ZERO
+  for (let index = start; index < end && bytes[index]! >= ZERO; index++) value = value * 10 + bytes[index]! - ZERO
   return value
 }
