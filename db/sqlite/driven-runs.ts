@@ -49,7 +49,7 @@ export class DrivenRuns {
       const { outcome } = answers[index]!
       const run = this.#runs.get(runId)
       if (run !== undefined && outcome === 'ok') {
-        tail.committed(run.sessionKey, run.tail.places)
+        tail.committed(run.sessionKey, run.tail.rows)
         this.#garbage.add(run.sealed)
         run.sealed = []
       }

@@ -41,33 +41,24 @@ export function envelopeOf ({ sessionId, runId, provider }: RunIdentity): RunEnv
 /** The rows for consecutive events of one run. An event that is not in that envelope, or that SQL reads, has a row of its own. */
 export function toRows (events: readonly StoredEvent[], envelope: RunEnvelope): EventRow[] {
   const rows: EventRow[] = []
-  for (const event of events) add(rows, rowOf(event, envelope))
+  let last: EventRow | null = null
+  for (const event of events) {
+    const row = toRow(event, envelope)
+    if (last?.kind === '' && row.kind === '' && last.transient === row.transient && last.json.length + row.json.length < MOST_BYTES) {
+      last.seq = row.seq
+      last.json += '\n' + row.json
+    } else {
+      rows.push(last = row)
+    }
+  }
   return rows
 }
 
-/** The same rows, as few as possible. */
-export function merged (rows: readonly EventRow[]): EventRow[] {
-  const all: EventRow[] = []
-  for (const row of rows) add(all, { ...row })
-  return all
-}
-
-function rowOf (event: StoredEvent, envelope: RunEnvelope): EventRow {
+function toRow (event: StoredEvent, envelope: RunEnvelope): EventRow {
   const { seq, kind, json } = event
   const transient = event.transient ? 1 : 0
   const line = isRead(kind) ? null : lineOf(event, envelope)
   return line === null ? { seq, kind, transient, json } : { seq, kind: '', transient, json: line }
-}
-
-/** Adds a row that follows the others, to the last of them if they are alike. */
-function add (rows: EventRow[], row: EventRow): void {
-  const last = rows.at(-1)
-  if (last?.kind === '' && row.kind === '' && last.transient === row.transient && last.json.length + row.json.length < MOST_BYTES) {
-    last.seq = row.seq
-    last.json += '\n' + row.json
-  } else {
-    rows.push(row)
-  }
 }
 
 /** The events of a row. */

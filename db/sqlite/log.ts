@@ -1,7 +1,7 @@
 /* What happens to the log of a session. Each function is inside one transaction of the caller. */
 import type { StoredEvent } from '../../lib/protocol/event.ts'
 import type { AppendGroup, AppendOutcome, EventsPage, HistoryPage, LogPage, PageLimit } from '../../lib/store/store.ts'
-import { type EventRow, isOfApproval, type LogRow, merged, MOST_BYTES, MOST_EVENTS, type RunEnvelope, toEvents, toRows } from './event-rows.ts'
+import { type EventRow, MOST_BYTES, MOST_EVENTS, type RunEnvelope, toEvents, toRows } from './event-rows.ts'
 import { followLog } from './permissions.ts'
 import type { Queries, RunKeys, RunRow, SessionHeadRow, SessionRow } from './queries.ts'
 import { toSessionState } from './rows.ts'
@@ -10,10 +10,9 @@ import type { TailRow } from './tail.ts'
 /** Where a run's events go. */
 export type LogKeys = Pick<RunKeys, 'runKey' | 'sessionKey'>
 
-/** The tail of one run, as the transaction has it. */
+/** The tail of one run, as the transaction has it. What it says is in SQLite alone: kept here, too, it would be most of the memory of a busy process. */
 export interface RunTail {
-  places: TailRow[]
-  rows: EventRow[]
+  rows: TailRow[]
   events: number
   bytes: number
 }
@@ -46,9 +45,8 @@ export function appendGroup (queries: Queries, run: DrivenRun, instanceId: strin
   const { runId, events } = group
   // Only the driver of a running run appends to its session: what it has appended is the end of the log.
   if (events[0]!.seq === run.lastSeq + 1 && queries.isDriven(run.runKey, instanceId)) {
-    const isOfApprovals = events.some(({ kind }) => isOfApproval(kind))
-    append(queries, run, events, isOfApprovals || group.ending !== null)
-    if (isOfApprovals) followLog(queries, run, events)
+    append(queries, run, events)
+    followLog(queries, run, events)
     run.lastSeq = events.at(-1)!.seq
     return 'ok'
   }
@@ -59,45 +57,54 @@ export function appendGroup (queries: Queries, run: DrivenRun, instanceId: strin
   return row.status === 'running' ? 'conflict' : 'stale'
 }
 
-/** With `isRead` all goes into the log, where SQL finds it. */
-function append (queries: Queries, run: DrivenRun, events: StoredEvent[], isRead: boolean): void {
+function append (queries: Queries, run: DrivenRun, events: StoredEvent[]): void {
   const rows = toRows(events, run.envelope)
   let bytes = 0
-  for (const { json } of rows) bytes += json.length
-  if (isRead || events.length >= LARGE_GROUP || bytes >= MOST_BYTES) return seal(queries, run, rows)
-  if (run.tail.events + events.length > MOST_EVENTS || run.tail.bytes + bytes > MOST_BYTES) seal(queries, run, [])
-  const { tail } = run
-  for (const row of rows) {
-    tail.places.push({ key: queries.insertTail(run.sessionKey, run.runKey, row.seq, row.kind, row.transient, row.json), seq: row.seq })
-    tail.rows.push(row)
+  let isOfLines = true
+  for (const { kind, json } of rows) {
+    bytes += json.length
+    isOfLines &&= kind === ''
   }
+  const goesIntoLog = !isOfLines || events.length >= LARGE_GROUP || bytes >= MOST_BYTES
+  if (goesIntoLog || run.tail.events + events.length > MOST_EVENTS || run.tail.bytes + bytes > MOST_BYTES) seal(queries, run)
+  if (goesIntoLog) return insertRows(queries, run, rows)
+  const { tail } = run
+  for (const { seq, transient, json } of rows) tail.rows.push({ key: queries.insertTail(run.sessionKey, run.runKey, seq, transient, json), seq, transient })
   tail.events += events.length
   tail.bytes += bytes
 }
 
-/** Puts a run's tail into the log, and what follows it. */
-function seal (queries: Queries, run: DrivenRun, following: EventRow[]): void {
-  const { places, rows } = run.tail
-  if (rows.length === 0) return insertRows(queries, run, following)
-  insertRows(queries, run, merged([...rows, ...following]))
-  for (const { key } of places) run.sealed.push(key)
+/** Puts a run's tail into the log. */
+function seal (queries: Queries, run: DrivenRun): void {
+  const { rows } = run.tail
+  if (rows.length === 0) return
+  copyIntoLog(queries, run, rows)
+  for (const { key } of rows) run.sealed.push(key)
   // Anew: the index has the array of before for as long as this is not committed.
-  run.tail = { places: [], rows: [], events: 0, bytes: 0 }
+  run.tail = { rows: [], events: 0, bytes: 0 }
+}
+
+function copyIntoLog (queries: Queries, { runKey, sessionKey }: LogKeys, rows: TailRow[]): void {
+  for (let start = 0, end = 0; start < rows.length; start = end) {
+    const { transient } = rows[start]!
+    while (end < rows.length && rows[end]!.transient === transient) end++
+    const some = rows.slice(start, end)
+    queries.copyTail(sessionKey, runKey, some.at(-1)!.seq, transient, JSON.stringify(some.map(({ key }) => key)))
+  }
 }
 
 /** Moves a session's tail into the log, whoever has written it. */
 export function sealTail (queries: Queries, keys: LogKeys): void {
-  const { places, rows } = readTail(queries, keys.sessionKey)
-  insertRows(queries, keys, merged(rows.map(([seq, kind, transient, json]) => ({ seq, kind, transient, json }))))
-  for (const { key } of places) queries.deleteTailRange(key, key)
-  if (places.length > 0) queries.tail.invalidate()
+  const rows = liveTail(queries, keys.sessionKey)
+  copyIntoLog(queries, keys, rows)
+  for (const { key } of rows) queries.deleteTailRange(key, key)
+  if (rows.length > 0) queries.tail.invalidate()
 }
 
-/** The tail of a run that this instance did not append to before. */
+/** The tail of a run that this instance did not append to before. How much it is does not matter: with the next append it goes into the log. */
 export function takeOver (queries: Queries, sessionKey: number): RunTail {
-  const { places, rows } = readTail(queries, sessionKey)
-  const bytes = rows.reduce((sum, row) => sum + row[3].length, 0)
-  return { places, rows: rows.map(([seq, kind, transient, json]) => ({ seq, kind, transient, json })), events: rows.flatMap(toEvents).length, bytes }
+  const rows = liveTail(queries, sessionKey)
+  return { rows, events: rows.length > 0 ? MOST_EVENTS : 0, bytes: 0 }
 }
 
 /** Removes a session's tail; false if there is none. */
@@ -107,19 +114,12 @@ export function deleteTail (queries: Queries, sessionKey: number): boolean {
   return deleted.length > 0
 }
 
-/** A session's tail. */
-function readTail (queries: Queries, sessionKey: number): { places: TailRow[], rows: LogRow[] } {
-  const known = queries.tail.rowsOf(sessionKey)
-  const lastSeq = known.length > 0 ? queries.lastSeqInLog(sessionKey)![0] : 0
-  const places: TailRow[] = []
-  const rows: LogRow[] = []
-  for (const place of known) {
-    const row = place.seq > lastSeq ? queries.tailRow(place.key) : undefined
-    if (row === undefined) continue
-    places.push(place)
-    rows.push(row)
-  }
-  return { places, rows }
+/** The rows of a session's tail that are not in the log. */
+function liveTail (queries: Queries, sessionKey: number): TailRow[] {
+  const rows = queries.tail.rowsOf(sessionKey)
+  if (rows.length === 0) return rows
+  const lastSeq = queries.lastSeqInLog(sessionKey)![0]
+  return rows.filter(({ key, seq }) => seq > lastSeq && queries.tailRow(key) !== undefined)
 }
 
 /**
@@ -195,7 +195,7 @@ export function eventsAfter (queries: Queries, sessionKey: number, after: number
 /** The last durable events up to a seq, newest first. */
 function takeNewest (page: Page, queries: Queries, sessionKey: number, through: number): void {
   const takeAll = (events: StoredEvent[]): boolean => events.reverse().every((event) => event.transient || event.seq > through || page.take(event))
-  if (!takeAll(readTail(queries, sessionKey).rows.flatMap(toEvents))) return
+  if (!takeAll(liveTail(queries, sessionKey).flatMap(({ key }) => toEvents(queries.tailRow(key)!)))) return
   for (const row of queries.durableRowsThrough(sessionKey, sessionKey, through, through)) {
     if (!takeAll(toEvents(row))) return
   }

@@ -96,13 +96,12 @@ export const events = sqliteTable('agent_runs_events', {
   uniqueIndex('agent_runs_events_seq').on(table.sessionKey, table.seq)
 ])
 
-/** The newest events of running runs, in rows like those of the log; without an index, see tail.ts. Keys are never given again. */
+/** The newest events of running runs, in lines like those of the log; without an index, see tail.ts. Keys are never given again. */
 export const tail = sqliteTable('agent_runs_tail', {
   key: integer().primaryKey({ autoIncrement: true }),
   sessionKey: integer('session_key').notNull(),
   seq: integer().notNull(),
   runKey: integer('run_key').notNull(),
-  kind: text().notNull(),
   transient: integer({ mode: 'boolean' }).notNull(),
   json: text().notNull()
 })

@@ -6,14 +6,16 @@
  * It may name rows that are in the log by now: readers pass over them. It never lacks one of the current snapshot.
  */
 
-/** Where a row of the tail is, and the seq of its last event. */
+/** What is known of a row of the tail. */
 export interface TailRow {
   key: number
+  /** Of its last event. */
   seq: number
+  transient: 0 | 1
 }
 
 /** A row of the tail as SQLite gives it. */
-export type TailRowHead = [key: number, sessionKey: number, seq: number]
+export type TailRowHead = [key: number, sessionKey: number, seq: number, transient: 0 | 1]
 
 /** The first `count` rows are committed; the array may grow on in a transaction that is not. */
 interface Entry {
@@ -47,7 +49,7 @@ export class TailIndex {
     if (version === this.#version) return
     if (this.#isStale || this.#size > this.#mostSize) this.#clear()
     const isWhole = this.#newestKey === 0
-    for (const [key, sessionKey, seq] of this.#headsAfter(this.#newestKey)) this.#add(sessionKey, { key, seq })
+    for (const [key, sessionKey, seq, transient] of this.#headsAfter(this.#newestKey)) this.#add(sessionKey, { key, seq, transient })
     if (isWhole) this.#mostSize = 2 * this.#size + SLACK
     this.#version = version
   }

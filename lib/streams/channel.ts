@@ -72,8 +72,9 @@ interface KnownQueue {
 
 export class Channel {
   readonly sessionId: string
-  /** Null until something is published here, and once a run has ended. */
+  /** What was published since not all followers are live: they find it here, and not in the store. Null while all are. */
   #tail: HotTail | null = null
+  #followers = 0
   readonly #live = new Set<Follower>()
   /** Followers of a session that does not exist yet; null if there are none, as nearly always. */
   #waiting: Set<Follower> | null = null
@@ -101,9 +102,6 @@ export class Channel {
       return
     }
     this.#head = last
-    this.#tail ??= new HotTail()
-    this.#tail.push(events)
-    this.#wakeWaiting()
     const chunks = new Map<Format<unknown>, unknown>()
     const shared: SharedEncoding = <Chunk>(format: Format<Chunk>) => {
       if (!chunks.has(format)) chunks.set(format, format.encode(events))
@@ -112,6 +110,11 @@ export class Channel {
     for (const follower of this.#live) {
       if (!follower.deliver(events, shared)) this.#live.delete(follower)
     }
+    if (this.#followers > this.#live.size) {
+      this.#tail ??= new HotTail()
+      this.#tail.push(events)
+    }
+    this.#wakeWaiting()
     // No event follows for now; subscribers that wait for the next run need no hot tail.
     if (events.at(-1)!.kind === 'complete') this.#tail = null
   }
@@ -132,10 +135,16 @@ export class Channel {
     return this.#tail?.after(cursor, limit) ?? null
   }
 
+  /** A follower begins; it has to `leave`. */
+  enter (): void {
+    this.#followers++
+  }
+
   /** Makes a follower live if it has everything; false if it has to catch up first. */
   join (follower: Follower): boolean {
     if (follower.cursor !== this.#head) return false
     this.#live.add(follower)
+    if (this.#live.size === this.#followers) this.#tail = null
     return true
   }
 
@@ -183,8 +192,10 @@ export class Channel {
   }
 
   leave (follower: Follower): void {
+    this.#followers--
     this.#live.delete(follower)
     this.#waiting?.delete(follower)
+    if (this.#live.size === this.#followers) this.#tail = null
   }
 
   #wakeWaiting (): void {

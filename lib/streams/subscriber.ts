@@ -105,6 +105,7 @@ export class Subscriber<Chunk> implements Follower {
 
   /** Writes the first frames, then everything after the cursor. */
   start (): void {
+    this.#channel.enter()
     const first = this.#first
     const gap = this.#gap
     this.#first = null

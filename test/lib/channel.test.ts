@@ -37,6 +37,13 @@ class TestFollower implements Follower {
   }
 }
 
+/** A channel that somebody follows who is not live. */
+function followedChannel (): Channel {
+  const channel = new Channel('s')
+  channel.enter()
+  return channel
+}
+
 test('only a follower that has everything is live; the live get each batch once, in order', (t) => {
   const channel = new Channel('s')
   channel.advance(3)
@@ -118,7 +125,10 @@ test('a batch that a read has shown already changes nothing; one that overlaps s
 test('a follower that is full or has left gets nothing more, and the others do not notice', (t) => {
   const channel = new Channel('s')
   const [full, left, other] = [new TestFollower(0), new TestFollower(0), new TestFollower(0)]
-  for (const follower of [full, left, other]) channel.join(follower)
+  for (const follower of [full, left, other]) {
+    channel.enter()
+    channel.join(follower)
+  }
   full.full = true
   channel.publish(storedEvents(1, 1))
   channel.leave(left)
@@ -147,14 +157,14 @@ test('each turn\'s events are encoded once per format, and the result is shared'
 })
 
 test('with nobody live nothing is encoded, and the tail fills all the same', (t) => {
-  const channel = new Channel('s')
+  const channel = followedChannel()
   channel.publish(storedEvents(1, 3))
   t.strictSame(seqs(channel.recent(0, ALL)), [1, 2, 3])
   t.end()
 })
 
 test('the tail answers pages after a cursor, bounded in rows and bytes, with at least one event', (t) => {
-  const channel = new Channel('s')
+  const channel = followedChannel()
   channel.advance(10)
   t.equal(channel.recent(10, ALL), null, 'nothing published here yet')
   channel.publish(Array.from({ length: 5 }, (_, index) => storedEvent(11 + index, { size: 100 })))
@@ -166,8 +176,31 @@ test('the tail answers pages after a cursor, bounded in rows and bytes, with at 
   t.end()
 })
 
-test('once a run has ended its events are only in the store', (t) => {
+test('while all followers are live there is no tail: nobody would read it', (t) => {
   const channel = new Channel('s')
+  const [one, other] = [new TestFollower(0), new TestFollower(0)]
+  channel.enter()
+  channel.join(one)
+  channel.publish(storedEvents(1, 1))
+  t.equal(channel.recent(0, ALL), null)
+  channel.enter()
+  channel.publish(storedEvents(2, 2))
+  t.strictSame(seqs(channel.recent(1, ALL)), [2])
+  other.cursor = 2
+  channel.join(other)
+  t.equal(channel.recent(1, ALL), null)
+  other.full = true
+  channel.publish(storedEvents(3, 3))
+  channel.publish(storedEvents(4, 4))
+  t.strictSame(seqs(channel.recent(3, ALL)), [4])
+  channel.leave(other)
+  channel.publish(storedEvents(5, 5))
+  t.equal(channel.recent(4, ALL), null)
+  t.end()
+})
+
+test('once a run has ended its events are only in the store', (t) => {
+  const channel = followedChannel()
   channel.publish([storedEvent(1), storedEvent(2, { kind: 'complete' }), storedEvent(3)])
   t.strictSame(seqs(channel.recent(0, ALL)), [1, 2, 3], 'the next one has begun')
   channel.publish([storedEvent(4), storedEvent(5, { kind: 'complete' })])
@@ -178,7 +211,7 @@ test('once a run has ended its events are only in the store', (t) => {
 })
 
 test('the tail is bounded: in events, and in bytes, down to nothing', (t) => {
-  const channel = new Channel('s')
+  const channel = followedChannel()
   channel.publish(storedEvents(1, 500))
   channel.publish(storedEvents(501, 600))
   t.equal(channel.recent(87, ALL), null)

@@ -3,7 +3,6 @@ CREATE TABLE `agent_runs_tail` (
 	`session_key` integer NOT NULL,
 	`seq` integer NOT NULL,
 	`run_key` integer NOT NULL,
-	`kind` text NOT NULL,
 	`transient` integer NOT NULL,
 	`json` text NOT NULL
 );
