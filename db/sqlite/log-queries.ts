@@ -3,6 +3,7 @@ import type { Database, Statement } from 'better-sqlite3'
 import type { LogRow } from './event-rows.ts'
 import { TailIndex, type TailRowHead } from './tail.ts'
 
+// `(SELECT ?)` in comparisons: see `v` in queries.ts.
 const SELECT = `SELECT e.seq, e.kind, e.transient, e.json, r.id, r.provider, s.id FROM agent_runs_events AS e
   INNER JOIN agent_runs_runs AS r ON r.key = e.run_key INNER JOIN agent_runs_sessions AS s ON s.key = e.session_key`
 
@@ -37,28 +38,28 @@ export function prepareLogQueries (connection: Database, othersWrites: () => num
     /** Copies rows, by their keys as JSON, into the log as one. */
     copyTail: changesBy(connection.prepare<[sessionKey: number, runKey: number, seq: number, transient: 0 | 1, keys: string]>(`INSERT INTO agent_runs_events (session_key, run_key, seq, kind, transient, json)
       SELECT ?, ?, ?, '', ?, group_concat(c.json, char(10)) FROM (SELECT t.json FROM json_each(?) AS k INNER JOIN agent_runs_tail AS t ON t.key = k.value ORDER BY k.id) AS c`)),
-    tailRow: getBy(connection.prepare<[key: number], LogRow>(`${SELECT.replace('e.kind', "''").replace('agent_runs_events', 'agent_runs_tail')} WHERE e.key = ?`)),
+    tailRow: getBy(connection.prepare<[key: number], LogRow>(`${SELECT.replace('e.kind', "''").replace('agent_runs_events', 'agent_runs_tail')} WHERE e.key = (SELECT ?)`)),
 
     // The fence of an append: whether the run is running and that instance's. A statement of its own, as an INSERT that selects
     // from the table that it writes to takes 9 µs more.
-    isDriven: getBy(connection.prepare<[runKey: number, instanceId: string], [1]>("SELECT 1 FROM agent_runs_runs WHERE key = ? AND status = 'running' AND instance_id = ?")),
+    isDriven: getBy(connection.prepare<[runKey: number, instanceId: string], [1]>("SELECT 1 FROM agent_runs_runs WHERE key = (SELECT ?) AND status = 'running' AND instance_id = (SELECT ?)")),
     insertEvent: changesBy(connection.prepare<[sessionKey: number, runKey: number, seq: number, kind: string, transient: 0 | 1, json: string]>('INSERT INTO agent_runs_events (session_key, run_key, seq, kind, transient, json) VALUES (?, ?, ?, ?, ?, ?)')),
-    rowsAfter: iterateBy(connection.prepare<[sessionKey: number, after: number], LogRow>(`${SELECT} WHERE e.session_key = ? AND e.seq > ? ORDER BY e.seq`)),
+    rowsAfter: iterateBy(connection.prepare<[sessionKey: number, after: number], LogRow>(`${SELECT} WHERE e.session_key = (SELECT ?) AND e.seq > (SELECT ?) ORDER BY e.seq`)),
     // The row in which that seq is may end behind it.
-    durableRowsThrough: iterateBy(connection.prepare<[sessionKey: number, sameKey: number, through: number, sameSeq: number], LogRow>(`${SELECT} WHERE e.session_key = ? AND e.transient = 0
-      AND e.seq <= coalesce((SELECT min(n.seq) FROM agent_runs_events AS n WHERE n.session_key = ? AND n.seq >= ?), ?) ORDER BY e.seq DESC`)),
+    durableRowsThrough: iterateBy(connection.prepare<[sessionKey: number, sameKey: number, through: number, sameSeq: number], LogRow>(`${SELECT} WHERE e.session_key = (SELECT ?) AND e.transient = 0
+      AND e.seq <= coalesce((SELECT min(n.seq) FROM agent_runs_events AS n WHERE n.session_key = (SELECT ?) AND n.seq >= (SELECT ?)), (SELECT ?)) ORDER BY e.seq DESC`)),
     /** Every row that may hold parts of messages. */
-    messageRowsAfter: iterateBy(connection.prepare<[sessionKey: number, after: number], LogRow>(`${SELECT} WHERE e.session_key = ? AND e.seq > ? AND e.kind IN ('', 'text', 'stream_delta', 'thinking', 'thinking_delta') ORDER BY e.seq`)),
+    messageRowsAfter: iterateBy(connection.prepare<[sessionKey: number, after: number], LogRow>(`${SELECT} WHERE e.session_key = (SELECT ?) AND e.seq > (SELECT ?) AND e.kind IN ('', 'text', 'stream_delta', 'thinking', 'thinking_delta') ORDER BY e.seq`)),
     lastSeqInLog: getBy(connection.prepare<[sessionKey: number], [seq: number]>('SELECT coalesce(max(seq), 0) FROM agent_runs_events WHERE session_key = ?')),
     /** The row of an event that has one of its own. */
-    rowOf: getBy(connection.prepare<[sessionKey: number, seq: number], LogRow>(`${SELECT} WHERE e.session_key = ? AND e.seq = ?`)),
+    rowOf: getBy(connection.prepare<[sessionKey: number, seq: number], LogRow>(`${SELECT} WHERE e.session_key = (SELECT ?) AND e.seq = (SELECT ?)`)),
     /** The row that holds a seq, or the next one, and its key. */
-    rowAt: getBy(connection.prepare<[sessionKey: number, seq: number], [key: number, ...LogRow]>(`${SELECT.replace('SELECT', 'SELECT e.key,')} WHERE e.session_key = ? AND e.seq >= ? ORDER BY e.seq LIMIT 1`)),
+    rowAt: getBy(connection.prepare<[sessionKey: number, seq: number], [key: number, ...LogRow]>(`${SELECT.replace('SELECT', 'SELECT e.key,')} WHERE e.session_key = (SELECT ?) AND e.seq >= (SELECT ?) ORDER BY e.seq LIMIT 1`)),
     /** Where the row of a key is. */
     rowPlace: getBy(connection.prepare<[key: number], [sessionKey: number, seq: number]>('SELECT session_key, seq FROM agent_runs_events WHERE key = ?')),
     newestRow: getBy(connection.prepare<[], [key: number, sessionKey: number, seq: number]>('SELECT key, session_key, seq FROM agent_runs_events ORDER BY key DESC LIMIT 1')),
     deleteRow: changesBy(connection.prepare<[key: number]>('DELETE FROM agent_runs_events WHERE key = ?')),
-    rowSizes: iterateBy(connection.prepare<[sessionKey: number, limit: number], [seq: number, bytes: number]>('SELECT seq, octet_length(json) FROM agent_runs_events WHERE session_key = ? ORDER BY seq LIMIT ?')),
+    rowSizes: iterateBy(connection.prepare<[sessionKey: number, limit: number], [seq: number, bytes: number]>('SELECT seq, octet_length(json) FROM agent_runs_events WHERE session_key = ? ORDER BY seq LIMIT (SELECT ?)')),
     deleteRowsThrough: changesBy(connection.prepare<[sessionKey: number, seq: number]>('DELETE FROM agent_runs_events WHERE session_key = ? AND seq <= ?'))
   }
 }

@@ -53,7 +53,7 @@ test('far behind, any session may have changed', async (t) => {
   const { store, changed } = await open(t)
   const run = await drive(store, 'r')
   await changed()
-  for (const _ of upTo(5_001)) await run.append(status('x'))
+  for (const word of upTo(5_001)) await run.append(status(String(word)))
   t.equal(await changed(), null)
   await store.closeRun('r', ABORTED, { promote: true })
   t.strictSame(await changed(), ['s'])

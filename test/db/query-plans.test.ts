@@ -2,6 +2,8 @@
 import Database from 'better-sqlite3'
 import { test } from 'tap'
 import { newSession, OWNER } from '../../conformance/store/driven-run.ts'
+import { migrate } from '../../db/sqlite/migrate.ts'
+import { prepareQueries } from '../../db/sqlite/queries.ts'
 import { sqliteStore } from '../../db/sqlite/store.ts'
 import type { Store } from '../../index.ts'
 
@@ -39,3 +41,22 @@ for (const [name, { list, index }] of Object.entries(LISTS)) {
     t.notMatch(plan.join('\n'), /SCAN agent_runs_\w+($|\n)/)
   })
 }
+
+test('no statement is planned anew for each value that is bound: none is bare in a comparison or LIMIT', (t) => {
+  const database = new Database(':memory:')
+  t.teardown(() => database.close())
+  migrate(database, () => false)
+  const texts: string[] = []
+  const prepare = database.prepare.bind(database)
+  // As better-sqlite3 has it, but for the text that is written down.
+  database.prepare = ((text: string) => {
+    texts.push(text)
+    return prepare(text)
+  }) as typeof database.prepare
+  prepareQueries(database, () => 0)
+  t.ok(texts.length > 50)
+  // Tables with partial indexes; what an UPDATE sets is no comparison.
+  const planned = texts.filter((text) => /agent_runs_(runs|sessions|permissions|message_keys)\b/.test(text)).map((text) => text.replace(/\bset .*?( where |$)/is, ' where '))
+  t.strictSame(planned.filter((text) => /(=|<|>|\blimit) \?/i.test(text)), [])
+  t.end()
+})
