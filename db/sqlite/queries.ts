@@ -207,7 +207,7 @@ export function prepareQueries (connection: Database, othersWrites: () => number
       status: 'completed', options: null, instanceId: sql`${p('instanceId')}`, completeSeq: sql`${p('completeSeq')}`, completedAt: sql`${p('now')}`, exitCode: sql`${p('exitCode')}`, aborted: sql`${p('aborted')}`, reason: sql`${p('reason')}`
     }).where(eq(runs.key, v('runKey'))).prepare(),
     // Of a session that is deleted: its rows go later, but nothing of them may hold a slot or be driven.
-    endRuns: db.update(runs).set({ status: 'completed', message: null, waiting: null, options: null }).where(and(eq(runs.sessionKey, v('sessionKey')), ne(runs.status, 'completed'))).prepare(),
+    endRuns: db.update(runs).set({ status: 'completed', message: null, waiting: null, options: null }).where(and(eq(runs.sessionKey, v('sessionKey')), sql`${runs.status} <> 'completed'`)).prepare(),
     deleteRuns: db.delete(runs).where(sql`${runs}."key" IN (SELECT r.key FROM ${runs} AS r WHERE r.session_key = ${v('sessionKey')} LIMIT ${v('limit')})`).prepare(),
 
     compactableRuns: db.select({ id: runs.id }).from(runs)
@@ -222,7 +222,7 @@ export function prepareQueries (connection: Database, othersWrites: () => number
     unsettledPermissions: db.select({ id: permissions.id }).from(permissions)
       .where(and(eq(permissions.sessionKey, v('sessionKey')), eq(permissions.runKey, v('runKey')), isUnsettled)).orderBy(asc(permissions.seq)).prepare(),
     answerPermission: db.update(permissions).set({ status: 'answered', decision: sql`${p('decision')}` })
-      .where(and(eq(permissions.id, v('id')), eq(permissions.sessionKey, v('sessionKey')), eq(permissions.status, 'pending'))).prepare(),
+      .where(and(eq(permissions.id, v('id')), eq(permissions.sessionKey, v('sessionKey')), sql`${permissions.status} = 'pending'`)).prepare(),
     settlePermission: db.update(permissions).set({ status: sql`${p('status')}`, outcomeSeq: sql`${p('outcomeSeq')}` })
       .where(and(eq(permissions.id, v('id')), eq(permissions.sessionKey, v('sessionKey')), isUnsettled)).prepare(),
     ownAnswers: db.select({ runId: runs.id, requestId: permissions.id, decision: permissions.decision }).from(permissions).innerJoin(runs, eq(runs.key, permissions.runKey))
