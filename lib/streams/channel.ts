@@ -21,6 +21,15 @@ export interface Format<Chunk> {
 /** The encoding of one batch, made at most once per format. */
 export type SharedEncoding = <Chunk>(format: Format<Chunk>) => Chunk
 
+/** Encodes events when they are first asked for in a format. */
+export function sharedEncoding (events: StoredEvent[]): SharedEncoding {
+  const chunks = new Map<Format<unknown>, unknown>()
+  return <Chunk>(format: Format<Chunk>) => {
+    if (!chunks.has(format)) chunks.set(format, format.encode(events))
+    return chunks.get(format) as Chunk
+  }
+}
+
 /** What a channel needs of a subscriber. */
 export interface Follower {
   readonly cursor: number
@@ -102,11 +111,7 @@ export class Channel {
       return
     }
     this.#head = last
-    const chunks = new Map<Format<unknown>, unknown>()
-    const shared: SharedEncoding = <Chunk>(format: Format<Chunk>) => {
-      if (!chunks.has(format)) chunks.set(format, format.encode(events))
-      return chunks.get(format) as Chunk
-    }
+    const shared = sharedEncoding(events)
     for (const follower of this.#live) {
       if (!follower.deliver(events, shared)) this.#live.delete(follower)
     }

@@ -4,7 +4,7 @@ import { runsError } from '../protocol/errors.ts'
 import { type Event, parseEvent } from '../protocol/event.ts'
 import type { Owner } from '../protocol/session.ts'
 import type { Store } from '../store/store.ts'
-import { PAGE } from './subscriber.ts'
+import { PAGE } from './pages.ts'
 
 /** What is retained after a seq, up to what is there when the reading begins. Rejects with SESSION_NOT_FOUND. */
 export async function * retainedEvents (store: Store, sessionId: string, owner: Owner, after: number): AsyncGenerator<Event> {

@@ -8,18 +8,16 @@ import type { StoredEvent } from '../protocol/event.ts'
 import type { Frame } from '../protocol/frames.ts'
 import type { Owner, SessionState } from '../protocol/session.ts'
 import type { GapFrame, QueueFrame } from '../protocol/words.ts'
-import type { EventsPage, LogPage, PageLimit } from '../store/store.ts'
+import type { EventsPage, LogPage } from '../store/store.ts'
 import { type Channel, type Follower, NOTHING_WAITS, type SharedEncoding } from './channel.ts'
+import { PAGE, type SharedPage } from './pages.ts'
 import { GuardedSink, type Sink } from './sink.ts'
-
-/** What is read and written at once; bounds what one slow client can hold in memory. */
-export const PAGE: PageLimit = { rows: 500, bytes: 256 * 1024 }
 
 export interface SubscriberOptions {
   /** Where the client wants to start; already resolved. */
   cursor: number
   /** The session's state and first page after `cursor`; null while the session does not exist. */
-  first: LogPage | null
+  first: (LogPage & SharedPage) | null
   /** What the client has to be told before the first event. */
   gap: GapFrame | null
   /** Ends after the `complete` of this run; of the first run that is seen, if `runId` is null. */
@@ -35,7 +33,7 @@ export interface SubscriberOptions {
 /** What subscribers ask for and report to; one for all, to keep each small. */
 export interface SubscriberHost {
   /** Reads the next page of a session; null while it does not exist, 'deleted' once it was. */
-  read (sessionId: string, owner: Owner, after: number): Promise<EventsPage | null | 'deleted'>
+  read (sessionId: string, owner: Owner, after: number): Promise<SharedPage | null | 'deleted'>
   /** The session's view; null if it does not exist (any more). */
   getSession (sessionId: string, owner: Owner): Promise<SessionState | null>
   /** Called when a session that was waited for exists and is the client's. */
@@ -55,7 +53,7 @@ export class Subscriber<Chunk> implements Follower {
   readonly #host: SubscriberHost
   readonly #owner: Owner
   /** Let go once they are written: a page may be as large as a stream is long. */
-  #first: LogPage | null
+  #first: SubscriberOptions['first']
   #gap: GapFrame | null
   /** Let go once it has let the client in: it may hold a whole request. */
   #admit: NonNullable<SubscriberOptions['admit']> | null
@@ -179,7 +177,7 @@ export class Subscriber<Chunk> implements Follower {
     this.#close(frame)
   }
 
-  async #catchUp (first: EventsPage | null): Promise<void> {
+  async #catchUp (first: SharedPage | null): Promise<void> {
     try {
       if (first !== null) this.#deliverPage(first)
       while (!this.#isClosed()) {
@@ -253,9 +251,9 @@ export class Subscriber<Chunk> implements Follower {
     return session !== null && await this.#admit(session)
   }
 
-  #deliverPage (page: EventsPage): void {
+  #deliverPage (page: SharedPage): void {
     this.#tellCompacted(page)
-    if (page.events.length > 0) this.deliver(page.events)
+    if (page.events.length > 0) this.deliver(page.events, page.shared)
     // Not taken: it is read again.
     if (this.#cursor < (page.events.at(-1)?.seq ?? 0)) return
     if (!this.#isClosed()) this.#cursor = page.through

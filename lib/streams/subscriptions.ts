@@ -8,12 +8,13 @@ import type { StoredEvent } from '../protocol/event.ts'
 import type { Limits } from '../protocol/limits.ts'
 import type { Owner, SessionState } from '../protocol/session.ts'
 import type { GapFrame } from '../protocol/words.ts'
-import type { EventsPage, LogPage, Store } from '../store/store.ts'
+import type { Store } from '../store/store.ts'
 import type { Channel } from './channel.ts'
 import { Channels } from './channels.ts'
 import { Queues } from './queues.ts'
 import type { Sink } from './sink.ts'
-import { PAGE, Subscriber, type SubscriberHost, type SubscriberOptions } from './subscriber.ts'
+import { Pages, type SharedPage } from './pages.ts'
+import { Subscriber, type SubscriberHost, type SubscriberOptions } from './subscriber.ts'
 
 /** How many sessions are looked up before others get their turn. */
 const REFRESH_AT_ONCE = 200
@@ -40,7 +41,7 @@ export interface Opening {
 /** Where and how a subscription begins, decided on one snapshot. */
 interface Beginning {
   cursor: number
-  first: LogPage | null
+  first: SubscriberOptions['first']
   gap: GapFrame | null
 }
 
@@ -52,6 +53,7 @@ export class Subscriptions {
   readonly #log: Logger
   readonly #channels = new Channels()
   readonly #queues: Queues
+  readonly #pages: Pages
   readonly #open = new Set<Finishable>()
   readonly #streams: Quota
   readonly #waits: Quota
@@ -79,6 +81,7 @@ export class Subscriptions {
     this.#limits = limits
     this.#log = log
     this.#queues = new Queues(store, log, (channel) => this.#channels.of(channel.sessionId) === channel)
+    this.#pages = new Pages(store)
     this.#streams = new Quota(limits.subscribersPerOwner)
     this.#waits = new Quota(limits.waitingSubscribersPerOwner)
   }
@@ -101,6 +104,7 @@ export class Subscriptions {
 
   /** The session was deleted: its subscribers are told, and end. */
   deleted (sessionId: string): void {
+    this.#pages.forget(sessionId)
     for (const subscriber of this.#open) {
       if (subscriber.sessionId === sessionId) subscriber.deleted()
     }
@@ -188,9 +192,9 @@ export class Subscriptions {
     subscriber.finish({ kind: 'stream_closing', sessionId: subscriber.sessionId, retryMs })
   }
 
-  async #read (sessionId: string, owner: Owner, cursor: number): Promise<EventsPage | null | 'deleted'> {
+  async #read (sessionId: string, owner: Owner, cursor: number): Promise<SharedPage | null | 'deleted'> {
     try {
-      return await this.#store.readEvents(sessionId, owner, cursor, PAGE)
+      return await this.#pages.next(sessionId, owner, cursor)
     } catch (error) {
       if (hasCode(error, 'SESSION_DELETED')) return 'deleted'
       throw error
@@ -216,7 +220,7 @@ export class Subscriptions {
 
   async #begin (sessionId: string, owner: Owner, after: Cursor | null): Promise<Beginning> {
     const asked = after === LATEST ? Number.MAX_SAFE_INTEGER : after ?? 0
-    const first = await this.#store.read(sessionId, owner, asked, PAGE)
+    const first = await this.#pages.first(sessionId, owner, asked)
     const { lastSeq, compactedThrough } = first ?? { lastSeq: 0, compactedThrough: 0 }
     const gap = (reason: GapFrame['reason'], from: number, to: number): GapFrame => ({ kind: 'gap', sessionId, reason, from, to })
     if (after === LATEST) return { cursor: lastSeq, first, gap: null }
