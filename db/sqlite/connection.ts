@@ -14,7 +14,7 @@ const BUSY_TIMEOUT_MS = 100
 const BUSY_DELAYS = [10, 25, 50, 100, 200, 400, 800]
 /** Pages of 4 KiB; the default of 1,000 checkpoints so often that a busy log stalls. */
 const WAL_AUTOCHECKPOINT_PAGES = 8_000
-const CACHE_KIB = 64 * 1024
+const CACHE_KIB = 16 * 1024
 /** How often to look for the commits of other instances. */
 const WATCH_INTERVAL_MS = 200
 

@@ -16,6 +16,9 @@ type Fields = Record<string, unknown>
 const DELTA_OF = { text: 'stream_delta', thinking: 'thinking_delta' } as const
 /** Messages that a run streams at once; with one more the oldest is sealed. Real agents have a few, and each is looked at with every durable event. */
 const MAX_OPEN_MESSAGES = 100
+/** Of a delta; snapshots are made by compaction only. */
+const DELTA_FIELDS: ReadonlySet<string> = new Set(['messageId', 'content', 'snapshot', 'fromSeq'])
+const NOTHING: Fields = {}
 const WHOLE_OF = { stream_delta: 'text', thinking_delta: 'thinking' } as const
 
 export class RunWriter {
@@ -71,8 +74,8 @@ export class RunWriter {
   }
 
   #delta (kind: keyof typeof WHOLE_OF, fields: Fields): void {
-    // Snapshots are made by compaction only.
-    const { messageId: named, content: given, snapshot, fromSeq, ...rest } = fields as { messageId?: string, content: string } & Fields
+    const { messageId: named, content: given } = fields as { messageId?: string, content: string }
+    const rest = Object.keys(fields).length <= 2 && named !== undefined ? NOTHING : without(fields, DELTA_FIELDS)
     const messageId = this.#ids.ofDelta(WHOLE_OF[kind], named)
     if (named === undefined) this.#stream(messageId)
     const stream = `${kind}:${messageId}`
@@ -140,7 +143,7 @@ export class RunWriter {
     const content = this.#scrubber.flush(`${kind}:${messageId}`)
     if (content === '') return
     this.#deltas.delta(kind, messageId, content)
-    this.#push(kind, {}, this.#deltaHead({}, messageId) + JSON.stringify(content) + '}')
+    this.#push(kind, NOTHING, this.#deltaHead(NOTHING, messageId) + JSON.stringify(content) + '}')
   }
 
   #writeAccumulated (messages: AccumulatedMessage[]): void {
@@ -161,7 +164,7 @@ export class RunWriter {
    * deltas have the same as the one before.
    */
   #deltaHead (rest: Fields, messageId: string): string {
-    const isPlain = Object.keys(rest).length === 0
+    const isPlain = rest === NOTHING
     const { version } = this.#scrubber
     if (isPlain && messageId === this.#head.messageId && version === this.#head.version) return this.#head.json
     const json = `${this.#scrubber.fields({ ...rest, messageId }).json.slice(0, -1)},"content":`
@@ -203,6 +206,11 @@ function withNote (kind: string, fields: Fields, bytes: number): Fields | null {
   if (kind === 'custom' && !isNoted(data)) return { ...fields, data: note }
   if (kind === 'plan' && Array.isArray(entries) && !isNoted(entries[0])) return { ...fields, entries: [note] }
   return null
+}
+
+function without (fields: Fields, names: ReadonlySet<string>): Fields {
+  const others = Object.entries(fields).filter(([name]) => !names.has(name))
+  return others.length === 0 ? NOTHING : Object.fromEntries(others)
 }
 
 function tooMuch (code: 'EVENT_TOO_LARGE' | 'TOO_MANY_EVENTS' | 'RUN_TOO_LARGE'): ProviderError {

@@ -8,7 +8,17 @@ export interface AccumulatedMessage {
   content: string
 }
 
-type OpenMessage = AccumulatedMessage & { bytes: number, ended: boolean }
+interface OpenMessage {
+  kind: 'text' | 'thinking'
+  messageId: string
+  /** Each of about as many deltas: added one by one they were a string of objects that live as long as the message. */
+  parts: string[]
+  deltas: string[]
+  bytes: number
+  ended: boolean
+}
+
+const DELTAS_A_PART = 8
 
 const WHOLE_OF = { stream_delta: 'text', thinking_delta: 'thinking' } as const
 
@@ -30,13 +40,16 @@ export class DeltaAccumulator {
     // Mostly a message goes on.
     if (message === null || message.messageId !== messageId || message.kind !== whole) {
       const key = `${whole}:${messageId}`
-      message = this.#open.get(key) ?? { kind: whole, messageId, content: '', bytes: 0, ended: false }
+      message = this.#open.get(key) ?? { kind: whole, messageId, parts: [], deltas: [], bytes: 0, ended: false }
       this.#open.set(key, message)
       this.#newest = message
     }
-    const before = snapshot ? { content: '', bytes: 0 } : message
-    message.bytes = before.bytes + Buffer.byteLength(content)
-    message.content = before.content + content
+    if (snapshot) Object.assign(message, { parts: [], deltas: [], bytes: 0 })
+    message.bytes += Buffer.byteLength(content)
+    if (message.deltas.push(content) === DELTAS_A_PART) {
+      message.parts.push(message.deltas.join(''))
+      message.deltas = []
+    }
     return message.bytes
   }
 
@@ -54,7 +67,7 @@ export class DeltaAccumulator {
   }
 
   /** The messages that are unfinished, oldest first. */
-  open (): AccumulatedMessage[] {
+  open (): Array<Omit<AccumulatedMessage, 'content'>> {
     return [...this.#open.values()]
   }
 
@@ -79,7 +92,8 @@ export class DeltaAccumulator {
     for (const [key, message] of this.#open) {
       if (!wanted(message)) continue
       this.#open.delete(key)
-      const { kind, messageId, content } = message
+      const { kind, messageId, parts, deltas } = message
+      const content = parts.join('') + deltas.join('')
       if (content !== '') taken.push({ kind, messageId, content })
     }
     return taken
