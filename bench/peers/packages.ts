@@ -1,7 +1,8 @@
 /* Other packages that do a part of what ours does. They are installed apart, by `npm ci --prefix bench/peers`, or not at all. */
 import { spawnSync } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import type { Report } from '../measure/comparison.ts'
 
@@ -9,7 +10,9 @@ export type PeerName = '@fastify/sse' | 'better-sse' | 'resumable-stream' | '@du
 
 // Seen from here, and from where this is when it was compiled.
 const HOMES = ['./package.json', '../../../bench/peers/package.json'].map((path) => fileURLToPath(new URL(path, import.meta.url)))
-const require = createRequire(HOMES.find((path) => existsSync(path))!)
+const HOME = HOMES.find((path) => existsSync(path))!
+const require = createRequire(HOME)
+const NAMES: readonly PeerName[] = ['@fastify/sse', 'better-sse', 'resumable-stream', '@durable-streams/server']
 
 /** Imports a package that is installed there. */
 export async function importPeer<Module> (name: string): Promise<Module> {
@@ -23,6 +26,14 @@ export function presentPeers<Name extends PeerName> (names: readonly Name[], ben
     if (why !== null) report({ bench, what: 'all', against: name, skipped: why })
     return why === null
   })
+}
+
+/** The versions of those that are installed. */
+export function peerVersions (): Record<string, string> {
+  return Object.fromEntries(NAMES.flatMap((name) => {
+    const path = join(dirname(HOME), 'node_modules', name, 'package.json')
+    return existsSync(path) ? [[name, (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version]] : []
+  }))
 }
 
 function missing (name: PeerName): string | null {

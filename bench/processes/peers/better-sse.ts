@@ -28,7 +28,7 @@ export async function betterSse (): Promise<SsePeer> {
       await once(server, 'listening')
       return (server.address() as AddressInfo).port
     },
-    keep () {
+    async keep () {
       throw new Error('better-sse keeps nothing')
     },
     async broadcast (events, eventsPerTurn) {

@@ -47,7 +47,7 @@ export async function fastifySse (): Promise<SsePeer> {
   })
   return {
     listen: async () => Number(new URL(await app.listen({ port: 0, host: '127.0.0.1' })).port),
-    keep (events) {
+    async keep (events) {
       kept = events
     },
     async broadcast (events, eventsPerTurn) {

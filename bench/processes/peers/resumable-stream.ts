@@ -53,8 +53,9 @@ export async function resumableStream (): Promise<SsePeer> {
       await once(server, 'listening')
       return (server.address() as AddressInfo).port
     },
-    keep (events) {
-      void produce(KEPT).then((controller) => { for (const event of events) controller.enqueue(frameOf(event)) })
+    async keep (events) {
+      const controller = await produce(KEPT)
+      for (const event of events) controller.enqueue(frameOf(event))
     },
     async broadcast (events, eventsPerTurn) {
       for (const [index, event] of events.entries()) {

@@ -10,7 +10,7 @@ export interface SsePeer {
   /** Starts to listen; answers the port. */
   listen (): Promise<number>
   /** Keeps events, for those who read `/replay`. */
-  keep (events: SentEvent[]): void
+  keep (events: SentEvent[]): Promise<void>
   /** Sends events to all who follow `/`, so many a turn of the event loop; resolves when they were handed over. */
   broadcast (events: SentEvent[], eventsPerTurn: number): Promise<void>
 }
