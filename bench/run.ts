@@ -4,6 +4,7 @@
  */
 import { parseArgs } from 'node:util'
 import { BENCHES, isBench } from './lines/all.ts'
+import { peerVersions } from './peers/packages.ts'
 import { thisMachine } from './report/machine.ts'
 import { DEFAULT_EVENTS, type Results, writeResults } from './report/results.ts'
 import { heading, rowsOf } from './report/table.ts'
@@ -21,7 +22,7 @@ async function main (): Promise<void> {
     process.exitCode = EXIT_USAGE
     return
   }
-  const results: Results = { machine: thisMachine(), date: new Date().toISOString(), options: { quick, events: Number(events) }, lines: [] }
+  const results: Results = { machine: thisMachine(), date: new Date().toISOString(), options: { quick, events: Number(events) }, peers: peerVersions(), lines: [] }
   process.stdout.write(heading(results.machine))
   for (const name of (positionals.length > 0 ? positionals : Object.keys(BENCHES)).filter(isBench)) {
     await BENCHES[name](results.options, (line) => {

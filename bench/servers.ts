@@ -2,7 +2,9 @@
 import { join } from 'node:path'
 import type { Answers } from './answer.ts'
 import { Child } from './child.ts'
+import type { PeerName } from './peers/packages.ts'
 import type { BareServer } from './processes/bare-server.ts'
+import type { PeerServer } from './processes/peer-server.ts'
 import type { RunsServer } from './processes/runs-server.ts'
 import { inScratch } from './scratch.ts'
 
@@ -27,6 +29,13 @@ export async function withServers (work: (servers: Servers) => Promise<void>): P
     const path = join(directory, 'runs.db')
     await withServer<RunsServer, void>('runs-server', [path], (ours) => withServer<BareServer, void>('bare-server', [], (bare) => work({ path, directory, ours, bare })))
   })
+}
+
+/** Starts a server of each of these packages, for as long as `work` takes. */
+export async function withPeers<Name extends PeerName> (names: readonly Name[], work: (servers: Array<{ name: Name, peer: Server<PeerServer> }>) => Promise<void>, started: Array<{ name: Name, peer: Server<PeerServer> }> = []): Promise<void> {
+  const name = names[started.length]
+  if (name === undefined) await work(started)
+  else await withServer<PeerServer, void>('peer-server', [name], (peer) => withPeers(names, work, [...started, { name, peer }]))
 }
 
 /** Starts a server of bench/processes, for as long as `work` takes; answers what that answers. */

@@ -3,14 +3,21 @@ import { join } from 'node:path'
 import { Child } from '../child.ts'
 import { type Report, compare, rated, rates, type Settings } from '../measure/comparison.ts'
 import { ratio } from '../measure/figure.ts'
+import { presentPeers } from '../peers/packages.ts'
 import type { BareAppend } from '../processes/bare-append.ts'
+import type { PeerAppend } from '../processes/peer-append.ts'
 import type { AppendWork, RunsAppend } from '../processes/runs-append.ts'
 import { inScratch } from '../scratch.ts'
+
+/** It waits for the disk so often that few of them tell its rate. */
+const PEER_COMMITS = 20
 
 export async function append ({ quick }: Settings, report: Report): Promise<void> {
   const { rounds, runs, events } = quick ? { rounds: 1, runs: 10, events: 50 } : { rounds: 7, runs: 100, events: 500 }
   const ours = Child.start<RunsAppend>('runs-append')
   const bare = Child.start<BareAppend>('bare-append')
+  const peers = presentPeers(['@durable-streams/server'], 'append', report)
+  const peer = peers.length === 0 ? null : Child.start<PeerAppend>('peer-append')
   let files = 0
   try {
     for (const eventsPerTurn of [1, 5]) {
@@ -31,13 +38,14 @@ export async function append ({ quick }: Settings, report: Report): Promise<void
               last = await ours.ask('append', file(), source, runs, { events, eventsPerTurn, deltas: true })
               return rated(last)
             },
-            bare: async () => rated(await bare.ask('append', source, file(), last!.transactions))
+            bare: async () => rated(await bare.ask('append', source, file(), last!.transactions)),
+            ...Object.fromEntries(peers.map((name) => [name, async () => rated(await peer!.ask('append', source, `${file()}-streams`, last!.transactions, PEER_COMMITS))]))
           }
         })
         lines.forEach(report)
       })
     }
   } finally {
-    await Promise.all([ours.stop(), bare.stop()])
+    await Promise.all([ours.stop(), bare.stop(), peer?.stop()])
   }
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Child } from '../child.ts'
 import { compare, type Report, type Round, type Settings } from '../measure/comparison.ts'
 import { type FigureSpec, ratio, value } from '../measure/figure.ts'
+import { presentPeers } from '../peers/packages.ts'
 import type { BareRuns } from '../processes/bare-runs.ts'
 import type { RunsServer } from '../processes/runs-server.ts'
 import type { Rhythm } from '../processes/timed-agent.ts'
@@ -33,6 +34,7 @@ const FIGURES: Record<string, FigureSpec> = {
 }
 
 export async function many ({ quick }: Settings, report: Report): Promise<void> {
+  const peers = presentPeers(['@fastify/sse'], 'many', report)
   for (const crowd of quick ? QUICK : FULL) {
     const { runs, events, perSecond, rounds } = crowd
     const lines = await compare({
@@ -49,13 +51,19 @@ export async function many ({ quick }: Settings, report: Report): Promise<void> 
           await child.ask('createSessions', sessions)
           return listen(crowd, port, sessions.map((session) => `/sessions/${session}/stream`), child, (session, rhythm) => child.ask('startRun', session, 'timed', rhythm))
         })),
-        bare: () => withServer<BareRuns, Round>('bare-runs', [], async ({ child, port }) => {
-          return listen(crowd, port, sessionsOf(crowd).map((session) => `/${session}`), child, (session, rhythm) => child.ask('startRun', session, rhythm))
-        })
+        bare: () => unstored('bare-runs', crowd),
+        ...Object.fromEntries(peers.map((peer) => [peer, () => unstored('peer-runs', crowd)]))
       }
     })
     lines.forEach(report)
   }
+}
+
+/** A round of a server that stores nothing. */
+function unstored (name: string, crowd: Crowd): Promise<Round> {
+  return withServer<BareRuns, Round>(name, [], async ({ child, port }) => {
+    return listen(crowd, port, sessionsOf(crowd).map((session) => `/${session}`), child, (session, rhythm) => child.ask('startRun', session, rhythm))
+  })
 }
 
 function sessionsOf ({ runs }: Crowd): string[] {

@@ -4,16 +4,19 @@ import { join } from 'node:path'
 import type { Child } from '../child.ts'
 import { compare, rates, type Report, type Round, type Settings } from '../measure/comparison.ts'
 import { ratio, value } from '../measure/figure.ts'
+import { presentPeers } from '../peers/packages.ts'
 import type { BareServer } from '../processes/bare-server.ts'
+import type { PeerServer } from '../processes/peer-server.ts'
 import type { RunsServer } from '../processes/runs-server.ts'
 import { withStore } from '../reference/copy.ts'
 import { Audience } from '../readers/audience.ts'
 import { inScratch } from '../scratch.ts'
 import { withServer } from '../servers.ts'
-import { STORED, storeLog } from './stored-log.ts'
+import { STORED, storedEvents, storeLog } from './stored-log.ts'
 
 export async function reconnect ({ quick }: Settings, report: Report): Promise<void> {
   const { rounds, clients, events } = quick ? { rounds: 1, clients: 50, events: 1_000 } : { rounds: 7, clients: 500, events: 5_000 }
+  const peers = presentPeers(['@fastify/sse'], 'reconnect', report)
   await inScratch(async (directory) => {
     const [path, copy] = [join(directory, 'runs.db'), join(directory, 'reference.db')]
     await withServer<RunsServer, void>('runs-server', [path], (server) => storeLog(server, path, copy, events))
@@ -37,7 +40,11 @@ export async function reconnect ({ quick }: Settings, report: Report): Promise<v
         bare: () => withServer<BareServer, Round>('bare-server', [], async ({ child, port }) => {
           await child.ask('useDatabase', copy)
           return comeBack(port, Array(clients).fill(`/replay/${STORED}`), events, child)
-        })
+        }),
+        ...Object.fromEntries(peers.map((name) => [name, () => withServer<PeerServer, Round>('peer-server', [name], async ({ child, port }) => {
+          await child.ask('keep', storedEvents(copy))
+          return comeBack(port, Array(clients).fill('/replay'), events, child)
+        })]))
       }
     })
     lines.forEach(report)
@@ -45,8 +52,8 @@ export async function reconnect ({ quick }: Settings, report: Report): Promise<v
 }
 
 /** Opens all streams at once in the middle of the log, and reads them to its end. */
-async function comeBack (port: number, paths: string[], lastSeq: number, server: Child<RunsServer> | Child<BareServer>): Promise<Round> {
-  // Both servers answer these.
+async function comeBack (port: number, paths: string[], lastSeq: number, server: Child<RunsServer> | Child<BareServer> | Child<PeerServer>): Promise<Round> {
+  // All of them answer these.
   const child = server as Child<BareServer>
   const after = lastSeq / 2
   const events = paths.length * (lastSeq - after)

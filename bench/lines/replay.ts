@@ -2,9 +2,10 @@
 import { join } from 'node:path'
 import { compare, rated, rates, type Report, type Settings, type Work } from '../measure/comparison.ts'
 import { ratio } from '../measure/figure.ts'
+import { presentPeers } from '../peers/packages.ts'
 import { Audience } from '../readers/audience.ts'
-import { withServers } from '../servers.ts'
-import { STORED, storeLog } from './stored-log.ts'
+import { withPeers, withServers } from '../servers.ts'
+import { STORED, storedEvents, storeLog } from './stored-log.ts'
 
 interface Replay {
   events: number
@@ -23,12 +24,14 @@ const QUICK: Replay[][] = [
 ]
 
 export async function replay ({ quick }: Settings, report: Report): Promise<void> {
+  const names = presentPeers(['@fastify/sse', 'resumable-stream'], 'replay', report)
   // Logs of the same length are read from the same servers.
   for (const replays of quick ? QUICK : FULL) {
-    await withServers(async ({ path, directory, ours, bare }) => {
+    await withServers(({ path, directory, ours, bare }) => withPeers(names, async (peers) => {
       const copy = join(directory, 'reference.db')
       await storeLog(ours, path, copy, replays[0]!.events)
       await bare.child.ask('useDatabase', copy)
+      for (const { peer } of peers) await peer.child.ask('keep', storedEvents(copy))
       for (const { events, clients, times } of replays) {
         const side = (port: number, streamPath: string, cpuUs: () => Promise<number>) => async () => rated(await read(port, Array(clients).fill(streamPath), events, times, cpuUs))
         const lines = await compare({
@@ -39,12 +42,13 @@ export async function replay ({ quick }: Settings, report: Report): Promise<void
           complete: `all of ${(events * clients * times).toLocaleString('en')}`,
           sides: {
             ours: side(ours.port, `/sessions/${STORED}/stream`, () => ours.child.ask('cpuUs')),
-            bare: side(bare.port, `/replay/${STORED}`, () => bare.child.ask('cpuUs'))
+            bare: side(bare.port, `/replay/${STORED}`, () => bare.child.ask('cpuUs')),
+            ...Object.fromEntries(peers.map(({ name, peer: { child, port } }) => [name, side(port, '/replay', () => child.ask('cpuUs'))]))
           }
         })
         lines.forEach(report)
       }
-    })
+    }))
   }
 }
 

@@ -1,5 +1,7 @@
 /* A log that is stored, for those who read it: in our database, and in one in the reference layout. */
+import type { SentEvent } from '../processes/peers/sse-peer.ts'
 import { faultInLog, readLog, withStore, writeReference } from '../reference/copy.ts'
+import { allEvents, openReference } from '../reference/layout.ts'
 import { Audience } from '../readers/audience.ts'
 import type { RunsServer } from '../processes/runs-server.ts'
 import type { Server } from '../servers.ts'
@@ -19,4 +21,12 @@ export async function storeLog ({ child, port }: Server<RunsServer>, path: strin
     if (fault !== null) throw new Error(fault)
     writeReference(copy, [STORED], [log])
   })
+}
+
+/** The events of such a copy, for those who keep them in memory. */
+export function storedEvents (copy: string): SentEvent[] {
+  const database = openReference(copy)
+  const events = allEvents(database)
+  database.close()
+  return events.map(({ seq, json }) => ({ seq, json }))
 }

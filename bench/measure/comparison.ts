@@ -57,7 +57,7 @@ export interface Comparing {
   rounds: number
   /** Whether a first round does not count. Default true. */
   warmUp?: boolean
-  /** What each round finds; ratios have their goals against the first other side alone. */
+  /** What each round finds; the goals are told against the first other side alone. */
   figures: Record<string, FigureSpec>
   /** Said of a round without a fault. */
   complete: string
@@ -86,7 +86,7 @@ export async function compare ({ bench, what, rounds, warmUp = true, figures, co
         ours: spread(ours),
         other: other.length === 0 ? null : spread(other),
         ratio: other.length === 0 ? null : spread(ours.map((figure, round) => figure / other[round]!)),
-        goal: goal !== undefined && (goal.of === 'ours' || index === 0) ? goal : null
+        goal: index === 0 ? goal ?? null : null
       }]
     }),
     complete,

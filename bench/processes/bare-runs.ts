@@ -6,10 +6,11 @@ import { STREAM_HEADERS } from '../../transports/sse/event-stream.ts'
 import { answer } from '../answer.ts'
 import { peakMemory, watchMemory } from '../measure/memory.ts'
 import { cpuUs } from '../measure/usage.ts'
-import { type Rhythm, said } from './timed-agent.ts'
+import type { Rhythm } from './timed-agent.ts'
+import { UnstoredRun } from './unstored-run.ts'
 
 const responses = new Map<string, ServerResponse>()
-const runs: Array<(start: number) => Promise<void>> = []
+const runs: UnstoredRun[] = []
 
 const server = createServer((request, response) => {
   response.writeHead(200, STREAM_HEADERS)
@@ -18,30 +19,6 @@ const server = createServer((request, response) => {
 })
 server.listen(0, '127.0.0.1')
 await once(server, 'listening')
-
-/** Tells the reader of a session what its agent says. */
-class Run {
-  readonly #response: ServerResponse
-  readonly #sessionId: string
-  readonly #runId = crypto.randomUUID()
-  #seq = 0
-
-  constructor (sessionId: string) {
-    this.#response = responses.get(sessionId)!
-    this.#sessionId = sessionId
-  }
-
-  async say (start: number, rhythm: Rhythm): Promise<void> {
-    for await (const { kind, ...fields } of said(start, rhythm)) this.write(kind, fields)
-    this.write('complete', { reason: 'finished' })
-  }
-
-  write (kind: string, fields: object): void {
-    const seq = ++this.#seq
-    const event = { kind, sessionId: this.#sessionId, runId: this.#runId, seq, provider: 'timed', timestamp: new Date().toISOString(), ...fields }
-    this.#response.write(`data: ${JSON.stringify(event)}\nid: ${seq}\n\n`)
-  }
-}
 
 export type BareRuns = typeof answers
 
@@ -52,13 +29,12 @@ const answers = {
   peakMemory,
   /** A run for the reader of `/<sessionId>`. */
   startRun (sessionId: string, rhythm: Rhythm): void {
-    const run = new Run(sessionId)
-    run.write('text', { role: 'user', messageId: 'message', content: JSON.stringify(rhythm) })
-    runs.push((start) => run.say(start, rhythm))
+    const response = responses.get(sessionId)!
+    runs.push(new UnstoredRun(sessionId, rhythm, (seq, json) => { response.write(`data: ${json}\nid: ${seq}\n\n`) }))
   },
   begin (): void {
     const start = performance.now()
-    for (const run of runs) void run(start)
+    for (const run of runs) void run.say(start)
   }
 }
 

@@ -27,7 +27,7 @@ const answers = {
     copyFileSync(path, copy)
   },
 
-  /** How long `commits` commits take, in each an event of each of 100 new runs; on a copy of a grown database, whose last `wave` is this. In ms. */
+  /** How long `commits` commits take, in each an event of each of 100 new runs. In ms. */
   async append (path: string, commits: number): Promise<{ events: number, ms: number, fault: string | null }> {
     return withStore(path, async (store) => {
       const runs: DrivenRun[] = []

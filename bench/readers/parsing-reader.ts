@@ -53,8 +53,8 @@ export class ParsingReader implements Reader {
   #see (frame: string): void {
     this.frames.push(frame)
     if (this.frames.length === 1) return this.#onOpen()
-    const { id, json } = /^data: (?<json>.*)\nid: (?<id>\d+)\n\n$/.exec(frame)?.groups ?? {}
-    if (json === undefined) return this.#fail(`a frame is not as it should be: ${frame}`)
+    const { id, json } = partsOf(frame)
+    if (json === undefined || id === undefined) return this.#fail(`a frame is not as it should be: ${frame}`)
     const { seq } = JSON.parse(json) as { seq: number }
     if (seq !== Number(id) || seq !== this.seq + 1) return this.#fail(`the event ${seq} came under ${id} after ${this.seq}`)
     this.seq = seq
@@ -67,4 +67,12 @@ export class ParsingReader implements Reader {
     this.#goal.giveUp()
     if (this.frames.length === 0) this.#onOpen()
   }
+}
+
+/** What stands in the lines of a frame: other packages have other orders of them. Nothing if there are others. */
+export function partsOf (frame: string): { id?: string | undefined, json?: string | undefined } {
+  if (!/^(?:(?:data|id|event):.*\n)+\n$/.test(frame)) return {}
+  const { id } = /^id: ?(?<id>\d+)$/m.exec(frame)?.groups ?? {}
+  const { json } = /^data: ?(?<json>.*)$/m.exec(frame)?.groups ?? {}
+  return { id, json }
 }

@@ -6,9 +6,10 @@ import { connect, type Socket } from 'node:net'
 import { Goal, type Reader } from './reader.ts'
 import { STAMP_MARK, stampAge } from './stamp.ts'
 
-const MARK = Buffer.from('\nid: ')
+const MARK = Buffer.from('\nid:')
 const LINE_BREAK = 10
 const ZERO = 48
+const SPACE = 32
 const NOTHING = Buffer.alloc(0)
 
 export interface Skimming {
@@ -77,19 +78,24 @@ export class SkimmingReader implements Reader {
     while (at !== -1) {
       const end = bytes.indexOf(LINE_BREAK, at + MARK.length)
       if (end === -1) break
-      if (this.#ages !== undefined) this.#age(bytes, read, at)
       this.#see(number(bytes, at + MARK.length, end))
       read = end
       at = bytes.indexOf(MARK, end)
     }
-    // A stamp stands before the id.
-    const kept = at !== -1 && this.#ages === undefined ? at : this.#ages === undefined ? Math.max(read, bytes.length - MARK.length + 1) : read
+    const kept = this.#ages !== undefined ? Math.max(read, this.#age(bytes)) : at !== -1 ? at : Math.max(read, bytes.length - MARK.length + 1)
     this.#rest = kept === bytes.length ? NOTHING : bytes.subarray(kept)
   }
 
-  #age (bytes: Buffer, from: number, to: number): void {
-    const at = bytes.indexOf(STAMP_MARK, from)
-    if (at !== -1 && at < to) this.#ages!.push(stampAge(bytes, at + STAMP_MARK.length))
+  /** Reads the stamps; answers where the last one ends. */
+  #age (bytes: Buffer): number {
+    let read = 0
+    for (;;) {
+      const at = bytes.indexOf(STAMP_MARK, read)
+      const end = at === -1 ? -1 : bytes.indexOf(SPACE, at)
+      if (end === -1) return read
+      this.#ages!.push(stampAge(bytes, at + STAMP_MARK.length))
+      read = end
+    }
   }
 
   #see (seq: number): void {
@@ -114,6 +120,7 @@ export class SkimmingReader implements Reader {
 
 function number (bytes: Buffer, start: number, end: number): number {
   let value = 0
-  for (let index = start; index < end && bytes[index]! >= ZERO; index++) value = value * 10 + bytes[index]! - ZERO
+  // One space belongs to the frame.
+  for (let index = bytes[start] === SPACE ? start + 1 : start; index < end && bytes[index]! >= ZERO; index++) value = value * 10 + bytes[index]! - ZERO
   return value
 }

@@ -1,11 +1,20 @@
 /* What each bench compares, for docs/performance.md. */
 import type { BenchName } from '../lines/all.ts'
+import type { PeerName } from '../peers/packages.ts'
 
 export interface About {
   title: string
   ours: string
   /** What a client could have at the least; null where ours is measured alone. */
   bare: string | null
+}
+
+/** How other packages are used, each as its own pages show it. */
+export const PEERS: Record<PeerName, string> = {
+  '@fastify/sse': 'in Fastify. It stores nothing: what is replayed is an array in memory.',
+  'better-sse': 'on `node:http`, a channel for all who follow. It stores nothing.',
+  'resumable-stream': 'on `node:http`, over a Redis on the same machine that keeps nothing on disk; the CPU is without that of Redis. Where many follow, it gets a tenth of the events.',
+  '@durable-streams/server': 'its store of files, without its HTTP. Each append waits for the disk, which ours does at `durability: \'full\'` alone; few are measured.'
 }
 
 const REFERENCE = 'a layout of its own that never changes: one row an event, found by its session and seq'

@@ -1,7 +1,8 @@
 /* docs/performance.md, out of what `--json` has kept. */
 import { BENCHES, type BenchName } from '../lines/all.ts'
 import type { Line, Skipped } from '../measure/comparison.ts'
-import { ABOUT } from './about.ts'
+import type { PeerName } from '../peers/packages.ts'
+import { ABOUT, PEERS } from './about.ts'
 import { goalText, ratioText, spreadText } from './cells.ts'
 import { DEFAULT_EVENTS, type Results } from './results.ts'
 
@@ -27,7 +28,7 @@ export function documentOf (results: readonly Results[]): string {
     const from = newestFirst.find(({ lines }) => lines.some(({ bench }) => bench === name))
     return from === undefined ? [] : [section(name, from)]
   })
-  return [INTRODUCTION, ...sections].join('\n')
+  return [INTRODUCTION, ...sections, others(newestFirst)].join('\n')
 }
 
 function section (name: BenchName, { machine, date, options, lines }: Results): string {
@@ -41,6 +42,15 @@ function section (name: BenchName, { machine, date, options, lines }: Results): 
     `\`npm run bench -- ${name}${events}\`, ${rounds} ${rounds === 1 ? 'round' : 'rounds'}: ${date.slice(0, 10)}, Node ${machine.node.slice(1)}, ${machine.processor}, ${machine.cpus} CPUs, ${machine.memoryGb} GB, ${machine.system}.`,
     HEAD + ofBench.map(rowsOf).join('')
   ].join('\n\n')
+}
+
+/** What the other packages are, of which versions. */
+function others (results: readonly Results[]): string {
+  const items = (Object.keys(PEERS) as PeerName[]).flatMap((name) => {
+    const version = results.find(({ peers }) => peers[name] !== undefined)?.peers[name]
+    return version === undefined ? [] : `- \`${name}\` ${version}, ${PEERS[name]}\n`
+  })
+  return `## Other packages\n\nThey do a part of what this one does; events are given to them as JSON, so that they need not make it for each reader.\n\n${items.join('')}`
 }
 
 function rowsOf (line: Line | Skipped): string {

@@ -11,6 +11,8 @@ export interface Results {
   /** When it began, ISO 8601. */
   date: string
   options: Settings
+  /** The versions of other packages that are installed. */
+  peers: Record<string, string>
   lines: Array<Line | Skipped>
 }
 

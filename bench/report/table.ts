@@ -3,7 +3,7 @@ import type { Line, Skipped } from '../measure/comparison.ts'
 import { goalText, ratioText, spreadText } from './cells.ts'
 import type { Machine } from './machine.ts'
 
-const WIDTHS = [10, 50, 17, 18, 20, 20, 18, 26, 0]
+const WIDTHS = [10, 50, 23, 18, 22, 22, 19, 27, 0]
 
 /** What stands above the lines. */
 export function heading ({ node, cpus }: Machine): string {

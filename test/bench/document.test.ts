@@ -15,11 +15,13 @@ const line = (bench: string, rates: number[], fault: string | null = null): Line
   complete: 'all of 7',
   fault
 })
-const results = (date: string, lines: Line[]) => ({ machine: thisMachine(), date, options: { quick: false, events: 1_000_000 }, lines })
+const results = (date: string, lines: Line[]) => ({ machine: thisMachine(), date, options: { quick: false, events: 1_000_000 }, peers: { 'better-sse': '0.16.1' }, lines })
 
 test('the page of figures has a section for each bench, with its command, its machine and whether its goals are met', async (t) => {
   const page = documentOf([results('2026-11-28T00:00:00.000Z', Object.keys(BENCHES).map((bench) => line(bench, [90, 80, 100])))])
   for (const bench of Object.keys(BENCHES)) t.match(page, `\`npm run bench -- ${bench}\`, 3 rounds: 2026-11-28, Node ${process.version.slice(1)}, `)
+  t.match(page, '- `better-sse` 0.16.1, ')
+  t.notMatch(page, '- `resumable-stream`')
   t.match(page, '| some runs | bare | rate | 90.0/s (80.0–100) | 100/s | 0.90x (0.80–1.00) | >= 0.85x, then 1.5x |')
 })
 

@@ -1,6 +1,9 @@
-import { test } from 'tap'
+import tap, { test } from 'tap'
 import { BENCHES } from '../../bench/lines/all.ts'
 import { spawnModule } from '../helpers/spawn-script.ts'
+
+// All benches take longer than tests may.
+tap.setTimeout(100_000)
 
 test('each bench comes to its end, and finds that everything has arrived', async (t) => {
   const bench = spawnModule(t, 'bench/run.ts', ['--quick'])
