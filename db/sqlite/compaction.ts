@@ -25,15 +25,20 @@ export interface Transactions {
   write: <T>(work: (queries: Queries) => T) => Promise<T>
 }
 
-/** See `Store.compactRun`. The run's tail must not be in use: see `sealTail`. */
-export async function compactRun (database: Transactions, runId: string, keep: number): Promise<number> {
+/** See `Store.compactRun`. Calls `forget` in the transaction in which a running run's tail goes into the log: what was known of it is wrong then. */
+export async function compactRun (database: Transactions, runId: string, keep: number, forget: () => void = () => {}): Promise<number> {
   const run = await database.read((queries) => queries.run.get({ id: runId }))
   if (run === undefined) return 0
   const { cursor, completeSeq } = run
   const keys = { runKey: run.key, sessionKey: run.sessionKey, envelope: envelopeOf({ sessionId: run.sessionId, runId, provider: run.provider }) }
   const isOver = completeSeq !== null
   // What is rewritten has to be in the log.
-  if (!isOver) await database.write((queries) => sealTail(queries, keys))
+  if (!isOver) {
+    await database.write((queries) => {
+      forget()
+      sealTail(queries, keys)
+    })
+  }
   const survey = new CompactionSurvey()
   for await (const events of slices(database, keys.sessionKey, runId, cursor, Infinity)) events.forEach((event) => survey.add(event))
   // The newest event of a session has to stay: its seq is the next one's measure.

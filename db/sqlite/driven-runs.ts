@@ -19,6 +19,9 @@ export class DrivenRuns {
   readonly #garbage = new TailGarbage()
   /** What was appended by a transaction whose end is not known yet. */
   #unsettled: AppendGroup[] = []
+  /** Counts what was written by others, or by other means than `append`. */
+  #epoch = 0
+  #version = ''
 
   constructor (instanceId: string) {
     this.#instanceId = instanceId
@@ -29,13 +32,17 @@ export class DrivenRuns {
     // What was appended by a transaction that was rolled back did not happen.
     for (const { runId } of this.#unsettled) this.forget(runId)
     this.#unsettled = groups
+    if (queries.tail.version !== this.#version) {
+      this.#version = queries.tail.version
+      this.#epoch++
+    }
     return { answers: groups.map((group) => this.#append(queries, group)), deleted: this.#garbage.deleteSlice(queries.deleteTailRange) }
   }
 
   #append (queries: Queries, group: AppendGroup): AppendAnswer {
     const run = this.#runOf(queries, group.runId)
     if (run === null) return { outcome: 'stale', promotion: null }
-    const answer = appendGroup(queries, run, this.#instanceId, group)
+    const answer = appendGroup(queries, run, this.#instanceId, this.#epoch, group)
     const outcome = answer === 'repeated' ? 'ok' : answer
     if (outcome !== 'ok' || group.ending === null) return { outcome, promotion: null }
     return { outcome, promotion: (answer === 'ok' ? ended : endedAgain)(queries, this.#instanceId, run, group) }
@@ -55,6 +62,11 @@ export class DrivenRuns {
       }
       if (ending !== null || outcome === 'stale') this.forget(runId)
     }
+  }
+
+  /** Something else is written by this instance: any run may be over. */
+  distrust (): void {
+    this.#epoch++
   }
 
   /** The run is over, or driven elsewhere, or its tail was changed by other means. */
@@ -82,7 +94,7 @@ export class DrivenRuns {
     const row = queries.run.get({ id: runId })
     if (row === undefined) return null
     const { key: runKey, sessionKey, sessionId, provider, lastSeq } = row
-    const run = { runKey, sessionKey, sessionId, lastSeq, envelope: envelopeOf({ sessionId, runId, provider }), tail: takeOver(queries, sessionKey), sealed: [] }
+    const run = { runKey, sessionKey, sessionId, lastSeq, envelope: envelopeOf({ sessionId, runId, provider }), drivenAt: -1, tail: takeOver(queries, sessionKey), sealed: [] }
     this.#runs.set(runId, run)
     return run
   }

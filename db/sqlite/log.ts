@@ -22,6 +22,8 @@ export interface DrivenRun extends RunKeys {
   /** The newest seq of the session. */
   lastSeq: number
   envelope: RunEnvelope
+  /** The epoch in which it was found to be running, and this instance's. */
+  drivenAt: number
   tail: RunTail
   /** The keys of rows of the tail that this transaction has put into the log. */
   sealed: number[]
@@ -41,10 +43,11 @@ export function insertRows (queries: Queries, { runKey, sessionKey }: LogKeys, r
 }
 
 /** Appends one group of a run that `instanceId` drives, but for what its ending means to the run. */
-export function appendGroup (queries: Queries, run: DrivenRun, instanceId: string, group: AppendGroup): AppendOutcome | 'repeated' {
+export function appendGroup (queries: Queries, run: DrivenRun, instanceId: string, epoch: number, group: AppendGroup): AppendOutcome | 'repeated' {
   const { runId, events } = group
   // Only the driver of a running run appends to its session: what it has appended is the end of the log.
-  if (events[0]!.seq === run.lastSeq + 1 && queries.isDriven(run.runKey, instanceId)) {
+  if (events[0]!.seq === run.lastSeq + 1 && isDriven(queries, run, instanceId, epoch)) {
+    run.drivenAt = epoch
     append(queries, run, events)
     followLog(queries, run, events)
     run.lastSeq = events.at(-1)!.seq
@@ -55,6 +58,11 @@ export function appendGroup (queries: Queries, run: DrivenRun, instanceId: strin
   run.lastSeq = row.lastSeq
   if (isStored(row, group)) return 'repeated'
   return row.status === 'running' ? 'conflict' : 'stale'
+}
+
+/** The fence: whether the run is running and that instance's. Looked up once an epoch, in which nothing else was written. */
+function isDriven (queries: Queries, run: DrivenRun, instanceId: string, epoch: number): boolean {
+  return run.drivenAt === epoch || queries.isDriven(run.runKey, instanceId) !== undefined
 }
 
 function append (queries: Queries, run: DrivenRun, events: StoredEvent[]): void {

@@ -183,7 +183,7 @@ class SqliteStore implements Store {
   }
 
   async append (groups: AppendGroup[]): Promise<AppendAnswer[]> {
-    const { answers } = await this.#write((queries) => this.#driven.append(queries, groups), (queries, appended) => this.#driven.appended(queries, groups, appended))
+    const { answers } = await this.#use().write((queries) => this.#driven.append(queries, groups), (queries, appended) => this.#driven.appended(queries, groups, appended))
     return answers
   }
 
@@ -251,12 +251,7 @@ class SqliteStore implements Store {
 
   async compactRun (runId: string, keep: number): Promise<number> {
     this.#purge.removed()
-    const write = <T>(work: (queries: Queries) => T): Promise<T> => this.#write((queries) => {
-      // Its tail goes into the log.
-      this.#driven.forget(runId)
-      return work(queries)
-    })
-    return compactRun({ read: (work) => this.#read(work), write }, runId, keep)
+    return compactRun({ read: (work) => this.#read(work), write: (work) => this.#write(work) }, runId, keep, () => this.#driven.forget(runId))
   }
 
   async listCompactableRuns (completedBefore: number, limit: number): Promise<string[]> {
@@ -287,12 +282,18 @@ class SqliteStore implements Store {
   }
 
   async #write<T> (work: (queries: Queries) => T, committed?: (queries: Queries, answer: T) => void): Promise<T> {
-    if (this.#connection === null) throw runsError('STORE_UNAVAILABLE', [], { cause: new Error('the store is not open') })
-    return this.#connection.write(work, committed)
+    return this.#use().write((queries) => {
+      this.#driven.distrust()
+      return work(queries)
+    }, committed)
   }
 
   async #read<T> (work: (queries: Queries) => T): Promise<T> {
+    return this.#use().read(work)
+  }
+
+  #use (): Connection {
     if (this.#connection === null) throw runsError('STORE_UNAVAILABLE', [], { cause: new Error('the store is not open') })
-    return this.#connection.read(work)
+    return this.#connection
   }
 }

@@ -60,6 +60,11 @@ export class TailIndex {
     this.#isStale = true
   }
 
+  /** Of the snapshot; changes with each commit of others. */
+  get version (): string {
+    return this.#version
+  }
+
   /** The highest key that was ever seen. */
   get newestKey (): number {
     return this.#newestKey

@@ -6,6 +6,8 @@ type Whole = 'text' | 'thinking'
 export class MessageIds {
   /** The message that is being streamed without a name: there is one at a time. */
   #current: { whole: Whole, messageId: string, ended: boolean, sealed: boolean } | null = null
+  /** The message of the newest delta that had a name; null once it, or another, may be over. */
+  #newest: { whole: Whole, named: string, messageId: string } | null = null
   /** The last such message of each kind, whose whole the provider may still bring. */
   readonly #last = new Map<Whole, string>()
   /** Messages that have ended, or whose durable whole is in the log. */
@@ -22,6 +24,14 @@ export class MessageIds {
   /** Of a delta. A message that is over goes on as a new one: a whole of its late words would replace all of it. */
   ofDelta (whole: Whole, named: string | undefined): string {
     if (named === undefined) return this.#unnamed(whole)
+    // Mostly a message goes on.
+    if (named === this.#newest?.named && whole === this.#newest.whole) return this.#newest.messageId
+    const messageId = this.#ofNamed(whole, named)
+    this.#newest = { whole, named, messageId }
+    return messageId
+  }
+
+  #ofNamed (whole: Whole, named: string): string {
     const key = `${whole}:${named}`
     const messageId = this.#goesOn.get(key) ?? named
     if (!this.#over.has(`${whole}:${messageId}`)) return messageId
@@ -59,6 +69,7 @@ export class MessageIds {
 
   /** So many characters of a message have become a whole of their own; what follows is its next part. */
   seal (whole: Whole, messageId: string, length: number): void {
+    this.#newest = null
     const key = `${whole}:${messageId}`
     this.#sealed.set(key, (this.#before.get(key) ?? 0) + length)
     if (this.#current?.messageId === messageId) Object.assign(this.#current, { ended: true, sealed: true })
@@ -67,6 +78,7 @@ export class MessageIds {
 
   /** Nothing more can be added to the message: it has ended, or its durable whole is in the log. */
   over (whole: Whole, messageId: string): void {
+    this.#newest = null
     if (this.#last.get(whole) === messageId) this.#last.delete(whole)
     if (this.#current?.messageId === messageId) this.#current.ended = true
     else this.#over.add(`${whole}:${messageId}`)
