@@ -70,6 +70,9 @@ declare module 'fastify' {
   }
 }
 
+/** Not made for each request: it would keep that for as long as a stream is open. */
+const never = (): boolean => false
+
 /** The actions that mean something before their session exists. */
 const BEFORE_THE_SESSION: ReadonlySet<RunsAction> = new Set(['read', 'send'])
 
@@ -82,7 +85,7 @@ export function guardRoutes (scope: FastifyInstance, { identify, identifyIn, aut
   scope.addHook('onRequest', async (request) => {
     request.agentRuns = {
       owner: ANONYMOUS,
-      hasEnded: () => false,
+      hasEnded: never,
       admit: null,
       authorize: async (action, sessionId) => authorize === null ? null : authorizeSession(request, authorize, action, sessionId),
       authorizeAdoption: async () => {

@@ -6,13 +6,14 @@ const LONGEST = 20
 
 /** Counts the turns of the event loop in which somebody asks. */
 let turns = 0
-let isCounted = false
+/** What counts the current one; fake timers, which replace it, drop what they had. */
+let counter: typeof setImmediate | null = null
 
 function currentTurn (): number {
-  if (!isCounted) {
-    isCounted = true
+  if (counter !== setImmediate) {
+    counter = setImmediate
     setImmediate(() => {
-      isCounted = false
+      counter = null
       turns++
     })
   }

@@ -2,6 +2,7 @@
 import { setMaxListeners } from 'node:events'
 import { atMost } from '../common/at-most.ts'
 import type { Logger } from '../common/logger.ts'
+import { RecentIds } from '../common/recent-ids.ts'
 import { runsError } from '../protocol/errors.ts'
 import { type CompleteEvent, type EventOf, parseEvent, type StoredEvent } from '../protocol/event.ts'
 import type { Limits } from '../protocol/limits.ts'
@@ -43,6 +44,8 @@ export class RunPool {
   readonly #committer: Committer
   readonly #runs = new Map<string, Run>()
   /** Of `#runs`, and of runs that are being started. */
+  /** Of runs that were driven here: another answer of the store may bring their claim again, later than their end. */
+  readonly #over = new RecentIds(10_000)
   readonly #slots: Slots
   readonly lastResort: LastResort
   readonly #contexts: Contexts
@@ -116,7 +119,7 @@ export class RunPool {
   applyPromotion ({ sessionId, events, claimed }: Promotion): void {
     this.#applied(sessionId, events)
     if (events.length > 0) this.#options.subscriptions.queueChanged(sessionId, 'moved')
-    if (claimed !== null && !this.#runs.has(claimed.run.runId)) this.#drive(claimed)
+    if (claimed !== null && !this.#runs.has(claimed.run.runId) && !this.#over.has(claimed.run.runId)) this.#drive(claimed)
   }
 
   /** The one way from a commit of this process to everybody in it: streams, retention, and the runs that it ended. */
@@ -289,6 +292,7 @@ export class RunPool {
 
   #gone (runId: string): void {
     this.#runs.delete(runId)
+    this.#over.add(runId)
     this.#slots.giveBack(runId)
     this.#options.retention.forget(runId)
     if (this.#wanted && !this.#closing) void this.drain()

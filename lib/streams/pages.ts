@@ -16,7 +16,7 @@ const MOST_BYTES = 16 * 1024 * 1024
 const MOST_PAGES = 128
 /** A smaller page is read as fast as it is found. */
 const LEAST_EVENTS = 100
-/** How long after the last use of any page all of them are kept, in ms. */
+/** Pages are let go once none was used for this long, or up to twice as long, in ms. */
 const KEPT_MS = 10_000
 
 /** A page whose encodings others may share. */
@@ -41,7 +41,9 @@ export class Pages {
   /** By session and seq; the one that was used last is the last. */
   readonly #kept = new Map<string, KeptPage>()
   #bytes = 0
-  #timer: NodeJS.Timeout | null = null
+  #timer: NodeJS.Timeout | undefined
+  /** Whether any page was used since the last look. */
+  #isUsed = false
 
   constructor (store: Store) {
     this.#store = store
@@ -71,7 +73,15 @@ export class Pages {
     return page && { ...page, shared: this.#keep(sessionId, after, page) }
   }
 
-  /** Nothing of the session is kept. */
+  /** Keeps nothing. */
+  close (): void {
+    this.#kept.clear()
+    this.#bytes = 0
+    clearInterval(this.#timer)
+    this.#timer = undefined
+  }
+
+  /** Keeps nothing of the session. */
   forget (sessionId: string): void {
     for (const key of this.#kept.keys()) {
       if (key.startsWith(keyOf(sessionId, ''))) this.#drop(key)
@@ -82,7 +92,7 @@ export class Pages {
     const key = keyOf(sessionId, page.after)
     this.#kept.delete(key)
     this.#kept.set(key, page)
-    this.#timer?.refresh()
+    this.#isUsed = true
     const { events, through, shared } = page
     return { events, through: isFull(page) ? through : lastSeq, lastSeq, compactedThrough, shared }
   }
@@ -101,8 +111,8 @@ export class Pages {
       if (this.#bytes <= MOST_BYTES && this.#kept.size <= MOST_PAGES) break
       this.#drop(oldest)
     }
-    this.#timer ??= setTimeout(() => this.#clear(), KEPT_MS).unref()
-    this.#timer.refresh()
+    this.#isUsed = true
+    this.#timer ??= setInterval(() => this.#clearUnused(), KEPT_MS).unref()
     return shared
   }
 
@@ -111,10 +121,9 @@ export class Pages {
     this.#kept.delete(key)
   }
 
-  #clear (): void {
-    this.#kept.clear()
-    this.#bytes = 0
-    this.#timer = null
+  #clearUnused (): void {
+    if (!this.#isUsed) this.close()
+    this.#isUsed = false
   }
 }
 

@@ -185,6 +185,7 @@ export class Subscriptions {
   finish (retryMs: () => number): void {
     this.#retryMs = retryMs
     this.#queues.close()
+    this.#pages.close()
     for (const subscriber of this.#open) this.#finish(subscriber, retryMs())
   }
 

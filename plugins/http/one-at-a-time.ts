@@ -2,7 +2,7 @@
  * Requests that come behind one another on a connection, before the first is answered. Node reads many of them at once, and the
  * answers that nobody reads would pile up: each is served when the one before is through.
  */
-import type { IncomingMessage } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 
@@ -11,13 +11,25 @@ const MOST_WAITING = 100
 
 interface Connection {
   waiting: number
-  /** Resolves when the latest request is through. */
-  through: Promise<void>
+  /** The answer to the latest request. */
+  latest: ServerResponse
 }
 
 const connections = new WeakMap<Socket, Connection>()
 /** The requests that had their turn: routes of ours may stand in an app that does the same. */
 const served = new WeakSet<IncomingMessage>()
+
+const through = new WeakSet<ServerResponse>()
+
+/** A listener of all answers: one of each would keep request and reply as long as a stream. */
+function count (this: ServerResponse): void {
+  through.add(this)
+  connections.get(this.req.socket)!.waiting--
+}
+
+async function closed (response: ServerResponse): Promise<void> {
+  if (!through.has(response)) await new Promise<void>((resolve) => { response.once('close', resolve) })
+}
 
 /** Adds the hook to a scope, ahead of all others. */
 export function serveOneAtATime (scope: FastifyInstance): void {
@@ -27,12 +39,12 @@ export function serveOneAtATime (scope: FastifyInstance): void {
     served.add(raw)
     const { socket } = raw
     const before = connections.get(socket)
-    const own: Connection = { waiting: (before?.waiting ?? 0) + 1, through: new Promise((resolve) => { reply.raw.once('close', resolve) }) }
+    const own: Connection = { waiting: (before?.waiting ?? 0) + 1, latest: reply.raw }
     connections.set(socket, own)
-    void own.through.then(() => { connections.get(socket)!.waiting-- })
+    reply.raw.once('close', count)
     if (before === undefined || before.waiting === 0) return
     if (own.waiting > MOST_WAITING) socket.destroy()
-    else await before.through
+    else await closed(before.latest)
     // Nobody is there for the answer.
     if (socket.destroyed) reply.hijack()
   })

@@ -70,6 +70,7 @@ test('what is kept for one stalled socket is a page, not a page of each session 
     runs.push(await agent.next())
   }
   await say(runs, 20)
+  for (const id of ids) while ((await app.agentRuns.getSession(id))!.lastSeq < 21) await nextTurn()
 
   // Half of them live when it stalls, half with all of their logs to come.
   const [live, logs] = [ids.slice(0, 50), ids.slice(50)]

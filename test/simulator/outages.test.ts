@@ -14,6 +14,6 @@ for (const seconds of [20, 60]) {
       if (trace.some((line) => /append (hangs|fails)/.test(line))) hit++
       t.strictSame(violations, [], `seed ${seed}`)
     }
-    t.ok(hit > SCHEDULES / 4, 'runs have met it')
+    t.ok(hit > SCHEDULES / 6, `runs have met it: ${hit}`)
   })
 }
