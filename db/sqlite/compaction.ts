@@ -8,9 +8,9 @@ import type { StoredEvent } from '../../lib/protocol/event.ts'
 import { type CompactionPlanner, CompactionSurvey } from '../../lib/store/compaction.ts'
 import type { PageLimit } from '../../lib/store/store.ts'
 import { envelopeOf, type RunEnvelope, toEvents, toRows } from './event-rows.ts'
-import { eventsAfter, insertRows, type LogKeys, sealTail } from './log.ts'
+import { eventsAfter, insertRows, type LogKeys } from './log.ts'
 import { takePage } from './page.ts'
-import type { Queries } from './queries.ts'
+import type { Queries, RunRow } from './queries.ts'
 
 /** What one transaction reads, writes or removes. */
 const SLICE: PageLimit = { rows: 500, bytes: 256 * 1024 }
@@ -25,26 +25,25 @@ export interface Transactions {
   write: <T>(work: (queries: Queries) => T) => Promise<T>
 }
 
-/** See `Store.compactRun`. Calls `forget` in the transaction in which a running run's tail goes into the log: what was known of it is wrong then. */
-export async function compactRun (database: Transactions, runId: string, keep: number, forget: () => void = () => {}): Promise<number> {
+/** See `Store.compactRun`. What is rewritten has to be in the log: `seal` puts a running run's tail there. */
+export async function compactRun (database: Transactions, runId: string, keep: number, seal: (queries: Queries, run: RunRow) => void = () => {}): Promise<number> {
   const run = await database.read((queries) => queries.run.get({ id: runId }))
   if (run === undefined) return 0
   const { cursor, completeSeq } = run
   const keys = { runKey: run.key, sessionKey: run.sessionKey, envelope: envelopeOf({ sessionId: run.sessionId, runId, provider: run.provider }) }
   const isOver = completeSeq !== null
-  // What is rewritten has to be in the log.
-  if (!isOver) {
-    await database.write((queries) => {
-      forget()
-      sealTail(queries, keys)
-    })
-  }
+  const through = await database.write((queries) => {
+    const now = queries.run.get({ id: runId })
+    if (now?.status === 'running') seal(queries, now)
+    return queries.lastSeqInLog(keys.sessionKey)![0]
+  })
   const survey = new CompactionSurvey()
-  for await (const events of slices(database, keys.sessionKey, runId, cursor, Infinity)) events.forEach((event) => survey.add(event))
+  for await (const events of slices(database, keys.sessionKey, runId, cursor, through)) events.forEach((event) => survey.add(event))
   // The newest event of a session has to stay: its seq is the next one's measure.
   const planner = survey.planner(isOver ? keep : Math.max(1, keep))
   const removed = planner === null ? 0 : await carryOut(database, keys, planner, slices(database, keys.sessionKey, runId, cursor, survey.lastSeq))
   if (isOver && keep === 0) await database.write((queries) => queries.setCompacted.run(keys))
+  if (removed > 0) await database.write((queries) => queries.deleteTailThrough(keys.sessionKey, through))
   return survey.transient - removed
 }
 

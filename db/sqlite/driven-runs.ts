@@ -1,8 +1,8 @@
 /* What one instance appends to the runs that it drives; it remembers where they are. */
 import type { AppendAnswer, AppendGroup } from '../../lib/store/store.ts'
 import { envelopeOf } from './event-rows.ts'
-import { appendGroup, type DrivenRun, takeOver } from './log.ts'
-import type { Queries } from './queries.ts'
+import { appendGroup, type DrivenRun, sealTail, takeOver } from './log.ts'
+import type { Queries, RunRow } from './queries.ts'
 import { ended, endedAgain } from './runs.ts'
 import { TailGarbage } from './tail-garbage.ts'
 
@@ -45,6 +45,8 @@ export class DrivenRuns {
     const answer = appendGroup(queries, run, this.#instanceId, this.#epoch, group)
     const outcome = answer === 'repeated' ? 'ok' : answer
     if (outcome !== 'ok' || group.ending === null) return { outcome, promotion: null }
+    // Whatever comes behind its end meets the fence.
+    run.drivenAt = -1
     return { outcome, promotion: (answer === 'ok' ? ended : endedAgain)(queries, this.#instanceId, run, group) }
   }
 
@@ -55,10 +57,11 @@ export class DrivenRuns {
     for (const [index, { runId, ending }] of groups.entries()) {
       const { outcome } = answers[index]!
       const run = this.#runs.get(runId)
-      if (run !== undefined && outcome === 'ok') {
+      if (run?.hasChanged === true) {
         tail.committed(run.sessionKey, run.tail.rows)
         this.#garbage.add(run.sealed)
         run.sealed = []
+        run.hasChanged = false
       }
       if (ending !== null || outcome === 'stale') this.forget(runId)
     }
@@ -67,6 +70,19 @@ export class DrivenRuns {
   /** Something else is written by this instance: any run may be over. */
   distrust (): void {
     this.#epoch++
+  }
+
+  /** Puts a running run's tail into the log, whoever drives it. */
+  seal (queries: Queries, run: RunRow): void {
+    this.forget(run.id)
+    sealTail(queries, { runKey: run.key, sessionKey: run.sessionKey })
+  }
+
+  /** Says that this instance is alive, and forgets runs that were ended from outside. */
+  renewLease (queries: Queries): void {
+    queries.renewLease.run({ instanceId: this.#instanceId })
+    const running = new Set(queries.ownRuns.all({ instanceId: this.#instanceId }).map(({ runId }) => runId))
+    for (const runId of this.#runs.keys()) if (!running.has(runId)) this.forget(runId)
   }
 
   /** The run is over, or driven elsewhere, or its tail was changed by other means. */
@@ -94,7 +110,7 @@ export class DrivenRuns {
     const row = queries.run.get({ id: runId })
     if (row === undefined) return null
     const { key: runKey, sessionKey, sessionId, provider, lastSeq } = row
-    const run = { runKey, sessionKey, sessionId, lastSeq, envelope: envelopeOf({ sessionId, runId, provider }), drivenAt: -1, tail: takeOver(queries, sessionKey), sealed: [] }
+    const run = { runKey, sessionKey, sessionId, lastSeq, envelope: envelopeOf({ sessionId, runId, provider }), drivenAt: -1, tail: takeOver(queries, row), sealed: [], hasChanged: false }
     this.#runs.set(runId, run)
     return run
   }

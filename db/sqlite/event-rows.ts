@@ -95,5 +95,5 @@ function lineOf ({ seq, kind, json }: StoredEvent, { identity, origin }: RunEnve
   const originAt = identityAt + identity.length + seqText.length
   const isInEnvelope = json.startsWith(START) && json.startsWith(kind, START.length) && json.startsWith(identity, identityAt) &&
     json.startsWith(seqText, identityAt + identity.length) && json.startsWith(origin, originAt)
-  return isInEnvelope && !kind.includes(END) ? kind + END + seqText + END + json.slice(originAt + origin.length) : null
+  return isInEnvelope && !kind.includes(END) && !json.includes('\n') ? kind + END + seqText + END + json.slice(originAt + origin.length) : null
 }

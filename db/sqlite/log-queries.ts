@@ -33,8 +33,10 @@ export function prepareLogQueries (connection: Database, othersWrites: () => num
     tail: new TailIndex(version, (key) => [...tailHeads(key)]),
     insertTail: keyBy(connection.prepare<[sessionKey: number, runKey: number, seq: number, transient: 0 | 1, json: string]>('INSERT INTO agent_runs_tail (session_key, run_key, seq, transient, json) VALUES (?, ?, ?, ?, ?)')),
     deleteTailRange: changesBy(connection.prepare<[from: number, to: number]>('DELETE FROM agent_runs_tail WHERE key BETWEEN ? AND ?')),
-    /** What instances have left that are dead. */
-    deleteTailInLog: changesBy(connection.prepare<[]>('DELETE FROM agent_runs_tail WHERE seq <= (SELECT max(e.seq) FROM agent_runs_events AS e WHERE e.session_key = agent_runs_tail.session_key)')),
+    /** Reads the whole tail, which is small. */
+    deleteTailThrough: changesBy(connection.prepare<[sessionKey: number, seq: number]>('DELETE FROM agent_runs_tail WHERE session_key = ? AND seq <= ?')),
+    /** What instances have left that are dead: it is in the log, or its session was purged. */
+    deleteDeadTail: changesBy(connection.prepare<[]>('DELETE FROM agent_runs_tail WHERE seq <= coalesce((SELECT max(e.seq) FROM agent_runs_events AS e WHERE e.session_key = agent_runs_tail.session_key), seq)')),
     /** Copies rows, by their keys as JSON, into the log as one. */
     copyTail: changesBy(connection.prepare<[sessionKey: number, runKey: number, seq: number, transient: 0 | 1, keys: string]>(`INSERT INTO agent_runs_events (session_key, run_key, seq, kind, transient, json)
       SELECT ?, ?, ?, '', ?, group_concat(c.json, char(10)) FROM (SELECT t.json FROM json_each(?) AS k INNER JOIN agent_runs_tail AS t ON t.key = k.value ORDER BY k.id) AS c`)),

@@ -27,6 +27,8 @@ export interface DrivenRun extends RunKeys {
   tail: RunTail
   /** The keys of rows of the tail that this transaction has put into the log. */
   sealed: number[]
+  /** Whether this transaction has appended to it. */
+  hasChanged: boolean
 }
 
 /** A group of as many events goes into the log without a stay in the tail. */
@@ -50,20 +52,28 @@ export function appendGroup (queries: Queries, run: DrivenRun, instanceId: strin
     run.drivenAt = epoch
     append(queries, run, events)
     followLog(queries, run, events)
+    run.hasChanged = true
     run.lastSeq = events.at(-1)!.seq
     return 'ok'
   }
   const row = queries.run.get({ id: runId })
   if (row?.instanceId !== instanceId) return 'stale'
-  run.lastSeq = row.lastSeq
-  if (isStored(row, group)) return 'repeated'
+  // What this transaction has put into the tail only `run` knows.
+  run.lastSeq = Math.max(run.lastSeq, row.lastSeq)
+  if (isStored({ ...row, lastSeq: run.lastSeq }, group)) return 'repeated'
   return row.status === 'running' ? 'conflict' : 'stale'
 }
 
 /** The fence: whether the run is running and that instance's. Looked up once an epoch, in which nothing else was written. */
 function isDriven (queries: Queries, run: DrivenRun, instanceId: string, epoch: number): boolean {
-  return run.drivenAt === epoch || queries.isDriven(run.runKey, instanceId) !== undefined
+  if (run.drivenAt === epoch) return true
+  // Whoever compacts the run has put all of it into the log.
+  const newest = run.tail.rows.at(-1)
+  if (newest !== undefined && queries.tailRow(newest.key) === undefined) run.tail = emptyTail()
+  return queries.isDriven(run.runKey, instanceId) !== undefined
 }
+
+const emptyTail = (): RunTail => ({ rows: [], events: 0, bytes: 0 })
 
 function append (queries: Queries, run: DrivenRun, events: StoredEvent[]): void {
   const rows = toRows(events, run.envelope)
@@ -89,7 +99,7 @@ function seal (queries: Queries, run: DrivenRun): void {
   copyIntoLog(queries, run, rows)
   for (const { key } of rows) run.sealed.push(key)
   // Anew: the index has the array of before for as long as this is not committed.
-  run.tail = { rows: [], events: 0, bytes: 0 }
+  run.tail = emptyTail()
 }
 
 function copyIntoLog (queries: Queries, { runKey, sessionKey }: LogKeys, rows: TailRow[]): void {
@@ -110,16 +120,17 @@ export function sealTail (queries: Queries, keys: LogKeys): void {
 }
 
 /** The tail of a run that this instance did not append to before. How much it is does not matter: with the next append it goes into the log. */
-export function takeOver (queries: Queries, sessionKey: number): RunTail {
-  const rows = liveTail(queries, sessionKey)
+export function takeOver (queries: Queries, { sessionKey, status }: RunRow): RunTail {
+  // The tail of a session is its running run's.
+  const rows = status === 'running' ? liveTail(queries, sessionKey) : []
   return { rows, events: rows.length > 0 ? MOST_EVENTS : 0, bytes: 0 }
 }
 
-/** Removes a session's tail; false if there is none. */
+/** Removes what a session has in the tail, garbage of every instance with it; false if there is nothing. */
 export function deleteTail (queries: Queries, sessionKey: number): boolean {
-  const deleted = queries.tail.rowsOf(sessionKey).filter(({ key }) => queries.deleteTailRange(key, key) > 0)
-  if (deleted.length > 0) queries.tail.invalidate()
-  return deleted.length > 0
+  const isFound = queries.deleteTailThrough(sessionKey, Number.MAX_SAFE_INTEGER) > 0
+  if (isFound) queries.tail.invalidate()
+  return isFound
 }
 
 /** The rows of a session's tail that are not in the log. */

@@ -33,6 +33,11 @@ export class Purge {
     this.#hasRemoved = true
   }
 
+  /** Deletes all rows of the tail that are in the log: nobody else does once this instance is gone. */
+  async sweep (): Promise<void> {
+    while (await this.#database.write((queries) => this.#driven.sweep(queries), (_, count) => this.#driven.swept(count)) > 0);
+  }
+
   /** See `Store.purge`. */
   async next (): Promise<boolean> {
     const { read, write, emptyWal } = this.#database

@@ -75,13 +75,14 @@ class SqliteStore implements Store {
     this.#locks?.acquire(this.instanceId)
     const driving = await this.#write((queries) => {
       queries.deleteIdleInstances.run()
-      queries.deleteTailInLog()
+      queries.deleteDeadTail()
       return queries.drivingInstances.all()
     })
     this.#locks?.sweep(new Set([this.instanceId, ...driving.map(({ id }) => id!)]))
   }
 
   async close (): Promise<void> {
+    if (this.#connection !== null) await this.#purge.sweep().catch(() => {})
     this.#connection?.close()
     this.#connection = null
     this.#opening = null
@@ -201,7 +202,7 @@ class SqliteStore implements Store {
   }
 
   async renewLease (): Promise<void> {
-    await this.#write((queries) => queries.renewLease.run({ instanceId: this.instanceId }))
+    await this.#write((queries) => this.#driven.renewLease(queries))
   }
 
   async listOrphanedRuns (): Promise<Array<{ runId: string, sessionId: string }>> {
@@ -251,7 +252,7 @@ class SqliteStore implements Store {
 
   async compactRun (runId: string, keep: number): Promise<number> {
     this.#purge.removed()
-    return compactRun({ read: (work) => this.#read(work), write: (work) => this.#write(work) }, runId, keep, () => this.#driven.forget(runId))
+    return compactRun({ read: (work) => this.#read(work), write: (work) => this.#write(work) }, runId, keep, (queries, run) => this.#driven.seal(queries, run))
   }
 
   async listCompactableRuns (completedBefore: number, limit: number): Promise<string[]> {

@@ -1,6 +1,6 @@
 /* Drives one provider to its one terminal event, whatever it does. */
 import type { Logger } from '../common/logger.ts'
-import { Turn } from '../common/turn.ts'
+import { endTurn, isTurnLong } from '../common/turn.ts'
 import { runError } from '../protocol/errors.ts'
 import { type CompleteEvent, parseEvent } from '../protocol/event.ts'
 import { toJson } from '../protocol/json.ts'
@@ -118,7 +118,6 @@ export class Run {
       // A provider in plain JavaScript may need to wait for its iterable; then it rejects as others throw.
       const iterator = iterate(await (provider.run({ ...context, signal: this.#signal, requestPermission }) as unknown))
       this.#iterator = iterator
-      const turn = new Turn()
       for (let taken = 1; !this.#ended; taken++) {
         this.#isAsked = true
         const step = await iterator.next()
@@ -135,7 +134,7 @@ export class Run {
           const taking = this.#take(step.value)
           if (taking !== null) await taking
         }
-        if (taken % EVENTS_PER_TURN === 0 || turn.isLong) await turn.end()
+        if (taken % EVENTS_PER_TURN === 0 || isTurnLong()) await endTurn()
       }
       // The run ended while the provider was still making its iterable.
       this.#return(iterator)

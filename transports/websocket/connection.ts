@@ -5,7 +5,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { WebSocket } from 'ws'
 import type { Logger } from '../../lib/common/logger.ts'
-import { Turn } from '../../lib/common/turn.ts'
+import { endTurn, isTurnLong } from '../../lib/common/turn.ts'
 import { hasCode, isRunsError, runsError, type RunsError, wireCode } from '../../lib/protocol/errors.ts'
 import type { Frame, SocketFrame } from '../../lib/protocol/frames.ts'
 import type { Limits } from '../../lib/protocol/limits.ts'
@@ -164,13 +164,12 @@ export class SocketConnection implements Wire {
 
   async #work (): Promise<void> {
     this.#working = true
-    const turn = new Turn()
     for (let message = this.#inbox.shift(); message !== undefined; message = this.#inbox.shift()) {
       // Who takes no answers is asked no more questions: they would pile up.
       if (this.full) await new Promise<void>((resolve) => { this.#relieved = resolve })
       if (this.#socket.readyState === this.#socket.OPEN) await this.#serve(message.data, message.isBinary)
       // A store may answer without waiting for anything.
-      if (turn.isLong) await turn.end()
+      if (isTurnLong()) await endTurn()
     }
     this.#working = false
     this.#socket.resume()
