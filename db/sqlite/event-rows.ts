@@ -2,6 +2,7 @@
  * Rows of the log ↔ events. A row holds one event as it is, or consecutive events of one run that are alike transient or
  * durable, one a line, without what all events of the run begin with: that is half of a delta. JSON has no raw line break.
  */
+import { runsError } from '../../lib/protocol/errors.ts'
 import type { RunIdentity, StoredEvent } from '../../lib/protocol/event.ts'
 
 /** What one row of several events may hold: about what a reader sends at once. */
@@ -70,6 +71,7 @@ export function toEvents ([seq, kind, isTransient, json, runId, provider, sessio
   for (let start = 0; start < json.length;) {
     const kindEnd = json.indexOf(END, start)
     const seqEnd = json.indexOf(END, kindEnd + 1)
+    if (kindEnd === -1 || seqEnd === -1) throw runsError('STORE_FAILED', [], { cause: new Error(`a row of run ${runId} holds no lines`) })
     const newline = json.indexOf('\n', seqEnd)
     const end = newline === -1 ? json.length : newline
     const kind = json.slice(start, kindEnd)
@@ -95,5 +97,5 @@ function lineOf ({ seq, kind, json }: StoredEvent, { identity, origin }: RunEnve
   const originAt = identityAt + identity.length + seqText.length
   const isInEnvelope = json.startsWith(START) && json.startsWith(kind, START.length) && json.startsWith(identity, identityAt) &&
     json.startsWith(seqText, identityAt + identity.length) && json.startsWith(origin, originAt)
-  return isInEnvelope && !kind.includes(END) && !json.includes('\n') ? kind + END + seqText + END + json.slice(originAt + origin.length) : null
+  return isInEnvelope && !json.includes('\n') ? kind + END + seqText + END + json.slice(originAt + origin.length) : null
 }
