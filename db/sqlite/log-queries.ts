@@ -26,11 +26,13 @@ export function prepareLogQueries (connection: Database, othersWrites: () => num
   const dataVersion = getBy(connection.prepare<[], [number]>('PRAGMA data_version'))
   const version = (): string => `${dataVersion()![0]} ${othersWrites()}`
   const tailHeads = iterateBy(connection.prepare<[key: number], TailRowHead>('SELECT key, session_key, seq, transient FROM agent_runs_tail WHERE key > ? ORDER BY key'))
+  const tailRow = getBy(connection.prepare<[key: number], LogRow>(`${SELECT.replace('e.kind', "''").replace('agent_runs_events', 'agent_runs_tail')} WHERE e.key = (SELECT ?)`))
 
   return {
     /** Changes with each commit of others. */
     version,
-    tail: new TailIndex(version, (key) => [...tailHeads(key)]),
+    tail: new TailIndex(version, (key) => [...tailHeads(key)], (key) => tailRow(key) !== undefined),
+    tailRow,
     insertTail: keyBy(connection.prepare<[sessionKey: number, runKey: number, seq: number, transient: 0 | 1, json: string]>('INSERT INTO agent_runs_tail (session_key, run_key, seq, transient, json) VALUES (?, ?, ?, ?, ?)')),
     deleteTailRange: changesBy(connection.prepare<[from: number, to: number]>('DELETE FROM agent_runs_tail WHERE key BETWEEN ? AND ?')),
     /** Reads the whole tail, which is small. */
@@ -40,7 +42,6 @@ export function prepareLogQueries (connection: Database, othersWrites: () => num
     /** Copies rows, by their keys as JSON, into the log as one. */
     copyTail: changesBy(connection.prepare<[sessionKey: number, runKey: number, seq: number, transient: 0 | 1, keys: string]>(`INSERT INTO agent_runs_events (session_key, run_key, seq, kind, transient, json)
       SELECT ?, ?, ?, '', ?, group_concat(c.json, char(10)) FROM (SELECT t.json FROM json_each(?) AS k INNER JOIN agent_runs_tail AS t ON t.key = k.value ORDER BY k.id) AS c`)),
-    tailRow: getBy(connection.prepare<[key: number], LogRow>(`${SELECT.replace('e.kind', "''").replace('agent_runs_events', 'agent_runs_tail')} WHERE e.key = (SELECT ?)`)),
 
     // The fence of an append: whether the run is running and that instance's. A statement of its own, as an INSERT that selects
     // from the table that it writes to takes 9 µs more.

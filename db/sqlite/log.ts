@@ -116,7 +116,7 @@ export function sealTail (queries: Queries, keys: LogKeys): void {
   const rows = liveTail(queries, keys.sessionKey)
   copyIntoLog(queries, keys, rows)
   for (const { key } of rows) queries.deleteTailRange(key, key)
-  if (rows.length > 0) queries.tail.invalidate()
+  if (rows.length > 0) queries.tail.removes(keys.sessionKey)
 }
 
 /** The tail of a run that this instance did not append to before. How much it is does not matter: with the next append it goes into the log. */
@@ -129,7 +129,7 @@ export function takeOver (queries: Queries, { sessionKey, status }: RunRow): Run
 /** Removes what a session has in the tail, garbage of every instance with it; false if there is nothing. */
 export function deleteTail (queries: Queries, sessionKey: number): boolean {
   const isFound = queries.deleteTailThrough(sessionKey, Number.MAX_SAFE_INTEGER) > 0
-  if (isFound) queries.tail.invalidate()
+  if (isFound) queries.tail.removes(sessionKey)
   return isFound
 }
 

@@ -29,35 +29,42 @@ const SLACK = 1_000
 export class TailIndex {
   readonly #currentVersion: () => string
   readonly #headsAfter: (key: number) => TailRowHead[]
+  readonly #exists: (key: number) => boolean
   readonly #sessions = new Map<number, Entry>()
   #version = ''
-  #isStale = false
+  /** Sessions whose rows may be gone. */
+  readonly #suspects = new Set<number>()
   /** The highest key that was seen; keys are never given again. */
   #newestKey = 0
   #size = 0
   #mostSize = 0
 
-  /** `version` changes with each commit of others; `headsAfter` has the rows behind a key, in order. */
-  constructor (version: () => string, headsAfter: (key: number) => TailRowHead[]) {
+  /** `version` changes with each commit of others; `headsAfter` has the rows behind a key, in order; `exists` looks for a row. */
+  constructor (version: () => string, headsAfter: (key: number) => TailRowHead[], exists: (key: number) => boolean) {
     this.#currentVersion = version
+    this.#exists = exists
     this.#headsAfter = headsAfter
   }
 
   /** Brings the index up to the snapshot of the transaction that has just begun. */
   sync (): void {
+    for (const sessionKey of this.#suspects) {
+      const newest = this.rowsOf(sessionKey).at(-1)
+      if (newest !== undefined && !this.#exists(newest.key)) this.committed(sessionKey, [])
+    }
+    this.#suspects.clear()
     const version = this.#currentVersion()
     if (version === this.#version) return
-    if (this.#isStale || this.#size > this.#mostSize) this.#clear()
+    if (this.#size > this.#mostSize) this.#clear()
     const isWhole = this.#newestKey === 0
     for (const [key, sessionKey, seq, transient] of this.#headsAfter(this.#newestKey)) this.#add(sessionKey, { key, seq, transient })
     if (isWhole) this.#mostSize = 2 * this.#size + SLACK
     this.#version = version
   }
 
-  /** Rows were removed by other means than `committed`: the next `sync` looks at the whole table. */
-  invalidate (): void {
-    this.#version = ''
-    this.#isStale = true
+  /** A transaction removes all rows of a session, unless it is rolled back: the next one looks whether they are gone. */
+  removes (sessionKey: number): void {
+    this.#suspects.add(sessionKey)
   }
 
   /** Of the snapshot; changes with each commit of others. */
@@ -105,7 +112,6 @@ export class TailIndex {
   }
 
   #clear (): void {
-    this.#isStale = false
     this.#sessions.clear()
     this.#newestKey = 0
     this.#size = 0
