@@ -29,7 +29,7 @@ export class DrivenRuns {
 
   /** Appends groups, inside a transaction of the caller; see `Store.append`. */
   append (queries: Queries, groups: AppendGroup[]): Appended {
-    // What was appended by a transaction that was rolled back did not happen.
+    // The last transaction was rolled back: what it has changed here did not happen.
     for (const { runId } of this.#unsettled) this.forget(runId)
     this.#unsettled = groups
     if (queries.tail.version !== this.#version) {
@@ -45,7 +45,7 @@ export class DrivenRuns {
     const answer = appendGroup(queries, run, this.#instanceId, this.#epoch, group)
     const outcome = answer === 'repeated' ? 'ok' : answer
     if (outcome !== 'ok' || group.ending === null) return { outcome, promotion: null }
-    // Whatever comes behind its end meets the fence.
+    // A group behind the end must meet the fence.
     run.drivenAt = -1
     return { outcome, promotion: (answer === 'ok' ? ended : endedAgain)(queries, this.#instanceId, run, group) }
   }
@@ -67,7 +67,7 @@ export class DrivenRuns {
     }
   }
 
-  /** Something else is written by this instance: any run may be over. */
+  /** This instance writes by other means than `append`: any run may be over. */
   distrust (): void {
     this.#epoch++
   }
@@ -90,7 +90,7 @@ export class DrivenRuns {
     this.#runs.delete(runId)
   }
 
-  /** Deletes what is left in the tail of what is in the log, a slice at a time; answers how many rows. To be told by `swept` once it is committed. */
+  /** Deletes a slice of the tail's garbage; answers how many rows. `swept` is to be called once that is committed. */
   sweep (queries: Queries): number {
     return this.#garbage.deleteSlice(queries.deleteTailRange, true)
   }

@@ -10,7 +10,7 @@ import type { TailRow } from './tail.ts'
 /** Where a run's events go. */
 export type LogKeys = Pick<RunKeys, 'runKey' | 'sessionKey'>
 
-/** The tail of one run, as the transaction has it. What it says is in SQLite alone: kept here, too, it would be most of the memory of a busy process. */
+/** The tail of one run, as the transaction sees it. Its texts are in SQLite only: kept here too, they would be most of the memory of a busy process. */
 export interface RunTail {
   rows: TailRow[]
   events: number
@@ -34,12 +34,12 @@ export interface DrivenRun extends RunKeys {
 /** A group of as many events goes into the log without a stay in the tail. */
 const LARGE_GROUP = MOST_EVENTS / 2
 
-/** Inserts events into the log, each as it is; the session has nothing in the tail. */
+/** Inserts events into the log, each as it is. The session must have nothing in the tail. */
 export function insertEvents (queries: Queries, keys: LogKeys, events: readonly StoredEvent[]): void {
   insertRows(queries, keys, events.map(({ seq, kind, transient, json }) => ({ seq, kind, transient: transient ? 1 : 0, json })))
 }
 
-/** Inserts rows into the log; what the session has in the tail follows them. */
+/** Inserts rows into the log. */
 export function insertRows (queries: Queries, { runKey, sessionKey }: LogKeys, rows: readonly EventRow[]): void {
   for (const { seq, kind, transient, json } of rows) queries.insertEvent(sessionKey, runKey, seq, kind, transient, json)
 }
@@ -67,7 +67,7 @@ export function appendGroup (queries: Queries, run: DrivenRun, instanceId: strin
 /** The fence: whether the run is running and that instance's. Looked up once an epoch, in which nothing else was written. */
 function isDriven (queries: Queries, run: DrivenRun, instanceId: string, epoch: number): boolean {
   if (run.drivenAt === epoch) return true
-  // Whoever compacts the run has put all of it into the log.
+  // Another instance that compacted the run has put its tail into the log.
   const newest = run.tail.rows.at(-1)
   if (newest !== undefined && queries.tailRow(newest.key) === undefined) run.tail = emptyTail()
   return queries.isDriven(run.runKey, instanceId) !== undefined
@@ -98,7 +98,7 @@ function seal (queries: Queries, run: DrivenRun): void {
   if (rows.length === 0) return
   copyIntoLog(queries, run, rows)
   for (const { key } of rows) run.sealed.push(key)
-  // Anew: the index has the array of before for as long as this is not committed.
+  // A new array: the index uses the old one until this is committed.
   run.tail = emptyTail()
 }
 
@@ -119,7 +119,7 @@ export function sealTail (queries: Queries, keys: LogKeys): void {
   if (rows.length > 0) queries.tail.removes(keys.sessionKey)
 }
 
-/** The tail of a run that this instance did not append to before. How much it is does not matter: with the next append it goes into the log. */
+/** The tail of a run that this instance did not append to before. Counted as full: the next append puts it into the log. */
 export function takeOver (queries: Queries, { sessionKey, status }: RunRow): RunTail {
   // The tail of a session is its running run's.
   const rows = status === 'running' ? liveTail(queries, sessionKey) : []

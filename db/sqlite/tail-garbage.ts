@@ -1,6 +1,6 @@
 /*
- * Rows of the tail that are in the log by now. They are deleted many at once, in ranges of keys: deleted one by one as runs
- * fill their rows of the log, they are a page to write each (measured: twice what all else of an append costs).
+ * Rows of the tail that are in the log already. They are deleted many at once, in ranges of keys. Deleted one by one they would
+ * be a page to write each (measured: that doubles the cost of an append).
  */
 
 /** So many are kept before the oldest are deleted. */

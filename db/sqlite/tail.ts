@@ -1,9 +1,9 @@
 /*
- * The tail: where a running run's newest events are, until there are enough of them for a row of the log. SQLite keeps it
- * without an index, which would be a page to write for each run and commit (measured: half of what an append costs). So
- * each connection has the index here, as of the last commit that it has seen.
+ * The tail holds the newest events of running runs, until there are enough of them for a row of the log. In SQLite it has no
+ * index, which would be a page to write for each run and commit (measured: half the cost of an append). Each connection
+ * keeps the index here, in memory.
  *
- * It may name rows that are in the log by now: readers pass over them. It never lacks one of the current snapshot.
+ * It may list rows that are in the log already: readers skip them. It never lacks a row of the current snapshot.
  */
 
 /** What is known of a row of the tail. */
@@ -23,7 +23,7 @@ interface Entry {
   count: number
 }
 
-/** Rows that are known of beyond twice those of the last look at the whole table; the most of them are in the log by then. */
+/** The index is rebuilt once it is twice as large as after the last rebuild, and this much more. */
 const SLACK = 1_000
 
 export class TailIndex {
@@ -32,7 +32,7 @@ export class TailIndex {
   readonly #exists: (key: number) => boolean
   readonly #sessions = new Map<number, Entry>()
   #version = ''
-  /** Sessions whose rows may be gone. */
+  /** Sessions whose rows may have been removed. */
   readonly #suspects = new Set<number>()
   /** The highest key that was seen; keys are never given again. */
   #newestKey = 0
@@ -89,7 +89,7 @@ export class TailIndex {
     return entry === undefined ? [] : entry.rows.slice(0, entry.count)
   }
 
-  /** A transaction was committed in which this process has made `rows` of a session's tail. */
+  /** A transaction of this process was committed that leaves a session with these rows. */
   committed (sessionKey: number, rows: TailRow[]): void {
     this.#size += rows.length - (this.#sessions.get(sessionKey)?.count ?? 0)
     if (rows.length === 0) {
