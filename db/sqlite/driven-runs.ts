@@ -72,7 +72,7 @@ export class DrivenRuns {
     this.#epoch++
   }
 
-  /** Puts a running run's tail into the log, whoever drives it. */
+  /** Puts the tail of a running run into the log; another instance may drive it. */
   seal (queries: Queries, run: RunRow): void {
     this.forget(run.id)
     sealTail(queries, { runKey: run.key, sessionKey: run.sessionKey })

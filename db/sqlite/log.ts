@@ -111,7 +111,7 @@ function copyIntoLog (queries: Queries, { runKey, sessionKey }: LogKeys, rows: T
   }
 }
 
-/** Moves a session's tail into the log, whoever has written it. */
+/** Moves a session's tail into the log; another instance may have written it. */
 export function sealTail (queries: Queries, keys: LogKeys): void {
   const rows = liveTail(queries, keys.sessionKey)
   copyIntoLog(queries, keys, rows)

@@ -118,7 +118,7 @@ test('a compaction that comes late leaves the tail of the next run alone', async
   t.strictSame((await logOf(other)).events.filter(({ runId }) => runId === 'next').map(({ seq }) => seq), upTo(11).slice(5))
 })
 
-test('rows of the tail that are in the log go, whoever wrote them: with their session, when their store closes, and when the next opens', async (t) => {
+test('garbage of the tail is deleted with its session, and when its store closes', async (t) => {
   const { one, other, count } = await openTwo(t)
   for (const sessionId of ['s', 'kept']) {
     const run = await drive(one, `run of ${sessionId}`, { sessionId })
@@ -133,7 +133,7 @@ test('rows of the tail that are in the log go, whoever wrote them: with their se
   t.equal(count('tail'), 0)
 })
 
-test('what a store that died has left of rows that are in the log is deleted by the next that opens the file', async (t) => {
+test('garbage that a dead store has left is deleted by the next store that opens the file', async (t) => {
   const path = join(tempDir(t), 'runs.db')
   const dead = sqliteStore({ path })
   await dead.open()
@@ -150,7 +150,7 @@ test('what a store that died has left of rows that are in the log is deleted by 
   await dead.close()
 })
 
-test('many rows of the tail that are in the log are deleted while runs append, and nothing else', async (t) => {
+test('garbage is deleted while runs append, and no event with it', async (t) => {
   const { one, other, count } = await openTwo(t)
   const runs = await Promise.all(upTo(10).map((n) => drive(one, `r${n}`, { sessionId: `s${n}` })))
   for (let n = 0; n < 1_000; n++) {
