@@ -24,21 +24,14 @@ export const streamRoutes: FastifyPluginAsyncTypebox = async (fastify) => {
     exposeHeadRoute: false,
     config: { runsAction: 'read' },
     schema: { operationId: 'followSession', summary: 'Follow a session over Server-Sent Events', params: SessionParams, headers: StreamHeaders, querystring: StreamQuery, response: answers({ 200: 'stream', 204: Nothing }, ...SESSION_ERRORS, 'INVALID_CURSOR', 'NOT_ACCEPTABLE', 'TOO_MANY_SUBSCRIBERS') }
-  }, (request, reply) => {
-    const follow = async (): Promise<void> => {
-      assertAcceptsStream(request)
-      const { params: { id: sessionId }, query: { lastEventId, until = null }, agentRuns: { owner, admit } } = request
-      const opening = await fastify.agentRuns.openSubscription({ sessionId, owner, after: cursorOf(request.headers, lastEventId), until, admit })
-      if (!opening.done) {
-        replyWithStream(reply, opening)
-      } else {
-        opening.cancel()
-        // No content is what stops an EventSource from coming back.
-        reply.code(204).send()
-      }
-    }
-    // Not an async handler: Fastify would wait for it to the end of the stream, and keep request and reply meanwhile.
-    follow().catch((error: unknown) => { reply.send(error) })
+  }, async (request, reply) => {
+    assertAcceptsStream(request)
+    const { params: { id: sessionId }, query: { lastEventId, until = null }, agentRuns: { owner, admit } } = request
+    const opening = await fastify.agentRuns.openSubscription({ sessionId, owner, after: cursorOf(request.headers, lastEventId), until, admit })
+    if (!opening.done) return replyWithStream(reply, opening)
+    opening.cancel()
+    // No content is what stops an EventSource from coming back.
+    return reply.code(204).send()
   })
 }
 

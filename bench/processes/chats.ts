@@ -9,7 +9,7 @@ import { readLog } from '../reference/copy.ts'
 /** What a token or a few have. */
 const DELTA_CHARACTERS = 21
 
-/** Ordinary words: a text of them can be made smaller about as far as any. */
+/** Ordinary English words: a text of them compresses about as well as any other. */
 const WORDS = `the of and to in is that for it as was with be by on not he his but at are this have from or had an they which one you were all her
   she there would their we him been has when who will no more if out so up said what its about than into them can only other time new some could these two
   may first then do any like my now over such our man me even most made after also did many off before must well back through years where much your way

@@ -21,7 +21,7 @@ export async function readLog (store: Store, sessionId: string): Promise<StoredE
   }
 }
 
-/** Opens a database of ours for as long as `work` takes. */
+/** Opens one of our databases, does `work` with it, and closes it. */
 export async function withStore<T> (path: string, work: (store: Store) => Promise<T>): Promise<T> {
   const store = sqliteStore({ path })
   await store.open()

@@ -40,7 +40,7 @@ export async function resumableStream (): Promise<SsePeer> {
     return controller!
   }
 
-  // A stream is replayed to whoever comes later: each broadcast has one of its own.
+  // A new reader gets the whole stream: each broadcast uses a stream of its own.
   let broadcasts = 0
   let live = await produce('live-0')
   const server = createServer((request, response) => {
