@@ -1,3 +1,4 @@
+import { Agent, get } from 'node:http'
 import Fastify from 'fastify'
 import { test, type Test } from 'tap'
 import agentRuns from '../../index.ts'
@@ -49,4 +50,20 @@ test('a connection that sends hundreds of requests and waits for no answer is cu
   const peer = new RawSocket(url, Buffer.from(request('/sessions/a').repeat(400)))
   await peer.gone()
   t.strictSame(begun, ['/sessions/a'])
+})
+
+test('a connection that is kept open serves any number of requests, each behind the answer to the last', async (t) => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(agentRuns, { providers: { agent: scriptedProvider() }, store: ':memory:' })
+  const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+  t.teardown(() => agent.destroy())
+  for (let times = 0; times < 150; times++) {
+    const status = await new Promise((resolve, reject) => {
+      get(`${url}/providers`, { agent }, (response) => response.resume().on('end', () => resolve(response.statusCode))).on('error', reject)
+    })
+    if (status !== 200) t.fail(`request ${times} got ${String(status)}`)
+  }
+  t.equal((await app.inject('/providers')).statusCode, 200)
 })
